@@ -1,0 +1,93 @@
+// Calls AWS operations by name with documents, for any service in the embedded models: encode, validate against the model,
+// sign, send, retry with full jitter (botocore's `standard` mode), decode.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "aws/sign/sigv4.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "net/transport.h"
+
+namespace adhoc::aws {
+
+// AWS answered with an error. what() reads `ecs CreateService: InvalidParameterException: Creation of service was …`.
+class AwsError : public Error {
+ public:
+  AwsError(std::string service, std::string operation, std::string code, std::string message, int status,
+           std::string request_id, Json fields);
+  const std::string& service() const { return service_; }
+  const std::string& operation() const { return operation_; }
+  const std::string& code() const { return code_; }
+  const std::string& message() const { return message_; }
+  int status() const { return status_; }
+  const std::string& request_id() const { return request_id_; }
+  const Json& fields() const { return fields_; }
+
+ private:
+  std::string service_, operation_, code_, message_, request_id_;
+  int status_;
+  Json fields_;
+};
+
+// Thread-safe.
+class CredentialsProvider {
+ public:
+  virtual ~CredentialsProvider() = default;
+  virtual Credentials Get() = 0;  // throws Error with a hint
+};
+std::unique_ptr<CredentialsProvider> StaticCredentials(Credentials credentials);
+// Environment, then shared credentials and config files (static keys of AWS_PROFILE).
+std::unique_ptr<CredentialsProvider> DefaultCredentials();
+
+struct ClientOptions {
+  std::string region = "us-east-1";
+  std::string endpoint_url;  // one endpoint for every service (the local cloud); empty: AWS's own, or AWS_ENDPOINT_URL…
+  int max_attempts = 5;
+  net::SendOptions send;
+};
+
+struct CallRecord {  // for counting and tracing
+  std::string service;
+  std::string operation;
+  int attempts = 0;
+  int status = 0;
+  Duration elapsed{};
+};
+
+// Thread-safe.
+class Client {
+ public:
+  Client(ClientOptions options, std::shared_ptr<CredentialsProvider> credentials, std::shared_ptr<net::Transport> transport,
+         Clock& clock, Random& random);
+  ~Client();
+
+  // Throws AwsError, net::TransportError after the last attempt, or Error when the model refuses the input.
+  Json Call(std::string_view service, std::string_view operation, const Json& input = Json::object(),
+            std::stop_token stop = {});
+
+  // Calls until the last page; appends all pages' `result_key` lists into one array.
+  Json List(std::string_view service, std::string_view operation, Json input, std::string_view result_key,
+            std::stop_token stop = {});
+
+  // A model waiter (`ecs`, `TasksStopped`). `poll` overrides the model's delay when positive: it starts there and grows
+  // by half up to the model's delay. Throws Error on failure or time-out, naming the last state.
+  void Wait(std::string_view service, std::string_view waiter, const Json& input, Duration poll = {}, std::stop_token stop = {});
+
+  const std::string& region() const;
+  // Called after every call, from the calling thread.
+  void set_observer(std::function<void(const CallRecord&)> observer);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace adhoc::aws

@@ -1,0 +1,58 @@
+// One codec for both directions of all five protocols (json, query, ec2, rest-json, rest-xml): the client encodes requests and
+// decodes responses, the server decodes requests and encodes responses, and decode(encode(x)) == x.
+// Follows botocore's serialize.py and parsers.py. Pure functions; thread-safe.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aws/model/model.h"
+#include "base/json.h"
+#include "net/http_message.h"
+
+namespace adhoc::aws {
+
+// A message that does not follow its protocol: bad JSON, bad XML, a number that is no number.
+class CodecError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// The request without Host and Authorization. Members unknown to the model throw CodecError.
+net::Request EncodeRequest(const Service& service, const Operation& operation, const Json& input);
+
+Json DecodeRequest(const Service& service, const Operation& operation, const net::Request& request);
+
+// Members unknown to the model are left out, so documents may carry private fields.
+net::Response EncodeResponse(const Service& service, const Operation& operation, const Json& output,
+                             std::string_view request_id);
+Json DecodeResponse(const Service& service, const Operation& operation, const net::Response& response);
+
+struct ErrorInfo {
+  std::string code;  // the wire code
+  std::string message;
+  int status = 400;
+  bool sender = true;  // query: Type Sender or Receiver
+  Json fields = Json::object();  // further members of the error shape
+  std::string request_id;
+};
+
+net::Response EncodeError(const Service& service, const ErrorInfo& error);
+ErrorInfo DecodeError(const Service& service, const net::Response& response);
+
+// Which operation a request is for: by X-Amz-Target, Action, or the model's method and URI (the most specific match, with
+// the virtual-host form of S3 already rewritten to the path form). Null when none matches.
+const Operation* RouteRequest(const Service& service, const net::Request& request);
+
+// Checks a document against the model: required members, types, enums, lengths, ranges, patterns.
+struct Violation {
+  enum class Kind { kMissing, kUnknown, kType, kEnum, kLength, kRange, kPattern };
+  Kind kind;
+  std::string path;  // containerDefinitions[0].name
+  std::string message;  // AWS's wording where the service validates that way, see aws-facts
+};
+std::vector<Violation> Validate(const Shape& shape, const Json& document);
+
+}  // namespace adhoc::aws

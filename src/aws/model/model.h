@@ -1,0 +1,127 @@
+// AWS's own description of its services: the operations and shapes of botocore's service-2.json, its paginators and
+// waiters, cut down to the operations that this project uses and embedded in the program at build time.
+// Immutable after loading; references stay valid for the life of the program; thread-safe.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+
+namespace adhoc::aws {
+
+enum class Protocol { kJson, kRestJson, kQuery, kEc2, kRestXml };
+
+enum class ShapeType {
+  kStructure, kList, kMap, kString, kBlob, kBoolean, kInteger, kLong, kFloat, kDouble, kTimestamp
+};
+
+enum class Location { kBody, kUri, kQueryString, kHeader, kHeaders, kStatusCode };
+
+struct Shape;
+
+// A use of a shape: as a structure's member, a list's element, a map's key or value.
+struct Member {
+  std::string name;           // the member's name in documents
+  const Shape* shape = nullptr;
+  std::string location_name;  // the wire name where it differs from `name`, else empty
+  std::string query_name;     // ec2 only
+  Location location = Location::kBody;
+  bool required = false;
+  bool flattened = false;
+  bool xml_attribute = false;
+  bool streaming = false;
+  bool idempotency_token = false;
+  bool sensitive = false;
+  bool host_label = false;
+  std::string timestamp_format;  // iso8601, rfc822, unixTimestamp; empty: the protocol's default
+  std::string xml_namespace;
+};
+
+struct Shape {
+  std::string name;
+  ShapeType type = ShapeType::kString;
+  std::vector<Member> members;  // structure: in the model's order (route53 depends on it)
+  Member element;               // list
+  Member key;                   // map
+  Member value;                 // map
+  bool flattened = false;
+  std::string location_name;    // of a payload's or a flattened list's root
+  std::string xml_namespace;
+  std::string payload;          // the member that is the HTTP body, or empty
+  std::vector<std::string> enumeration;
+  std::optional<double> min;    // of a number's value, a string's length, a list's size
+  std::optional<double> max;
+  std::string pattern;
+  std::string timestamp_format;
+  bool streaming = false;
+  bool sensitive = false;
+  bool exception = false;
+  std::string error_code;       // on the wire, e.g. PriorityInUse for PriorityInUseException
+  int error_status = 400;
+  bool fault = false;           // the service's fault, not the sender's
+
+  const Member* FindMember(std::string_view member_name) const;
+};
+
+struct Operation {
+  std::string name;
+  std::string method = "POST";
+  std::string uri = "/";          // as in the model: /{Bucket}/{Key+}?uploads
+  int success_status = 200;
+  const Shape* input = nullptr;   // null: no input
+  const Shape* output = nullptr;
+  Member input_root;              // the operation's own locationName/xmlNamespace for the input body (rest-xml)
+  std::string result_wrapper;     // query: DescribeRulesResult
+  std::vector<const Shape*> errors;
+  bool host_prefix = false;
+  std::string endpoint_prefix;    // of the operation's endpoint, e.g. "data-" (Cloud Map discovery); may be empty
+};
+
+struct Waiter {
+  std::string operation;
+  int delay_seconds = 0;
+  int max_attempts = 0;
+  Json acceptors;  // as in waiters-2.json
+};
+
+struct Paginator {
+  std::vector<std::string> input_token;
+  std::vector<std::string> output_token;  // JMESPath in the model; only the forms that occur
+  std::string more_results;
+  std::vector<std::string> result_keys;
+  std::string limit_key;
+};
+
+struct Service {
+  std::string name;             // botocore's folder name: ecs, elbv2, servicediscovery
+  Protocol protocol = Protocol::kJson;
+  std::string json_version;     // 1.0 or 1.1
+  std::string target_prefix;    // of X-Amz-Target
+  std::string api_version;
+  std::string endpoint_prefix;
+  std::string signing_name;
+  std::string xml_namespace;
+  bool global = false;          // one endpoint, signed for us-east-1 (iam, route53)
+  std::map<std::string, Operation, std::less<>> operations;
+  std::map<std::string, const Shape*, std::less<>> shapes;
+  std::map<std::string, Waiter, std::less<>> waiters;       // by botocore's name, e.g. ServicesStable
+  std::map<std::string, Paginator, std::less<>> paginators;  // by operation
+
+  const Operation* FindOperation(std::string_view operation) const;
+  // Throws Error when the operation is not embedded: that is a programming mistake.
+  const Operation& GetOperation(std::string_view operation) const;
+  // The exception shape whose wire code this is, or null.
+  const Shape* FindError(std::string_view code) const;
+};
+
+// Null when the service is not embedded. Parsed on first use.
+const Service* FindService(std::string_view name);
+// Throws Error.
+const Service& GetService(std::string_view name);
+const std::vector<std::string>& EmbeddedServices();
+
+}  // namespace adhoc::aws
