@@ -1,0 +1,45 @@
+// What every part of the local cloud shares: its settings, its documents, time, randomness and the container engine.
+// Made once by the server (or a test) and outliving everything that refers to it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "localcloud/store/log_store.h"
+#include "localcloud/store/store.h"
+
+namespace adhoc::localcloud {
+
+class ContainerRuntime;
+
+struct Settings {
+  std::string account = "000000000000";
+  std::string region = "us-east-1";
+  std::filesystem::path state_dir;
+  int port = 4566;
+  // Eight hex digits from the state directory: the label `adhoc.instance` on every container and network, and part of
+  // their names, so that several local clouds share one engine.
+  std::string instance;
+  // Images of the data plane; a team with a registry puts the official ones here.
+  std::string postgres_image = "localhost/adhoc/postgres:15";
+  std::string haproxy_image = "localhost/adhoc/haproxy:2.6";
+  std::string pause_image = "localhost/adhoc/pause:1";
+};
+
+struct Cloud {
+  Settings settings;
+  Store& store;
+  LogStore& logs;
+  Clock& clock;
+  Random& random;
+  ContainerRuntime& runtime;
+
+  double Now() const { return ToSeconds(clock.Now()); }
+  // arn:aws:ecs:us-east-1:000000000000:cluster/alpha-cluster
+  std::string Arn(std::string_view service, std::string_view resource) const;
+  std::string GlobalArn(std::string_view service, std::string_view resource) const;  // no region (iam, s3 has neither)
+};
+
+}  // namespace adhoc::localcloud
