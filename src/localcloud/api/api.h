@@ -1,0 +1,78 @@
+// How an AWS operation is answered: one function per operation, registered by name, one file per service.
+//
+// The gateway decodes and validates the request against the model, begins a transaction, calls the handler, commits, and
+// encodes what it returned. A handler that throws ApiError (or anything) leaves no trace. Handlers must not block: work on
+// containers is done by controllers that see the committed documents.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "aws/model/model.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "localcloud/cloud.h"
+#include "net/http_message.h"
+
+namespace adhoc::localcloud {
+
+// An error that the service defines. The HTTP status and the Sender/Receiver side come from the model when it knows the
+// code, else 400.
+class ApiError : public Error {
+ public:
+  ApiError(std::string code, const std::string& message, Json fields = Json::object())
+      : Error(message), code_(std::move(code)), fields_(std::move(fields)) {}
+  const std::string& code() const { return code_; }
+  const Json& fields() const { return fields_; }
+
+ private:
+  std::string code_;
+  Json fields_;
+};
+
+struct Call {
+  const aws::Operation& operation;
+  Json input;
+  Store::Transaction& txn;
+  const net::Request& http;
+  std::string service;     // botocore's name
+  std::string access_key;  // empty: anonymous
+  std::string region;
+  std::string request_id;
+  // Set by handlers whose answer is more than a document (S3 object bodies from files, odd status codes): the encoded
+  // response gets this status, these headers on top, and this file as its body.
+  std::optional<net::Response> raw;
+};
+
+using Handler = std::function<Json(Call&)>;
+
+// Filled before the server starts, then read-only.
+class Api {
+ public:
+  // Throws Error when the model has no such operation or it is registered twice.
+  void On(std::string_view service, std::string_view operation, Handler handler);
+  const Handler* Find(std::string_view service, std::string_view operation) const;
+
+ private:
+  std::map<std::string, Handler, std::less<>> handlers_;  // "ecs.CreateService"
+};
+
+// Each in api/<service>.cc.
+void RegisterAcm(Api& api, Cloud& cloud);
+void RegisterEc2(Api& api, Cloud& cloud);
+void RegisterEcr(Api& api, Cloud& cloud);
+void RegisterEcs(Api& api, Cloud& cloud);
+void RegisterElbv2(Api& api, Cloud& cloud);
+void RegisterIam(Api& api, Cloud& cloud);
+void RegisterLogs(Api& api, Cloud& cloud);
+void RegisterRds(Api& api, Cloud& cloud);
+void RegisterRoute53(Api& api, Cloud& cloud);
+void RegisterS3(Api& api, Cloud& cloud);
+void RegisterSecretsManager(Api& api, Cloud& cloud);
+void RegisterServiceDiscovery(Api& api, Cloud& cloud);
+void RegisterSts(Api& api, Cloud& cloud);
+
+}  // namespace adhoc::localcloud
