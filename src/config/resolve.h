@@ -1,0 +1,31 @@
+// From definition, target and variables to the Config of one environment. Thread-safe.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "config/definition.h"
+#include "config/environment.h"
+
+namespace adhoc::config {
+
+// Puts the variables in and checks everything again with their values. The Config is usable only when `diagnostics` has
+// no errors.
+Config Resolve(const Definition& definition, const TargetDeclaration& target, const std::string& environment,
+               const std::map<std::string, Json>& variables, Diagnostics& diagnostics);
+
+struct LoadOptions {
+  std::string definition = "adhoc.yaml";
+  std::string environment;
+  std::string target;     // empty: the default target
+  std::string variables;  // path; empty: envs/<environment>.tfvars beside the definition
+  std::vector<VariableOverride> overrides;
+};
+
+// What every command starts with. Throws Error (missing file, bad name) or DiagnosticsError with the mistakes of the
+// definition and of the variables together.
+Config LoadConfig(const LoadOptions& options);
+
+}  // namespace adhoc::config
