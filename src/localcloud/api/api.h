@@ -2,9 +2,11 @@
 //
 // The gateway decodes and validates the request against the model, begins a transaction, calls the handler, commits, and
 // encodes what it returned. A handler that throws ApiError (or anything) leaves no trace. Handlers must not block: work on
-// containers is done by controllers that see the committed documents.
+// containers is done by controllers that see the committed documents, and what an answer needs from outside the store (the
+// engine's images, the bytes of an S3 object on disk) is fetched by the operation's `prepare` step before the transaction.
 #pragma once
 
+#include <any>
 #include <functional>
 #include <map>
 #include <optional>
@@ -36,6 +38,7 @@ class ApiError : public Error {
 struct Call {
   const aws::Operation& operation;
   Json input;
+  std::any prepared;  // what the operation's Prepare returned
   Store::Transaction& txn;
   const net::Request& http;
   std::string service;     // botocore's name
@@ -49,15 +52,22 @@ struct Call {
 
 using Handler = std::function<Json(Call&)>;
 
+// Runs before the transaction begins, without any lock, and may block for a moment. It may throw ApiError.
+using Prepare = std::function<std::any(const Json& input)>;
+
 // Filled before the server starts, then read-only.
 class Api {
  public:
   // Throws Error when the model has no such operation or it is registered twice.
   void On(std::string_view service, std::string_view operation, Handler handler);
+  // After On.
+  void SetPrepare(std::string_view service, std::string_view operation, Prepare prepare);
   const Handler* Find(std::string_view service, std::string_view operation) const;
+  const Prepare* FindPrepare(std::string_view service, std::string_view operation) const;  // null for most
 
  private:
   std::map<std::string, Handler, std::less<>> handlers_;  // "ecs.CreateService"
+  std::map<std::string, Prepare, std::less<>> prepares_;
 };
 
 // Each in api/<service>.cc.
