@@ -22,17 +22,19 @@
 namespace adhoc::localcloud {
 
 // An error that the service defines. The HTTP status and the Sender/Receiver side come from the model when it knows the
-// code, else 400.
+// code, else 400; `status` overrides both (S3's model has no statuses).
 class ApiError : public Error {
  public:
-  ApiError(std::string code, const std::string& message, Json fields = Json::object())
-      : Error(message), code_(std::move(code)), fields_(std::move(fields)) {}
+  ApiError(std::string code, const std::string& message, Json fields = Json::object(), int status = 0)
+      : Error(message), code_(std::move(code)), fields_(std::move(fields)), status_(status) {}
   const std::string& code() const { return code_; }
   const Json& fields() const { return fields_; }
+  int status() const { return status_; }
 
  private:
   std::string code_;
   Json fields_;
+  int status_;
 };
 
 struct Call {
