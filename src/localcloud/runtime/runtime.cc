@@ -1,0 +1,19 @@
+#include "localcloud/runtime/runtime.h"
+
+#include <algorithm>
+
+namespace adhoc::localcloud {
+
+std::string ImageInfo::digest() const {
+  if (digests.empty()) return id;
+  return digests.front().substr(digests.front().find('@') + 1);
+}
+
+bool MatchesLabels(const Labels& labels, const Labels& filter) {
+  return std::all_of(filter.begin(), filter.end(), [&](const auto& wanted) {
+    auto found = labels.find(wanted.first);
+    return found != labels.end() && (wanted.second.empty() || wanted.second == found->second);
+  });
+}
+
+}  // namespace adhoc::localcloud
