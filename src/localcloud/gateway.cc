@@ -1,0 +1,224 @@
+#include "localcloud/gateway.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "aws/codec/codec.h"
+#include "aws/sign/sigv4.h"
+#include "net/uri.h"
+
+namespace adhoc::localcloud {
+namespace {
+
+using aws::Protocol;
+
+// The model whose `value_of` is `value`, e.g. the one with this signing name.
+template <typename ValueOf>
+std::string FindServiceBy(ValueOf value_of, std::string_view value) {
+  for (const auto& name : aws::EmbeddedServices()) {
+    if (value_of(aws::GetService(name)) == value) return name;
+  }
+  return "";
+}
+
+std::string ServiceOfHost(std::string_view host) {
+  host = host.substr(0, host.rfind(':'));
+  for (const std::string_view label : {"s3", "route53", "sts", "iam", "ecs", "ec2", "rds", "logs"}) {
+    if (host.starts_with(fmt::format("{}.", label)) || host.find(fmt::format(".{}.", label)) != std::string_view::npos) {
+      return std::string(label);
+    }
+  }
+  return "";
+}
+
+// What a request violates, in the words and with the code of the service.
+ApiError ViolationError(const aws::Service& service, const std::vector<aws::Violation>& violations) {
+  const aws::Violation& first = violations.front();
+  const bool missing = first.kind == aws::Violation::Kind::kMissing;
+  if (service.protocol == Protocol::kEc2) {
+    if (missing) return {"MissingParameter", fmt::format("The request must contain the parameter {}", first.path)};
+    return {"InvalidParameterValue", first.message};
+  }
+  std::string all;
+  for (const auto& violation : violations) all += (all.empty() ? "" : "; ") + violation.message;
+  static const std::map<std::string, std::string, std::less<>> kCodes = {
+      {"ecs", "InvalidParameterException"}, {"ecr", "InvalidParameterException"},
+      {"logs", "InvalidParameterException"}, {"servicediscovery", "InvalidInput"},
+      {"secretsmanager", "InvalidParameterException"}, {"route53", "InvalidInput"},
+      {"s3", "InvalidArgument"}, {"acm", "ValidationException"},
+  };
+  if (const auto found = kCodes.find(service.name); found != kCodes.end()) return {found->second, all};
+  if (service.protocol == Protocol::kQuery) {
+    if (service.name == "rds") return {missing ? "MissingParameter" : "InvalidParameterValue", all};
+    return {"ValidationError",
+            fmt::format("{} validation error{} detected: {}", violations.size(), violations.size() == 1 ? "" : "s", all)};
+  }
+  return {"ValidationException", all};
+}
+
+ApiError UnknownOperation(const aws::Service& service, std::string_view asked) {
+  switch (service.protocol) {
+    case Protocol::kJson:
+      return {"UnknownOperationException", fmt::format("{} does not answer {} here", service.name, asked)};
+    case Protocol::kQuery:
+    case Protocol::kEc2:
+      return {"InvalidAction", fmt::format("The action {} is not valid for this web service.", asked)};
+    default:
+      return {"NotImplemented", "A header or query you provided implies functionality that is not implemented.",
+              Json::object(), 501};
+  }
+}
+
+std::string AskedFor(const net::Request& request) {
+  if (const auto target = request.headers.Get("X-Amz-Target")) return std::string(target->substr(target->rfind('.') + 1));
+  for (const auto& source : {std::string_view(request.body), request.query()}) {
+    for (const auto& [name, value] : net::ParseQuery(source, true)) {
+      if (name == "Action") return value;
+    }
+  }
+  return fmt::format("{} {}", request.method, request.path());
+}
+
+aws::ErrorInfo ToErrorInfo(const aws::Service& service, const ApiError& error, const std::string& request_id) {
+  aws::ErrorInfo info{.code = error.code(), .message = error.what(), .fields = error.fields(), .request_id = request_id};
+  if (const aws::Shape* shape = service.FindError(error.code())) {
+    info.status = shape->error_status;
+    info.sender = !shape->fault;
+  }
+  if (error.status() != 0) info.status = error.status();
+  return info;
+}
+
+}  // namespace
+
+std::string ServiceOf(const net::Request& request) {
+  if (const auto target = request.headers.Get("X-Amz-Target")) {
+    return FindServiceBy([](const aws::Service& service) { return service.target_prefix; },
+                         target->substr(0, target->rfind('.')));
+  }
+  std::string scope;
+  try {
+    if (const auto authorization = aws::ParseAuthorization(request)) scope = authorization->service;
+  } catch (const Error&) {
+    // Routed by the rest; the service then refuses the signature.
+  }
+  if (scope == "s3" || scope == "s3express") return "s3";
+  if (!scope.empty()) {
+    std::string name = FindServiceBy([](const aws::Service& service) { return service.signing_name; }, scope);
+    if (!name.empty()) return name;
+  }
+  if (request.method == "POST" && request.body.find("Version=") != std::string::npos &&
+      request.headers.GetOr("Content-Type", "").starts_with("application/x-www-form-urlencoded")) {
+    for (const auto& [name, value] : net::ParseQuery(request.body, true)) {
+      if (name != "Version") continue;
+      std::string service = FindServiceBy([](const aws::Service& candidate) { return candidate.api_version; }, value);
+      if (!service.empty()) return service;
+    }
+  }
+  if (std::string name = ServiceOfHost(request.headers.GetOr("Host", "")); !name.empty()) return name;
+  if (request.path().starts_with("/2013-04-01/")) return "route53";
+  return "s3";
+}
+
+std::optional<std::string> TargetWithBucket(const net::Request& request) {
+  std::string host = request.headers.GetOr("Host", "");
+  host = host.substr(0, host.rfind(':'));
+  const auto at = host.find(".s3.");
+  if (at == std::string::npos || at == 0) return std::nullopt;
+  return "/" + host.substr(0, at) + (request.target == "/" ? "" : request.target);
+}
+
+Gateway::Gateway(Cloud& cloud, const Api& api) : cloud_(cloud), api_(api) {}
+
+void Gateway::On(std::string method, std::string path, Page page) {
+  pages_.insert_or_assign(method + " " + path, std::move(page));
+}
+
+net::Response Gateway::Handle(const net::Request& received) {
+  if (received.path().starts_with("/_adhoc/")) {
+    const auto page = pages_.find(fmt::format("{} {}", received.method, received.path()));
+    if (page != pages_.end()) return page->second(received);
+    return {.status = 404, .body = "no such page\n"};
+  }
+
+  const std::string request_id = cloud_.random.Uuid();
+  const std::string service_name = ServiceOf(received);
+  const aws::Service* service = aws::FindService(service_name);
+  if (service == nullptr) {
+    return {.status = 404, .body = fmt::format("the local cloud has no service for {}\n", AskedFor(received))};
+  }
+  std::optional<net::Request> rewritten;
+  if (service_name == "s3") {
+    if (auto target = TargetWithBucket(received)) {
+      rewritten = received;
+      rewritten->target = std::move(*target);
+    }
+  }
+  const net::Request& request = rewritten ? *rewritten : received;
+  try {
+    const aws::Operation* operation = aws::RouteRequest(*service, request);
+    const Handler* handler = operation == nullptr ? nullptr : api_.Find(service_name, operation->name);
+    if (handler == nullptr) throw UnknownOperation(*service, AskedFor(request));
+
+    Json input = aws::DecodeRequest(*service, *operation, request);
+    if (operation->input != nullptr) {
+      const auto violations = aws::Validate(*operation->input, input);
+      if (!violations.empty()) throw ViolationError(*service, violations);
+    }
+    std::string access_key;
+    std::string region = cloud_.settings.region;
+    if (const auto authorization = aws::ParseAuthorization(request)) {
+      access_key = authorization->access_key_id;
+      region = authorization->region;
+    }
+    std::any prepared;
+    if (const Prepare* prepare = api_.FindPrepare(service_name, operation->name)) prepared = (*prepare)(input);
+
+    const auto txn = cloud_.store.Begin();
+    Call call{.operation = *operation,
+              .input = std::move(input),
+              .prepared = std::move(prepared),
+              .txn = *txn,
+              .http = request,
+              .service = service_name,
+              .access_key = std::move(access_key),
+              .region = std::move(region),
+              .request_id = request_id,
+              .raw = std::nullopt};
+    const Json output = (*handler)(call);
+    txn->Commit();
+
+    net::Response response = aws::EncodeResponse(*service, *operation, output, request_id);
+    if (call.raw) {
+      response.status = call.raw->status;
+      for (const auto& [name, value] : call.raw->headers) response.headers.Set(name, value);
+      if (!call.raw->body.empty()) response.body = std::move(call.raw->body);
+      response.file = std::move(call.raw->file);
+      response.file_offset = call.raw->file_offset;
+      response.file_length = call.raw->file_length;
+    }
+    return response;
+  } catch (const ApiError& error) {
+    return aws::EncodeError(*service, ToErrorInfo(*service, error, request_id));
+  } catch (const aws::CodecError& error) {
+    const bool json = service->protocol == Protocol::kJson || service->protocol == Protocol::kRestJson;
+    const bool xml = service->protocol == Protocol::kRestXml;
+    return aws::EncodeError(*service, {.code = json ? "SerializationException" : xml ? "MalformedXML" : "MalformedInput",
+                                       .message = error.what(),
+                                       .request_id = request_id});
+  } catch (const std::exception& error) {
+    // Every one of these is a mistake of ours: the log has what is needed to repeat it.
+    spdlog::error("500 {} {} {} {}: {}; body: {}", service_name, request.method, request.target, request_id, error.what(),
+                  request.body.substr(0, 2000));
+    return aws::EncodeError(*service, {.code = service_name == "s3" ? "InternalError" : "InternalFailure",
+                                       .message = error.what(),
+                                       .status = 500,
+                                       .sender = false,
+                                       .request_id = request_id});
+  }
+}
+
+}  // namespace adhoc::localcloud
