@@ -175,7 +175,7 @@ net::Response Gateway::Handle(const net::Request& received) {
       region = authorization->region;
     }
     std::any prepared;
-    if (const Prepare* prepare = api_.FindPrepare(service_name, operation->name)) prepared = (*prepare)(input);
+    if (const Prepare* prepare = api_.FindPrepare(service_name, operation->name)) prepared = (*prepare)(input, request);
 
     const auto txn = cloud_.store.Begin();
     Call call{.operation = *operation,

@@ -55,7 +55,7 @@ struct Call {
 using Handler = std::function<Json(Call&)>;
 
 // Runs before the transaction begins, without any lock, and may block for a moment. It may throw ApiError.
-using Prepare = std::function<std::any(const Json& input)>;
+using Prepare = std::function<std::any(const Json& input, const net::Request& http)>;
 
 // Filled before the server starts, then read-only.
 class Api {
