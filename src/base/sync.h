@@ -19,7 +19,10 @@ class Sync {
     explicit Lock(Sync& sync) : sync_(sync), lock_(sync.mutex_) {}
     State* operator->() { return &sync_.state_; }
     State& operator*() { return sync_.state_; }
-    // Waits for NotifyAll and the predicate; false when stopped first.
+    // To work without the lock for a while: between the two nothing of the state may be used.
+    void Unlock() { lock_.unlock(); }
+    void Relock() { lock_.lock(); }
+    // Waits for a notification and the predicate; false when stopped first.
     template <typename Predicate>
     bool Wait(std::condition_variable_any& condition, std::stop_token stop, Predicate predicate) {
       return condition.wait(lock_, stop, std::move(predicate));
