@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "localcloud/network/ipv4.h"
+
 namespace adhoc::testing {
 
 using namespace adhoc::localcloud;  // NOLINT(google-build-using-namespace): this file is that namespace's fake
@@ -548,6 +550,14 @@ NetworkInfo FakeRuntime::EnsureNetwork(const NetworkSpec& spec) {
   CheckReachable(*state);
   auto found = state->networks.find(spec.name);
   if (found == state->networks.end()) {
+    const auto range = Ipv4Range::Parse(spec.subnet);
+    for (const auto& [name, other] : state->networks) {
+      const auto taken = Ipv4Range::Parse(other.subnet);
+      if (range && taken && range->Overlaps(*taken)) {
+        throw RuntimeError(RuntimeErrorKind::kAddressInUse,
+                           fmt::format("subnet {} is already used by network {}", spec.subnet, name));
+      }
+    }
     NetworkInfo info{fmt::format("{:064x}", ++state->last_id), spec.name, spec.subnet, spec.gateway, spec.labels};
     return state->networks[spec.name] = info;
   }
