@@ -1,0 +1,48 @@
+// The documents of the Docker Engine API v1.41, as Docker 20.10 and podman 4.3 write them, to and from ours. Pure
+// functions; what the two engines do differently is settled here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "localcloud/runtime/runtime.h"
+
+namespace adhoc::localcloud::docker {
+
+Json CreateContainerBody(const ContainerSpec& spec);
+ContainerState ParseContainer(const Json& inspect);
+bool HasTerminal(const Json& inspect);
+
+Json CreateExecBody(const ExecSpec& spec);
+
+ImageInfo ParseImage(const Json& inspect);
+ImageInfo ParseImageSummary(const Json& summary);  // of GET /images/json
+
+Json CreateNetworkBody(const NetworkSpec& spec);
+NetworkInfo ParseNetwork(const Json& inspect);
+
+ContainerStats ParseStats(const Json& stats);
+EngineInfo ParseVersion(const Json& version);
+
+// Nothing for events that are none of ours.
+std::optional<ContainerEvent> ParseEvent(const Json& event);
+
+// The error that an answer of 400 or more stands for: `<what>: <the engine's message>`.
+RuntimeError ErrorOf(std::string_view what, int status, std::string_view body);
+// As ErrorOf, for a message that arrived inside a stream after a status of 200.
+RuntimeError ErrorOfMessage(std::string_view what, int status, std::string_view message);
+
+// repository and tag of `host:5000/name:tag`; the tag is empty when there is none.
+struct Reference {
+  std::string repository;
+  std::string tag;
+};
+Reference SplitReference(std::string_view reference);
+
+// `{"label":["a=b"]}`, for the filters= parameter.
+std::string LabelFilter(const Labels& labels);
+
+}  // namespace adhoc::localcloud::docker
