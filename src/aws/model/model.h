@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -39,6 +40,11 @@ struct Member {
   bool host_label = false;
   std::string timestamp_format;  // iso8601, rfc822, unixTimestamp; empty: the protocol's default
   std::string xml_namespace;
+  std::string xml_namespace_prefix;  // S3's Grantee: xsi
+
+  // The traits of the shape count for its uses (as botocore resolves them), so a codec reads them here only.
+  // The element or key name in a body.
+  const std::string& wire_name() const { return location_name.empty() ? name : location_name; }
 };
 
 struct Shape {
@@ -64,7 +70,32 @@ struct Shape {
   int error_status = 400;
   bool fault = false;           // the service's fault, not the sender's
 
+  // Null when the structure has no such member.
   const Member* FindMember(std::string_view member_name) const;
+  // By the name in a JSON or XML body, members of other locations left out. A flattened list goes by its element's name
+  // where it has one.
+  const Member* FindBodyName(std::string_view wire_name) const;
+  // By the name in a request of the query or ec2 protocol.
+  const Member* FindQueryName(std::string_view wire_name) const;
+  // The members sorted by name, which is the order of a document's keys.
+  const std::vector<const Member*>& sorted_members() const { return by_name; }
+
+  // Filled by the loader, sorted.
+  std::vector<const Member*> by_name;
+  std::vector<std::pair<std::string, const Member*>> by_body_name;
+  std::vector<std::pair<std::string, const Member*>> by_query_name;
+};
+
+// The name of a member in a request of the query or ec2 protocol.
+std::string QueryName(const Member& member, Protocol protocol);
+// The name of the XML elements that hold a member.
+const std::string& XmlName(const Member& member);
+
+// A piece of an operation's path between slashes: literal text or a label. A greedy label takes the rest of the path.
+struct UriSegment {
+  std::string text;
+  bool label = false;
+  bool greedy = false;
 };
 
 struct Operation {
@@ -79,6 +110,11 @@ struct Operation {
   std::vector<const Shape*> errors;
   bool host_prefix = false;
   std::string endpoint_prefix;    // of the operation's endpoint, e.g. "data-" (Cloud Map discovery); may be empty
+  bool checksum_required = false;  // the body needs Content-MD5 or an x-amz-checksum-… header
+
+  // `uri`, taken apart.
+  std::vector<UriSegment> path;
+  std::vector<std::pair<std::string, std::string>> query;  // ?list-type=2, ?uploads
 };
 
 struct Waiter {
@@ -123,5 +159,15 @@ const Service* FindService(std::string_view name);
 // Throws Error.
 const Service& GetService(std::string_view name);
 const std::vector<std::string>& EmbeddedServices();
+
+// What a server needs to find the service of a request, without parsing any model.
+struct ServiceSummary {
+  std::string_view name;
+  std::string_view target_prefix;    // of X-Amz-Target, without the dot; may be empty
+  std::string_view signing_name;     // in the credential scope
+  std::string_view endpoint_prefix;  // first label of the host
+  std::string_view api_version;      // Version= of query and ec2
+};
+const std::vector<ServiceSummary>& EmbeddedServiceSummaries();
 
 }  // namespace adhoc::aws
