@@ -184,6 +184,9 @@ def compact(name, model, words, waiters, paginators):
     namespace = metadata.get("xmlNamespace", "")
     if isinstance(namespace, dict):
         namespace = namespace["uri"]
+    # The answers of these two have a namespace which their models give for requests only.
+    namespace = namespace or {"s3": "http://s3.amazonaws.com/doc/2006-03-01/",
+                              "route53": "https://route53.amazonaws.com/doc/2013-04-01/"}.get(name, "")
     service = {
         "k": "service",
         "name": name,

@@ -1,6 +1,9 @@
 // One codec for both directions of all five protocols (json, query, ec2, rest-json, rest-xml): the client encodes requests and
 // decodes responses, the server decodes requests and encodes responses, and decode(encode(x)) == x.
 // Follows botocore's serialize.py and parsers.py. Pure functions; thread-safe.
+//
+// Where decode(encode(x)) can not give x: the forms of query and ec2 have no empty structure or map, ec2 and flattened XML
+// no empty list, and header timestamps no fractions.
 #pragma once
 
 #include <stdexcept>
@@ -30,6 +33,10 @@ net::Response EncodeResponse(const Service& service, const Operation& operation,
                              std::string_view request_id);
 Json DecodeResponse(const Service& service, const Operation& operation, const net::Response& response);
 
+// Whether S3 answered 200 and failed later, with an error as the body (CopyObject, CompleteMultipartUpload): read it with
+// DecodeError and treat it as a 500.
+bool HasErrorBody(const Service& service, const Operation& operation, const net::Response& response);
+
 struct ErrorInfo {
   std::string code;  // the wire code
   std::string message;
@@ -54,5 +61,8 @@ struct Violation {
   std::string message;  // AWS's wording where the service validates that way, see aws-facts
 };
 std::vector<Violation> Validate(const Shape& shape, const Json& document);
+
+// "2 validation errors detected: …; …", as most services put them together.
+std::string ValidationMessage(const std::vector<Violation>& violations);
 
 }  // namespace adhoc::aws

@@ -77,10 +77,8 @@ struct Shape {
   const Member* FindBodyName(std::string_view wire_name) const;
   // By the name in a request of the query or ec2 protocol.
   const Member* FindQueryName(std::string_view wire_name) const;
-  // The members sorted by name, which is the order of a document's keys.
-  const std::vector<const Member*>& sorted_members() const { return by_name; }
 
-  // Filled by the loader, sorted.
+  // Filled by the loader, sorted. The first is in the order of a document's keys.
   std::vector<const Member*> by_name;
   std::vector<std::pair<std::string, const Member*>> by_body_name;
   std::vector<std::pair<std::string, const Member*>> by_query_name;
