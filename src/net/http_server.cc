@@ -1,7 +1,6 @@
 #include "net/http_server.h"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
@@ -29,6 +28,7 @@
 #include "base/error.h"
 #include "base/sync.h"
 #include "net/beast_websocket.h"
+#include "net/http_date.h"
 #include "net/reason.h"
 
 namespace adhoc::net {
@@ -60,14 +60,14 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-// RFC 9110 §5.6.7, made once a second per thread.
-const std::string& HttpDate() {
+// Made once a second per thread.
+const std::string& CurrentDate() {
   thread_local std::time_t made = 0;
   thread_local std::string text;
   const std::time_t now = std::time(nullptr);
   if (now != made) {
     made = now;
-    text = fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(now));
+    text = FormatHttpDate(std::chrono::system_clock::from_time_t(now));
   }
   return text;
 }
@@ -95,7 +95,7 @@ void FormatHead(std::string& head, const Response& response, std::uint64_t lengt
     }
     AppendHeader(head, name, value);
   }
-  if (!response.headers.Has("Date")) AppendHeader(head, "Date", HttpDate());
+  if (!response.headers.Has("Date")) AppendHeader(head, "Date", CurrentDate());
   // A HEAD answer states the length that GET would have, which only the handler may know.
   if (const auto stated = response.headers.Get("Content-Length"); is_head && stated) {
     AppendHeader(head, "Content-Length", *stated);

@@ -1,6 +1,7 @@
 // Signature Version 4 (docs: IAM User Guide, "AWS Signature Version 4 for API requests"). Pure functions; thread-safe.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,11 +43,15 @@ struct ParsedAuthorization {
   std::vector<std::string> signed_headers;
   std::string signature;
   bool presigned = false;
+  TimePoint signed_at{};
+  std::chrono::seconds expires{0};    // presigned only
+  bool expired(TimePoint now) const;  // presigned, and its time is over
 };
 // Nothing when the request is not signed; throws Error when it is malformed.
 std::optional<ParsedAuthorization> ParseAuthorization(const net::Request& request);
 
-// Recomputes the signature of a received request.
+// Recomputes the signature of a request as it was received: before any rewriting of its path or decoding of its body.
+// False too when the body is not the one whose hash was signed.
 bool VerifySignature(const net::Request& request, const ParsedAuthorization& authorization,
                      std::string_view secret_access_key);
 
