@@ -64,6 +64,15 @@ def merge(base, extra):
     return base
 
 
+def apply_overlay(model, extra):
+    """Adds a service's part of overlay.json to its model."""
+    merge(model, {key: value for key, value in extra.items() if key in ("operations", "shapes", "metadata")})
+    for shape in model["shapes"].values():
+        for member in shape.pop("optional", []):
+            if member in shape.get("required", []):
+                shape["required"].remove(member)
+
+
 def select(service, model, words):
     known = model["operations"]
     names = []
@@ -273,7 +282,7 @@ def main():
         waiters = merge((load(loader, name, "waiters-2") or {}).get("waiters", {}), extra.get("waiters", {}))
         paginators = merge((load(loader, name, "paginators-1") or {}).get("pagination", {}),
                            extra.get("pagination", {}))
-        merge(model, {key: value for key, value in extra.items() if key in ("operations", "shapes", "metadata")})
+        apply_overlay(model, extra)
         lines, service = compact(name, model, words, waiters, paginators)
         path = os.path.abspath(os.path.join(arguments.output, f"{name}.jsonl"))
         write_if_changed(path, "\n".join(lines) + "\n")

@@ -85,6 +85,20 @@ TEST(ModelTest, ErrorsAreFoundByTheirWireCode) {
   EXPECT_EQ(elbv2.FindError("NoSuchThing"), nullptr);
 }
 
+TEST(ModelTest, TheOverlayAddsWhatIsNewer) {
+  const Service& ecs = GetService("ecs");
+  EXPECT_NE(ecs.FindOperation("DeleteTaskDefinitions"), nullptr);
+  EXPECT_NE(ecs.GetOperation("RunTask").input->FindMember("clientToken"), nullptr);
+  const Shape& rds = *GetService("rds").GetOperation("CreateDBInstance").input;
+  EXPECT_NE(rds.FindMember("ManageMasterUserPassword"), nullptr);
+  const Member* if_none_match = GetService("s3").GetOperation("PutObject").input->FindMember("IfNoneMatch");
+  ASSERT_NE(if_none_match, nullptr);
+  EXPECT_EQ(if_none_match->location, Location::kHeader);
+  EXPECT_EQ(if_none_match->wire_name(), "If-None-Match");
+  // Names that a group may be asked for by instead made this one optional.
+  EXPECT_FALSE(GetService("logs").GetOperation("GetLogEvents").input->FindMember("logGroupName")->required);
+}
+
 TEST(ModelTest, WaitersAndPaginatorsComeAlong) {
   const Waiter& stable = GetService("ecs").waiters.at("ServicesStable");
   EXPECT_EQ(stable.operation, "DescribeServices");
