@@ -8,7 +8,18 @@ const kPage = 20;
 // Two pages: "/" lists the posts, "/posts/<id>" shows one. nginx answers every path with this application.
 export const App = {
   components: { Composer, PostCard, StatusBar },
-  data: () => ({ posts: [], count: 0, limit: kPage, info: null, single: null, path: location.pathname, now: Date.now(), error: "", loaded: false }),
+  data: () => ({
+    posts: [],
+    count: 0,
+    limit: kPage,
+    loaded: false,
+    info: null,
+    path: location.pathname,
+    single: null,
+    now: Date.now(),
+    error: "", // of the last refresh, gone with the next that works
+    problem: "", // of the shown post, stays
+  }),
   computed: {
     postId() {
       return this.path.match(/^\/posts\/(\d+)\/?$/)?.[1];
@@ -52,12 +63,13 @@ export const App = {
     async show(path) {
       this.path = path;
       this.single = null;
+      this.problem = "";
       scrollTo(0, 0);
       if (!this.postId) return;
       try {
         this.single = await getPost(this.postId);
       } catch (error) {
-        this.error = error.message;
+        this.problem = error.message;
       }
     },
     go(path) {
@@ -82,11 +94,11 @@ export const App = {
     </header>
     <status-bar :info="info" :now="now"></status-bar>
     <main>
-      <p v-if="error" class="error banner" role="alert">{{ error }}</p>
+      <p v-if="error || problem" class="error banner" role="alert">{{ error || problem }}</p>
       <composer v-if="!postId" @created="add"></composer>
       <p v-else class="back"><a href="/" @click.prevent="go('/')">← All posts</a></p>
       <post-card v-for="post in shown" :key="post.id" :post="post" :now="now" @open="go('/posts/' + $event)"></post-card>
-      <p v-if="loaded && !error && !shown.length" class="empty">Nothing here yet. Write the first post.</p>
+      <p v-if="loaded && !error && !postId && !shown.length" class="empty">Nothing here yet. Write the first post.</p>
       <p v-if="!postId && count > posts.length" class="more"><button class="quiet" @click="more">Show older posts</button></p>
     </main>`,
 };
