@@ -1,11 +1,14 @@
 #include "localcloud/runtime/docker_runtime.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <deque>
 #include <thread>
 #include <utility>
@@ -59,6 +62,22 @@ std::string Base64Url(const std::string& data) {
   std::replace(text.begin(), text.end(), '+', '-');
   std::replace(text.begin(), text.end(), '/', '_');
   return text;
+}
+
+// What the kernel has said; empty without the right to read it.
+std::string ReadKernelLog() {
+  std::string log;
+  int fd = ::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return log;
+  char record[8192];
+  ssize_t count;
+  // EPIPE: a record was overwritten before it was read; the next one follows.
+  while ((count = ::read(fd, record, sizeof(record))) > 0 || errno == EPIPE || errno == EINTR) {
+    if (count > 0) log.append(record, static_cast<std::size_t>(count));
+    errno = 0;
+  }
+  ::close(fd);
+  return log;
 }
 
 // The engine's calls with their failures turned into RuntimeErrors.
@@ -232,7 +251,13 @@ class DockerRuntime : public ContainerRuntime {
 
   std::optional<ContainerState> Inspect(const std::string& id) override {
     std::optional<Json> document = InspectDocument(id);
-    return document ? std::optional(docker::ParseContainer(*document)) : std::nullopt;
+    if (!document) return std::nullopt;
+    ContainerState state = docker::ParseContainer(*document);
+    // With cgroup v1, podman's monitor often misses it.
+    if (state.exit_code == 137 && !state.oom_killed && docker::HasMemoryLimit(*document)) {
+      state.oom_killed = docker::KernelKilledForMemory(ReadKernelLog(), state.id);
+    }
+    return state;
   }
 
   std::vector<ContainerState> List(const Labels& labels) override {

@@ -190,6 +190,10 @@ ContainerState ParseContainer(const Json& inspect) {
   }
 
   const Json& settings = At(inspect, "NetworkSettings");
+  const Json& host = At(inspect, "HostConfig");
+  bool joined =
+      Text(host, "NetworkMode").starts_with("container:");  // then podman tells the other one's address and ports
+  if (joined) return container;
   const Json& networks = At(settings, "Networks");
   if (networks.is_object()) {
     for (const auto& [name, network] : networks.items()) {
@@ -208,6 +212,22 @@ ContainerState ParseContainer(const Json& inspect) {
     }
   }
   return container;
+}
+
+bool HasMemoryLimit(const Json& inspect) { return Number(At(inspect, "HostConfig"), "Memory") > 0; }
+
+bool KernelKilledForMemory(std::string_view kernel_log, std::string_view id) {
+  std::size_t at = 0;
+  while ((at = kernel_log.find("oom-kill:", at)) != std::string_view::npos) {
+    std::string_view line = kernel_log.substr(at, kernel_log.find('\n', at) - at);
+    std::size_t group = line.find("oom_memcg=");
+    if (group != std::string_view::npos) {
+      std::string_view value = line.substr(group, line.find(',', group) - group);
+      if (value.find(id) != std::string_view::npos) return true;
+    }
+    at += line.size();
+  }
+  return false;
 }
 
 bool HasTerminal(const Json& inspect) { return Flag(At(inspect, "Config"), "Tty"); }

@@ -15,6 +15,9 @@ namespace adhoc::localcloud::docker {
 Json CreateContainerBody(const ContainerSpec& spec);
 ContainerState ParseContainer(const Json& inspect);
 bool HasTerminal(const Json& inspect);
+bool HasMemoryLimit(const Json& inspect);
+// Whether the kernel's log tells that the container's memory limit cost a process its life.
+bool KernelKilledForMemory(std::string_view kernel_log, std::string_view id);
 
 Json CreateExecBody(const ExecSpec& spec);
 

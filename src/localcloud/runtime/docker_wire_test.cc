@@ -95,6 +95,24 @@ TEST(ParseContainer, AContainerThatNeverStartedHasNotExited) {
   EXPECT_EQ(ParseContainer(PodmanInspect("stopping", false)).status, ContainerStatus::kRunning);
 }
 
+TEST(ParseContainer, AJoinerHasNoAddressOfItsOwn) {
+  Json inspect = PodmanInspect("running", true);
+  inspect["HostConfig"]["NetworkMode"] = "container:0123";
+  ContainerState state = ParseContainer(inspect);
+  EXPECT_EQ(state.ip, "");
+  EXPECT_TRUE(state.ports.empty());
+}
+
+TEST(KernelKilledForMemory, OnlyTheContainerWhoseLimitItWas) {
+  std::string log =
+      "3,1,2,-;python3 invoked oom-killer: gfp_mask=0xcc0\n"
+      "6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=libpod-bbb,mems_allowed=0,"
+      "oom_memcg=/libpod_parent/libpod-aaa,task_memcg=/libpod_parent/libpod-bbb,task=python3,pid=10056,uid=0\n";
+  EXPECT_TRUE(KernelKilledForMemory(log, "aaa"));
+  EXPECT_FALSE(KernelKilledForMemory(log, "bbb"));
+  EXPECT_FALSE(KernelKilledForMemory("", "aaa"));
+}
+
 TEST(ParseContainer, NullsAreAbsent) {
   ContainerState state = ParseContainer(
       Json::parse(R"({"Id": "a", "Config": {"Labels": null}, "NetworkSettings": {"Networks": null, "Ports": null}})"));
