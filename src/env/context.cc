@@ -1,0 +1,125 @@
+#include "env/context.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "env/names.h"
+
+namespace adhoc::env {
+
+Context::Context(aws::Client& client, const config::Config& config, events::Sink& sink, Clock& clock, Random& random,
+                 Pace pace, std::stop_token stop)
+    : client_(client), config_(config), sink_(sink), clock_(clock), random_(random), pace_(pace), stop_(stop) {}
+
+std::string Context::ImageUri(const std::string& name) const {
+  const config::Image* image = config_.FindImage(name);
+  if (image == nullptr) throw Error("the definition has no image " + name);
+  const auto tag = image_tags_.find(name);
+  return fmt::format("{}.dkr.ecr.{}.amazonaws.com/{}:{}", config_.target.account, region(), image->repository,
+                     tag == image_tags_.end() ? image->tag : tag->second);
+}
+
+Json Context::Call(std::string_view service, std::string_view operation, const Json& input) {
+  return client_.Call(service, operation, input, stop_);
+}
+
+Json Context::List(std::string_view service, std::string_view operation, const Json& input, std::string_view result_key) {
+  return client_.List(service, operation, input, result_key, stop_);
+}
+
+std::optional<Json> Context::CallUnless(std::initializer_list<std::string_view> codes, std::string_view service,
+                                        std::string_view operation, const Json& input) {
+  try {
+    return Call(service, operation, input);
+  } catch (const aws::AwsError& error) {
+    if (std::find(codes.begin(), codes.end(), error.code()) == codes.end()) throw;
+    return std::nullopt;
+  }
+}
+
+void Context::CallAnyway(std::string_view service, std::string_view operation, const Json& input) noexcept {
+  try {
+    client_.Call(service, operation, input);
+  } catch (const std::exception& error) {
+    sink_.Emit(events::Notice{.level = events::Notice::Level::kWarning, .text = error.what()});
+  }
+}
+
+Json Context::Once(const std::string& key, const std::function<Json()>& read) {
+  std::promise<Json> promise;
+  std::shared_future<Json> result;
+  bool ours = false;
+  {
+    auto knowledge = knowledge_.lock();
+    const auto found = knowledge->reads.find(key);
+    ours = found == knowledge->reads.end();
+    result = ours ? knowledge->reads.emplace(key, promise.get_future().share()).first->second : found->second;
+  }
+  if (ours) {
+    try {
+      promise.set_value(read());
+    } catch (...) {
+      promise.set_exception(std::current_exception());
+    }
+  }
+  return result.get();
+}
+
+void Context::Publish(const std::string& resource, Json attributes) {
+  knowledge_.lock()->resources.insert_or_assign(resource, std::move(attributes));
+}
+
+void Context::Forget(const std::string& resource) { knowledge_.lock()->resources.erase(resource); }
+
+std::optional<Json> Context::Find(const std::string& resource) const {
+  auto knowledge = knowledge_.lock();
+  const auto found = knowledge->resources.find(resource);
+  return found == knowledge->resources.end() ? std::nullopt : std::optional<Json>(found->second);
+}
+
+Json Context::Get(const std::string& resource) const {
+  auto found = Find(resource);
+  if (!found) throw Error(resource + " does not exist");
+  return std::move(*found);
+}
+
+std::string Context::Get(const std::string& resource, const std::string& attribute) const {
+  const Json attributes = Get(resource);
+  const auto found = attributes.find(attribute);
+  if (found == attributes.end()) throw Error(fmt::format("{} of {} is not known", attribute, resource));
+  return found->get<std::string>();
+}
+
+void Context::WaitUntil(const std::string& what, const std::function<bool()>& ready) {
+  const TimePoint deadline = clock_.Now() + pace_.timeout;
+  Duration pause = pace_.poll;
+  while (!ready()) {
+    if (clock_.Now() >= deadline) {
+      throw Error(fmt::format("gave up waiting for {} after {} s", what, pace_.timeout.count()));
+    }
+    if (!clock_.SleepFor(pause, stop_)) throw Error("stopped while waiting for " + what);
+    pause = std::min<Duration>(pause + pause / 2, pace_.max_poll);
+  }
+}
+
+void Context::Progress(const std::string& step, const std::string& message) {
+  sink_.Emit(events::StepProgress{.step = step, .message = message});
+}
+
+Json Tags(const Context& context, std::string_view owner, std::string_view name) {
+  Json tags = Json::array({{{"Key", kEnvironmentTag}, {"Value", owner}},
+                           {{"Key", kManagedByTag}, {"Value", kManagedBy}},
+                           {{"Key", "application"}, {"Value", context.config().application}}});
+  if (!name.empty()) tags.push_back({{"Key", "Name"}, {"Value", name}});
+  return tags;
+}
+
+Json LowerCaseTags(const Context& context, std::string_view owner) {
+  Json tags = Json::array();
+  for (const Json& tag : Tags(context, owner)) tags.push_back({{"key", tag["Key"]}, {"value", tag["Value"]}});
+  return tags;
+}
+
+}  // namespace adhoc::env

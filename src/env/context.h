@@ -1,0 +1,100 @@
+// What one run of the engine (a plan, an apply, a deploy, a destroy) works with: the cloud, the configuration, where events
+// go, and what has been found out so far about each resource. Thread-safe: graph vertices run in parallel.
+#pragma once
+
+#include <functional>
+#include <future>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "aws/client/client.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "base/sync.h"
+#include "config/config.h"
+#include "events/events.h"
+
+namespace adhoc::env {
+
+// Timing of waits. On an AWS account polls are slow and grow; on one machine they are quick.
+struct Pace {
+  Duration poll = std::chrono::milliseconds(100);      // the first pause
+  Duration max_poll = std::chrono::milliseconds(500);  // pauses grow by half up to this
+  std::chrono::seconds timeout{600};                   // of one wait
+};
+
+class Context {
+ public:
+  Context(aws::Client& client, const config::Config& config, events::Sink& sink, Clock& clock, Random& random,
+          Pace pace, std::stop_token stop = {});
+
+  const config::Config& config() const { return config_; }
+  const std::string& environment() const { return config_.environment; }
+  const std::string& shared() const { return config_.target.shared; }
+  bool local() const { return config_.target.kind == config::TargetKind::kLocal; }
+  const std::string& region() const { return client_.region(); }
+  // As a browser on this machine reaches the local cloud, e.g. http://localhost:4566; empty for an account.
+  const std::string& endpoint() const { return endpoint_; }
+  void set_endpoint(std::string endpoint) { endpoint_ = std::move(endpoint); }
+
+  // Registry, repository and the tag that this run settles on (env/versions.h) of an entry of `images:`.
+  std::string ImageUri(const std::string& image) const;
+  void set_image_tags(std::map<std::string, std::string> tags) { image_tags_ = std::move(tags); }
+  Clock& clock() const { return clock_; }
+  Random& random() const { return random_; }
+  events::Sink& sink() const { return sink_; }
+  const Pace& pace() const { return pace_; }
+  std::stop_token stop() const { return stop_; }
+
+  Json Call(std::string_view service, std::string_view operation, const Json& input = Json::object());
+  Json List(std::string_view service, std::string_view operation, const Json& input, std::string_view result_key);
+  // As Call; nothing when AWS answers one of these error codes.
+  std::optional<Json> CallUnless(std::initializer_list<std::string_view> codes, std::string_view service,
+                                 std::string_view operation, const Json& input);
+
+  // For cleaning up when the run was told to stop: not cut short by the stop request, and errors are swallowed.
+  void CallAnyway(std::string_view service, std::string_view operation, const Json& input) noexcept;
+
+  // The answer of a read that several resources share (all services of the cluster, all rules of the listener): `read` runs
+  // once, the others wait for it.
+  Json Once(const std::string& key, const std::function<Json()>& read);
+
+  // What is known of a resource: ids, ARNs, addresses.
+  void Publish(const std::string& resource, Json attributes);
+  void Forget(const std::string& resource);
+  std::optional<Json> Find(const std::string& resource) const;
+  // Throws Error `vpc dev does not exist`.
+  Json Get(const std::string& resource) const;
+  std::string Get(const std::string& resource, const std::string& attribute) const;
+
+  // Calls `ready` until it is true. Throws Error on time-out: `gave up waiting for <what> after 600 s`.
+  void WaitUntil(const std::string& what, const std::function<bool()>& ready);
+
+  void Progress(const std::string& step, const std::string& message);
+
+ private:
+  struct Knowledge {
+    std::map<std::string, Json> resources;
+    std::map<std::string, std::shared_future<Json>> reads;
+  };
+  aws::Client& client_;
+  const config::Config& config_;
+  events::Sink& sink_;
+  Clock& clock_;
+  Random& random_;
+  const Pace pace_;
+  const std::stop_token stop_;
+  std::string endpoint_;                           // set before the run begins
+  std::map<std::string, std::string> image_tags_;  // likewise
+  mutable Sync<Knowledge> knowledge_;
+};
+
+// [{Key, Value}] as most services take tags; the ECS family spells them in lower case.
+Json Tags(const Context& context, std::string_view owner, std::string_view name = "");
+Json LowerCaseTags(const Context& context, std::string_view owner);
+
+}  // namespace adhoc::env

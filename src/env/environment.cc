@@ -1,0 +1,342 @@
+#include "env/environment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "env/names.h"
+#include "env/resources/resources.h"
+
+namespace adhoc::env {
+namespace {
+
+constexpr int kPostgresPort = 5432;
+constexpr int kDatabasePasswordLength = 40;
+
+bool HasDiscovery(const config::Config& config) {
+  return std::any_of(config.services.begin(), config.services.end(), [](const auto& service) { return service.discoverable; });
+}
+
+std::string TagOf(const std::string& image_uri) {
+  const auto colon = image_uri.rfind(':');
+  return colon == std::string::npos || image_uri.find('/', colon) != std::string::npos ? "" : image_uri.substr(colon + 1);
+}
+
+config::Secret DatabaseSecret() { return {.name = std::string(kDatabaseWorkload), .generate = kDatabasePasswordLength}; }
+
+// Services and families of the environment that the definition does not have: removed from it, or it is not at hand.
+Resources Leftovers(Context& context, const Resources& known) {
+  const std::string& env = context.environment();
+  std::set<std::string> names;
+  for (const auto& resource : known) names.insert(resource->id());
+  Resources found;
+  const auto arns = [&]() -> Json {
+    try {
+      return context.List("ecs", "ListServices", {{"cluster", ClusterName(env)}}, "serviceArns");
+    } catch (const aws::AwsError& error) {
+      if (error.code() != "ClusterNotFoundException") throw;
+      return Json::array();
+    }
+  }();
+  for (const Json& arn : arns) {
+    const std::string text = arn;
+    auto service = MakeForeignService(env, text.substr(text.rfind('/') + 1));
+    if (!names.contains(service->id())) found.push_back(std::move(service));
+  }
+  const Json families = context.List("ecs", "ListTaskDefinitionFamilies",
+                                     {{"familyPrefix", env + "-"}, {"status", "ACTIVE"}}, "families");
+  const std::vector<std::string> others = ListEnvironments(context);
+  for (const Json& family : families) {
+    const std::string name = family;
+    // `alpha-2-web` belongs to environment `alpha-2`, not to `alpha`.
+    const bool foreign = std::any_of(others.begin(), others.end(), [&](const std::string& other) {
+      return other.size() > env.size() && name.starts_with(other + "-");
+    });
+    if (foreign || names.contains("task definition " + name)) continue;
+    found.push_back(MakeForeignFamily(env, name));
+  }
+  return found;
+}
+
+}  // namespace
+
+Resources SharedResources(const config::Config& config) {
+  const auto& target = config.target;
+  const std::string& shared = target.shared;
+  Resources resources;
+  const auto add = [&](ResourcePtr resource) -> Resource& {
+    resources.push_back(std::move(resource));
+    return *resources.back();
+  };
+
+  add(MakeVpc(shared));
+  Resource& gateway = add(MakeInternetGateway(shared));
+  std::vector<std::string> public_subnets;
+  std::vector<std::string> private_subnets;
+  for (int zone = 1; zone <= target.network.zones; ++zone) {
+    public_subnets.push_back(add(MakeSubnet({shared, true, zone})).id());
+    private_subnets.push_back(add(MakeSubnet({shared, false, zone})).id());
+  }
+  add(MakeRouteTable(shared, "public", gateway.id(), public_subnets));
+  switch (target.network.nat) {
+    case config::NatKind::kNone:
+      add(MakeRouteTable(shared, "private", "", private_subnets));
+      break;
+    case config::NatKind::kSingle:
+      add(MakeAddress(shared, 1));
+      add(MakeRouteTable(shared, "private", add(MakeNatGateway(shared, 1)).id(), private_subnets));
+      break;
+    case config::NatKind::kPerZone:
+      for (int zone = 1; zone <= target.network.zones; ++zone) {
+        add(MakeAddress(shared, zone));
+        const std::string nat = add(MakeNatGateway(shared, zone)).id();
+        add(MakeRouteTable(shared, fmt::format("private-{}", zone), nat, {private_subnets[zone - 1]}));
+      }
+      break;
+  }
+
+  std::vector<IngressRule> from_outside;
+  for (const auto& cidr : target.network.ingress) {
+    from_outside.push_back({.from_port = target.http_port, .to_port = target.http_port, .cidr = cidr});
+    if (target.https) from_outside.push_back({.from_port = target.https_port, .to_port = target.https_port, .cidr = cidr});
+  }
+  const std::string balancer_group = add(MakeSecurityGroup(shared, "alb-sg", "Load balancer of " + shared, from_outside)).id();
+  const std::string task_group = fmt::format("security group {}-ecs-sg", shared);
+  add(MakeSecurityGroup(shared, "ecs-sg", "Tasks of environments on " + shared,
+                        {{.from_port = 1, .to_port = 65535, .security_group = balancer_group},
+                         {.from_port = 1, .to_port = 65535, .security_group = task_group}}));
+
+  Resource& balancer = add(MakeLoadBalancer(shared));
+  balancer.DependsOn(balancer_group);
+  balancer.DependsOn(gateway.id());
+  for (const auto& subnet : public_subnets) balancer.DependsOn(subnet);
+  add(MakeListener(shared, target.https ? ListenerKind::kRedirect : ListenerKind::kHttp));
+  if (target.https) {
+    std::string certificate;
+    if (target.certificate.empty()) certificate = add(MakeCertificate(target.domain)).id();
+    Resource& listener = add(MakeListener(shared, ListenerKind::kHttps));
+    if (!certificate.empty()) listener.DependsOn(certificate);
+  }
+  add(MakeHostedZone(target.domain));
+  add(MakeExecutionRole(shared));
+  add(MakeNamespace(shared));
+  if (config.database) {
+    add(MakeSecurityGroup(shared, "rds-sg", "Database of " + shared,
+                          {{.from_port = kPostgresPort, .to_port = kPostgresPort, .security_group = task_group}}));
+    Resource& group = add(MakeDatabaseSubnetGroup(shared));
+    for (const auto& subnet : private_subnets) group.DependsOn(subnet);
+    add(MakeDatabaseInstance(shared));
+  }
+  return resources;
+}
+
+Resources SharedLookups(const config::Config& config) {
+  const auto& target = config.target;
+  std::set<std::string> wanted = {
+      "vpc " + Join(target.shared, "vpc"),
+      fmt::format("security group {}-ecs-sg", target.shared),
+      "load balancer " + LoadBalancerName(target.shared),
+      MainListenerId(target),
+      "hosted zone " + target.domain,
+      fmt::format("role {}-ecs-execution-role", target.shared),
+  };
+  if (HasDiscovery(config)) wanted.insert("namespace " + NamespaceName(target.shared));
+  if (config.database) wanted.insert("database instance " + DatabaseInstanceName(target.shared));
+  for (int zone = 1; zone <= target.network.zones; ++zone) {
+    wanted.insert("subnet " + SubnetName({target.shared, target.network.nat == config::NatKind::kNone, zone}));
+  }
+  Resources all = SharedResources(config);
+  std::erase_if(all, [&](const ResourcePtr& resource) { return !wanted.contains(resource->id()); });
+  return all;
+}
+
+Resources EnvironmentResources(const Context& context) {
+  const config::Config& config = context.config();
+  const std::string& env = config.environment;
+  Resources resources;
+  const auto add = [&](ResourcePtr resource) -> Resource& {
+    resources.push_back(std::move(resource));
+    return *resources.back();
+  };
+
+  std::vector<std::string> for_definitions;
+  if (config.database) for_definitions.push_back(add(MakeSecret(env, DatabaseSecret())).id());
+  for (const auto& secret : config.secrets) for_definitions.push_back(add(MakeSecret(env, secret)).id());
+  for_definitions.push_back(add(MakeTaskRole(env)).id());
+  if (config.bucket) add(MakeBucket(BucketName(config.target.domain, env), *config.bucket));
+  add(MakeCluster(env));
+
+  const auto image_of = [&](const config::Workload& workload) {
+    return workload.image.image.empty() ? workload.image.uri : context.ImageUri(workload.image.image);
+  };
+  const auto add_definition = [&](ResourcePtr made) {
+    for (const auto& dependency : for_definitions) made->DependsOn(dependency);
+    return add(std::move(made)).id();
+  };
+
+  if (config.database) {
+    add(MakeLogGroup(env, std::string(kDatabaseWorkload)));
+    add_definition(MakeDatabaseTaskDefinition(env, config.database->image));
+    add(MakeDatabase(env));
+  }
+  // Before-update tasks run one after the other, as they stand in the definition.
+  std::map<std::string, std::string> last_task_of_image;
+  std::string previous;
+  for (const auto& task : config.tasks) {
+    add(MakeLogGroup(env, task.name));
+    add_definition(MakeTaskDefinition(env, task, 0, {}, image_of(task)));
+    if (task.when != config::Task::When::kBeforeUpdate) continue;
+    std::vector<std::string> services;
+    for (const auto& service : config.services) {
+      if (service.image == task.image) services.push_back(service.name);
+    }
+    Resource& run = add(MakeTaskRun(env, task, services));
+    if (config.database) run.DependsOn("database " + DatabaseName(env));
+    if (config.bucket) run.DependsOn("bucket " + BucketName(config.target.domain, env));
+    if (!previous.empty()) run.DependsOn(previous);
+    previous = run.id();
+    last_task_of_image[image_of(task)] = run.id();
+  }
+  bool is_reachable = false;
+  for (const auto& service : config.services) {
+    add(MakeLogGroup(env, service.name));
+    add_definition(MakeTaskDefinition(env, service, service.port, service.healthcheck.command, image_of(service)));
+    if (service.load_balanced()) {
+      is_reachable = true;
+      add(MakeTargetGroup(env, service)).DependsOn("vpc " + Join(context.shared(), "vpc"));
+      add(MakeListenerRule(env, service)).DependsOn(MainListenerId(config.target));
+    }
+    if (service.discoverable) {
+      add(MakeDiscoveryService(env, service.name)).DependsOn("namespace " + NamespaceName(context.shared()));
+    }
+    Resource& made = add(MakeService(env, service));
+    if (const auto task = last_task_of_image.find(image_of(service)); task != last_task_of_image.end()) {
+      made.DependsOn(task->second);
+    }
+    if (config.database) made.DependsOn("database " + DatabaseName(env));
+    if (config.bucket) made.DependsOn("bucket " + BucketName(config.target.domain, env));
+  }
+  if (is_reachable) {
+    Resource& record = add(MakeRecord(config.host));
+    record.DependsOn("hosted zone " + config.target.domain);
+    record.DependsOn("load balancer " + LoadBalancerName(context.shared()));
+  }
+  return resources;
+}
+
+Prepared PrepareShared(Context& context) {
+  Prepared prepared;
+  prepared.resources = SharedResources(context.config());
+  prepared.plan = MakePlan(context, {}, prepared.resources);
+  return prepared;
+}
+
+Prepared PrepareSharedDown(Context& context) {
+  const auto environments = ListEnvironments(context);
+  if (!environments.empty()) {
+    throw Error(fmt::format("the shared resources {} are in use by {}", context.shared(), fmt::join(environments, ", ")),
+                fmt::format("adhoc down {}", environments.front()));
+  }
+  Prepared prepared;
+  prepared.resources = SharedResources(context.config());
+  prepared.plan = MakeDestroyPlan(context, {}, prepared.resources);
+  return prepared;
+}
+
+Prepared PrepareUp(Context& context, const std::optional<Record>& record) {
+  Prepared prepared;
+  prepared.versions = DecideVersions(context.config(), record, DeployedTags(context));
+  std::map<std::string, std::string> tags;
+  for (const auto& [image, version] : prepared.versions) tags[image] = version.tag;
+  context.set_image_tags(std::move(tags));
+  prepared.existing = SharedLookups(context.config());
+  prepared.resources = EnvironmentResources(context);
+  prepared.plan = MakePlan(context, prepared.existing, prepared.resources);
+  for (auto& leftover : Leftovers(context, prepared.resources)) {
+    // Only services: an old family may still be somebody's one-off task.
+    if (leftover->kind() != "service") continue;
+    prepared.plan.Add({.id = leftover->id(),
+                       .kind = leftover->kind(),
+                       .name = leftover->name(),
+                       .action = Action::kDelete,
+                       .reasons = {"it is not in the definition"}});
+    prepared.resources.push_back(std::move(leftover));
+  }
+  return prepared;
+}
+
+Prepared PrepareDown(Context& context) {
+  Prepared prepared;
+  prepared.existing = SharedLookups(context.config());
+  prepared.resources = EnvironmentResources(context);
+  for (auto& leftover : Leftovers(context, prepared.resources)) {
+    leftover->DependsOn("cluster " + ClusterName(context.environment()));
+    prepared.resources.push_back(std::move(leftover));
+  }
+  prepared.plan = MakeDestroyPlan(context, prepared.existing, prepared.resources);
+  return prepared;
+}
+
+ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records) {
+  const config::Config& config = context.config();
+  const double now = ToSeconds(context.clock().Now());
+  Record record = records.Get(config.environment).value_or(Record{.name = config.environment, .created_at = now});
+  if (record.owner.empty()) record.owner = WhoAmI();
+  record.shared = config.target.shared;
+  record.application = config.application;
+  record.definition = config.directory + "/adhoc.yaml";
+  record.url = config.url;
+  // There from the first moment, so that `ls` shows what is being made and `down` finds what was cut off.
+  records.Put(record);
+
+  const ApplyResult result = Apply(context, prepared.plan, prepared.resources);
+  record.updated_at = ToSeconds(context.clock().Now());
+  if (result.ok()) {
+    record.variables = config.variables;
+    for (const auto& image : config.images) record.applied_tags[image.name] = image.tag;
+    for (const auto& service : config.services) {
+      const auto found = context.Find("service " + ServiceName(config.environment, service.name));
+      if (found) record.good_revisions[service.name] = found->value("task_definition", "");
+    }
+  }
+  if (!prepared.plan.empty()) {
+    record.Remember({.at = record.updated_at, .who = WhoAmI(), .what = "up", .ok = result.ok()});
+  }
+  records.Put(record);
+  return result;
+}
+
+ApplyResult Down(Context& context, const Prepared& prepared, RecordStore& records) {
+  const ApplyResult result = Apply(context, prepared.plan, prepared.resources);
+  if (result.ok()) records.Delete(context.environment());
+  return result;
+}
+
+std::map<std::string, std::string> DeployedTags(Context& context) {
+  std::map<std::string, std::string> tags;
+  for (const auto& service : context.config().services) {
+    if (service.image.image.empty() || tags.contains(service.image.image)) continue;
+    const Json running = ReadService(context, ServiceName(context.environment(), service.name));
+    if (running.is_null()) continue;
+    const std::string definition = running["taskDefinition"];
+    const Json described = context.Call("ecs", "DescribeTaskDefinition", {{"taskDefinition", definition}});
+    const std::string tag = TagOf(described["taskDefinition"]["containerDefinitions"][0].value("image", ""));
+    if (!tag.empty()) tags[service.image.image] = tag;
+  }
+  return tags;
+}
+
+std::vector<std::string> ListEnvironments(Context& context) {
+  static constexpr std::string_view kSuffix = "-cluster";
+  std::vector<std::string> names;
+  for (const Json& arn : context.List("ecs", "ListClusters", Json::object(), "clusterArns")) {
+    std::string name = arn.get<std::string>();
+    name = name.substr(name.rfind('/') + 1);
+    if (name.size() > kSuffix.size() && name.ends_with(kSuffix)) names.push_back(name.substr(0, name.size() - kSuffix.size()));
+  }
+  return names;
+}
+
+}  // namespace adhoc::env

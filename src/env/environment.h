@@ -1,0 +1,53 @@
+// The resource graphs of the shared resources (S1) and of an environment (S2), and the runs over them: plan, up, down.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "env/context.h"
+#include "env/plan.h"
+#include "env/record.h"
+#include "env/resource.h"
+#include "env/versions.h"
+
+namespace adhoc::env {
+
+// The shared resources, made once and long-lived.
+Resources SharedResources(const config::Config& config);
+
+// What an environment looks up of them.
+Resources SharedLookups(const config::Config& config);
+
+// Everything of one environment. Image tags are those of the context.
+//
+//   secrets, roles, log groups, cluster ──► task definitions ──► database ──► before-update tasks ──► services
+//   bucket, discovery services, target groups ──► listener rules, record ────────────────────────────────┘
+Resources EnvironmentResources(const Context& context);
+
+// A plan with all that applying it takes.
+struct Prepared {
+  Resources existing;
+  Resources resources;
+  Plan plan;
+  std::map<std::string, Version> versions;  // by image; of an environment
+};
+
+Prepared PrepareShared(Context& context);
+// Throws Error, with `adhoc shared up` as hint, when the shared resources do not exist.
+Prepared PrepareUp(Context& context, const std::optional<Record>& record);
+// What exists of the environment, in the definition or not.
+Prepared PrepareDown(Context& context);
+Prepared PrepareSharedDown(Context& context);
+
+// Applies and brings the record up to date: also after a failure, since what was reached counts.
+ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records);
+ApplyResult Down(Context& context, const Prepared& prepared, RecordStore& records);
+
+// Image name → the tag that the environment's services run. Images that no service runs are missing.
+std::map<std::string, std::string> DeployedTags(Context& context);
+
+// The environments that have a cluster on this target: [{name, status}], whoever made them.
+std::vector<std::string> ListEnvironments(Context& context);
+
+}  // namespace adhoc::env

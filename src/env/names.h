@@ -1,0 +1,43 @@
+// The names that everything of a set of shared resources or of an environment has in the cloud. They are the article's, so
+// that scripts written for it find what we made; they are how the engine finds it again, too. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace adhoc::env {
+
+inline std::string Join(std::string_view a, std::string_view b) { return std::string(a) + "-" + std::string(b); }
+
+// Of an environment.
+inline std::string ClusterName(std::string_view env) { return Join(env, "cluster"); }
+inline std::string ServiceName(std::string_view env, std::string_view service) { return Join(env, service); }
+inline std::string FamilyName(std::string_view env, std::string_view workload) { return Join(env, workload); }
+inline std::string LogGroupName(std::string_view env, std::string_view workload) {
+  return "/ecs/" + std::string(env) + "/" + std::string(workload);
+}
+inline std::string TargetGroupName(std::string_view env, std::string_view service) { return Join(env, service); }
+inline std::string DatabaseName(std::string_view env) { return Join(env, "db"); }
+inline std::string DatabaseUser(std::string_view env) { return std::string(env); }
+inline std::string SecretName(std::string_view env, std::string_view secret) {
+  return std::string(env) + "/" + std::string(secret);
+}
+inline std::string TaskRoleName(std::string_view env) { return Join(env, "task-role"); }
+inline std::string DiscoveryName(std::string_view env, std::string_view service) { return Join(env, service); }
+// Bucket names are DNS labels: the domain's dots become hyphens.
+std::string BucketName(std::string_view domain, std::string_view env);
+
+// Of shared resources.
+inline std::string LoadBalancerName(std::string_view shared) { return Join(shared, "alb"); }
+inline std::string NamespaceName(std::string_view shared) { return Join(shared, "sd-ns"); }
+inline std::string DatabaseInstanceName(std::string_view shared) { return Join(shared, "rds"); }
+
+// The workload that makes and drops an environment's database; services and tasks may not have its name.
+inline constexpr std::string_view kDatabaseWorkload = "database";
+
+// Every resource is tagged with these at its creation.
+inline constexpr std::string_view kEnvironmentTag = "env";  // the article's: the environment or the shared resources
+inline constexpr std::string_view kManagedByTag = "managed-by";
+inline constexpr std::string_view kManagedBy = "adhoc";
+
+}  // namespace adhoc::env

@@ -1,0 +1,257 @@
+#include "env/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <mutex>
+
+#include "base/error.h"
+
+namespace adhoc::env {
+namespace {
+
+// Enough for every wait of an environment to go on at the same time; they are waits, not work.
+constexpr int kThreads = 24;
+
+graph::Graph MakeGraphOf(const std::vector<const Resource*>& resources) {
+  graph::Graph graph;
+  for (const Resource* resource : resources) graph.Add(resource->id());
+  for (const Resource* resource : resources) {
+    for (const auto& dependency : resource->dependencies()) {
+      if (graph.Find(dependency) >= 0) graph.Depend(resource->id(), dependency);
+    }
+  }
+  return graph;
+}
+
+void ThrowFirstFailure(const graph::Graph& graph, const std::vector<graph::Graph::Outcome>& outcomes) {
+  for (int vertex = 0; vertex < graph.size(); ++vertex) {
+    const auto& outcome = outcomes[vertex];
+    if (outcome.state == graph::Graph::Outcome::State::kFailed) {
+      throw Error(fmt::format("cannot read {}: {}", graph.name(vertex), outcome.error), outcome.hint);
+    }
+    if (outcome.because == "stopped") throw Error("stopped before the plan was made");
+  }
+}
+
+// Reads everything; calls `found` for each managed resource, in the order of the graph.
+void ReadAll(Context& context, const Resources& existing, const Resources& resources,
+             const std::function<void(Resource&, const std::optional<Json>&)>& found, bool missing_is_error) {
+  std::vector<const Resource*> all;
+  for (const auto& resource : existing) all.push_back(resource.get());
+  for (const auto& resource : resources) all.push_back(resource.get());
+  const graph::Graph graph = MakeGraphOf(all);
+  const auto outcomes = graph.Walk(
+      graph::Graph::Direction::kForward, kThreads,
+      [&](int vertex) {
+        auto& resource = const_cast<Resource&>(*all[vertex]);
+        const auto observed = resource.Read(context);
+        if (observed) context.Publish(resource.id(), *observed);
+        if (vertex < static_cast<int>(existing.size())) {
+          if (!observed && missing_is_error) {
+            throw Error(fmt::format("it does not exist: the shared resources {} are not complete", context.shared()),
+                        fmt::format("adhoc shared up {}", context.shared()));
+          }
+          return;
+        }
+        found(resource, observed);
+      },
+      context.stop());
+  ThrowFirstFailure(graph, outcomes);
+}
+
+}  // namespace
+
+std::string Difference::ToString() const {
+  if (from.empty() && to.empty()) return what;
+  if (from.empty()) return fmt::format("{}: {}", what, to);
+  if (to.empty()) return fmt::format("{}: {} removed", what, from);
+  return fmt::format("{}: {} → {}", what, from, to);
+}
+
+Json Resource::Update(Context&, const Json&) { throw Error(id() + " cannot be changed in place"); }
+
+std::string_view Symbol(Action action) {
+  switch (action) {
+    case Action::kCreate: return "+";
+    case Action::kUpdate: return "~";
+    case Action::kReplace: return "±";
+    case Action::kDelete: return "-";
+    case Action::kRun: return "▸";
+    case Action::kNone: break;
+  }
+  return " ";
+}
+
+std::string_view Verb(Action action) {
+  switch (action) {
+    case Action::kCreate: return "create";
+    case Action::kUpdate: return "update";
+    case Action::kReplace: return "replace";
+    case Action::kDelete: return "delete";
+    case Action::kRun: return "run";
+    case Action::kNone: break;
+  }
+  return "keep";
+}
+
+void Plan::Add(Change change) { changes_.push_back(std::move(change)); }
+
+int Plan::Count(Action action) const {
+  return static_cast<int>(
+      std::count_if(changes_.begin(), changes_.end(), [&](const Change& change) { return change.action == action; }));
+}
+
+Action Plan::ActionOf(const std::string& id) const {
+  const auto found = std::find_if(changes_.begin(), changes_.end(), [&](const Change& change) { return change.id == id; });
+  return found == changes_.end() ? Action::kNone : found->action;
+}
+
+Json Plan::ToJson() const {
+  Json changes = Json::array();
+  for (const Change& change : changes_) {
+    changes.push_back({{"action", Verb(change.action)}, {"kind", change.kind}, {"name", change.name}, {"reasons", change.reasons}});
+  }
+  return {{"changes", changes}, {"summary", Summary()}};
+}
+
+std::string Plan::Summary() const {
+  std::string summary;
+  for (const Action action : {Action::kCreate, Action::kUpdate, Action::kReplace, Action::kRun, Action::kDelete}) {
+    if (const int count = Count(action)) summary += fmt::format("{}{} to {}", summary.empty() ? "" : ", ", count, Verb(action));
+  }
+  return summary.empty() ? "no changes" : summary;
+}
+
+graph::Graph MakeGraph(const Resources& resources) {
+  std::vector<const Resource*> all;
+  for (const auto& resource : resources) all.push_back(resource.get());
+  return MakeGraphOf(all);
+}
+
+Plan MakePlan(Context& context, const Resources& existing, const Resources& resources) {
+  // Compare needs the actions of what a resource depends on, which the walk has visited before it.
+  std::mutex mutex;
+  Plan plan;
+  const auto snapshot = [&] {
+    const std::lock_guard lock(mutex);
+    return plan;
+  };
+  ReadAll(
+      context, existing, resources,
+      [&](Resource& resource, const std::optional<Json>& observed) {
+        Change change{.id = resource.id(), .kind = resource.kind(), .name = resource.name()};
+        if (!observed) {
+          change.action = Action::kCreate;
+        } else {
+          for (const Difference& difference : resource.Compare(context, *observed, snapshot())) {
+            change.reasons.push_back(difference.ToString());
+            if (change.action != Action::kReplace) {
+              change.action = difference.replace ? Action::kReplace : resource.UpdateAction();
+            }
+          }
+        }
+        if (change.action == Action::kNone) return;
+        const std::lock_guard lock(mutex);
+        plan.Add(std::move(change));
+      },
+      true);
+  // Reads end in any order; a plan is the same each time it is made.
+  Plan ordered;
+  for (const auto& resource : resources) {
+    for (const Change& change : plan.changes()) {
+      if (change.id == resource->id()) ordered.Add(change);
+    }
+  }
+  return ordered;
+}
+
+Plan MakeDestroyPlan(Context& context, const Resources& existing, const Resources& resources) {
+  ReadAll(context, existing, resources, [](Resource&, const std::optional<Json>&) {}, false);
+  Plan plan;
+  for (const auto& resource : resources) {
+    if (context.Find(resource->id())) {
+      plan.Add({.id = resource->id(), .kind = resource->kind(), .name = resource->name(), .action = Action::kDelete});
+    }
+  }
+  return plan;
+}
+
+namespace {
+
+using Outcomes = std::vector<graph::Graph::Outcome>;
+
+void Act(Context& context, Resource& resource, Action action) {
+  const std::string id = resource.id();
+  const std::string verb(Verb(action));
+  const TimePoint begin = context.clock().Now();
+  const auto seconds = [&] { return ToSeconds(context.clock().Now()) - ToSeconds(begin); };
+  context.sink().Emit(events::StepStarted{.step = id, .action = verb});
+  try {
+    const Json observed = context.Find(id).value_or(Json::object());
+    if (action == Action::kDelete || action == Action::kReplace) {
+      resource.Delete(context, observed);
+      context.Forget(id);
+    }
+    if (action == Action::kCreate || action == Action::kReplace) context.Publish(id, resource.Create(context));
+    if (action == Action::kUpdate || action == Action::kRun) context.Publish(id, resource.Update(context, observed));
+  } catch (const std::exception& exception) {
+    const auto* error = dynamic_cast<const Error*>(&exception);
+    context.sink().Emit(events::StepFailed{.step = id,
+                                           .action = verb,
+                                           .seconds = seconds(),
+                                           .error = exception.what(),
+                                           .hint = error == nullptr ? "" : error->hint()});
+    throw;
+  }
+  std::string result;
+  if (const auto attributes = context.Find(id)) result = attributes->value("_result", "");
+  context.sink().Emit(events::StepFinished{.step = id, .action = verb, .seconds = seconds(), .result = result});
+}
+
+}  // namespace
+
+ApplyResult Apply(Context& context, const Plan& plan, const Resources& resources) {
+  const graph::Graph graph = MakeGraph(resources);
+  ApplyResult result;
+  // What is no longer wanted goes last, and only when the rest is as it should be.
+  for (const bool deletes : {false, true}) {
+    const auto planned = [&](int vertex) {
+      const Action action = plan.ActionOf(graph.name(vertex));
+      return (action == Action::kDelete) == deletes ? action : Action::kNone;
+    };
+    if (deletes && !result.ok()) break;
+    const Outcomes outcomes = graph.Walk(
+        deletes ? graph::Graph::Direction::kBackward : graph::Graph::Direction::kForward, kThreads,
+        [&](int vertex) {
+          const Action action = planned(vertex);
+          if (action != Action::kNone) Act(context, *resources[vertex], action);
+        },
+        context.stop());
+    for (int vertex = 0; vertex < graph.size(); ++vertex) {
+      if (planned(vertex) == Action::kNone) continue;
+      const auto& outcome = outcomes[vertex];
+      switch (outcome.state) {
+        case graph::Graph::Outcome::State::kDone:
+          ++result.done;
+          break;
+        case graph::Graph::Outcome::State::kFailed:
+          ++result.failed;
+          if (result.error.empty()) {
+            result.error = fmt::format("{}: {}", graph.name(vertex), outcome.error);
+            result.hint = outcome.hint;
+          }
+          break;
+        case graph::Graph::Outcome::State::kSkipped:
+          ++result.skipped;
+          context.sink().Emit(events::StepSkipped{.step = graph.name(vertex), .because = outcome.because});
+          break;
+      }
+    }
+  }
+  if (result.error.empty() && result.skipped > 0) result.error = "stopped";
+  return result;
+}
+
+}  // namespace adhoc::env

@@ -1,0 +1,235 @@
+#include "env/record.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+
+#include "base/error.h"
+
+namespace adhoc::env {
+namespace {
+
+constexpr double kLeaseSeconds = 30;
+constexpr std::size_t kKeptHistory = 50;
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+Json ToJson(const LockHolder& holder) {
+  return {{"who", holder.who}, {"what", holder.what},   {"pid", holder.pid},
+          {"host", holder.host}, {"since", holder.since}, {"expires", holder.expires}};
+}
+
+LockHolder HolderFromJson(const Json& json) {
+  return {.who = json.value("who", ""),     .what = json.value("what", ""),    .pid = json.value("pid", 0),
+          .host = json.value("host", ""),   .since = json.value("since", 0.0), .expires = json.value("expires", 0.0)};
+}
+
+class LocalRecords final : public RecordStore {
+ public:
+  LocalRecords(const std::string& path, Clock& clock)
+      : clock_(clock), database_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 10000) {
+    database_.exec("PRAGMA journal_mode=WAL");
+    database_.exec("CREATE TABLE IF NOT EXISTS records (environment TEXT PRIMARY KEY, record TEXT NOT NULL)");
+    database_.exec("CREATE TABLE IF NOT EXISTS locks (key TEXT PRIMARY KEY, holder TEXT NOT NULL)");
+  }
+
+  std::optional<Record> Get(const std::string& environment) override {
+    const std::lock_guard lock(mutex_);
+    SQLite::Statement row(database_, "SELECT record FROM records WHERE environment = ?");
+    row.bind(1, environment);
+    if (!row.executeStep()) return std::nullopt;
+    return RecordFromJson(Json::parse(row.getColumn(0).getString()));
+  }
+
+  std::vector<Record> List() override {
+    const std::lock_guard lock(mutex_);
+    SQLite::Statement rows(database_, "SELECT record FROM records ORDER BY environment");
+    std::vector<Record> records;
+    while (rows.executeStep()) records.push_back(RecordFromJson(Json::parse(rows.getColumn(0).getString())));
+    return records;
+  }
+
+  void Put(const Record& record) override {
+    const std::lock_guard lock(mutex_);
+    SQLite::Statement write(database_, "INSERT OR REPLACE INTO records VALUES (?, ?)");
+    write.bind(1, record.name);
+    write.bind(2, env::ToJson(record).dump());
+    write.exec();
+  }
+
+  void Delete(const std::string& environment) override {
+    const std::lock_guard lock(mutex_);
+    SQLite::Statement erase(database_, "DELETE FROM records WHERE environment = ?");
+    erase.bind(1, environment);
+    erase.exec();
+  }
+
+  std::optional<LockHolder> TryLock(const std::string& key, const LockHolder& us) override {
+    const std::lock_guard lock(mutex_);
+    SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+    SQLite::Statement row(database_, "SELECT holder FROM locks WHERE key = ?");
+    row.bind(1, key);
+    if (row.executeStep()) {
+      const LockHolder holder = HolderFromJson(Json::parse(row.getColumn(0).getString()));
+      if (!IsUs(holder, us) && !IsGone(holder)) return holder;
+    }
+    LockHolder renewed = us;
+    renewed.expires = ToSeconds(clock_.Now()) + kLeaseSeconds;
+    SQLite::Statement write(database_, "INSERT OR REPLACE INTO locks VALUES (?, ?)");
+    write.bind(1, key);
+    write.bind(2, ToJson(renewed).dump());
+    write.exec();
+    transaction.commit();
+    return std::nullopt;
+  }
+
+  void Unlock(const std::string& key, const LockHolder& us) override {
+    const std::lock_guard lock(mutex_);
+    SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+    SQLite::Statement row(database_, "SELECT holder FROM locks WHERE key = ?");
+    row.bind(1, key);
+    if (!row.executeStep() || !IsUs(HolderFromJson(Json::parse(row.getColumn(0).getString())), us)) return;
+    row.reset();
+    SQLite::Statement erase(database_, "DELETE FROM locks WHERE key = ?");
+    erase.bind(1, key);
+    erase.exec();
+    transaction.commit();
+  }
+
+ private:
+  static bool IsUs(const LockHolder& holder, const LockHolder& us) {
+    return holder.pid == us.pid && holder.host == us.host && holder.since == us.since;
+  }
+
+  bool IsGone(const LockHolder& holder) const {
+    if (holder.expires < ToSeconds(clock_.Now())) return true;
+    return holder.host == HostName() && kill(holder.pid, 0) != 0 && errno == ESRCH;
+  }
+
+  Clock& clock_;
+  std::mutex mutex_;
+  SQLite::Database database_;
+};
+
+}  // namespace
+
+void Record::Remember(Entry entry) {
+  history.push_back(std::move(entry));
+  if (history.size() > kKeptHistory) history.erase(history.begin(), history.end() - kKeptHistory);
+}
+
+Json ToJson(const Record& record) {
+  Json history = Json::array();
+  for (const auto& entry : record.history) {
+    history.push_back({{"at", entry.at}, {"who", entry.who}, {"what", entry.what}, {"ok", entry.ok}});
+  }
+  return {{"name", record.name},
+          {"shared", record.shared},
+          {"application", record.application},
+          {"definition", record.definition},
+          {"owner", record.owner},
+          {"created_at", record.created_at},
+          {"updated_at", record.updated_at},
+          {"url", record.url},
+          {"variables", record.variables},
+          {"applied_tags", record.applied_tags},
+          {"good_revisions", record.good_revisions},
+          {"history", history}};
+}
+
+Record RecordFromJson(const Json& json) {
+  Record record{.name = json.value("name", ""),
+                .shared = json.value("shared", ""),
+                .application = json.value("application", ""),
+                .definition = json.value("definition", ""),
+                .owner = json.value("owner", ""),
+                .created_at = json.value("created_at", 0.0),
+                .updated_at = json.value("updated_at", 0.0),
+                .url = json.value("url", ""),
+                .variables = json.value("variables", Json::object()),
+                .applied_tags = json.value("applied_tags", std::map<std::string, std::string>()),
+                .good_revisions = json.value("good_revisions", std::map<std::string, std::string>()),
+                .history = {}};
+  for (const Json& entry : json.value("history", Json::array())) {
+    record.history.push_back({.at = entry.value("at", 0.0),
+                              .who = entry.value("who", ""),
+                              .what = entry.value("what", ""),
+                              .ok = entry.value("ok", true)});
+  }
+  return record;
+}
+
+std::unique_ptr<RecordStore> OpenLocalRecords(const std::string& path, Clock& clock) {
+  try {
+    return std::make_unique<LocalRecords>(path, clock);
+  } catch (const SQLite::Exception& error) {
+    throw Error(fmt::format("cannot open the records {}: {}", path, error.what()), "is the disk full, or the file another's?");
+  }
+}
+
+struct Lock::Impl {
+  RecordStore& records;
+  std::string key;
+  LockHolder us;
+  std::jthread renewal;  // last: it uses the others
+};
+
+Lock::Lock(RecordStore& records, std::string key, std::string what, std::chrono::seconds patience, events::Sink& sink,
+           Clock& clock, std::stop_token stop)
+    : impl_(new Impl{.records = records,
+                     .key = std::move(key),
+                     .us = {.who = WhoAmI(), .what = std::move(what), .pid = getpid(), .host = HostName(), .since = ToSeconds(clock.Now())},
+                     .renewal = {}}) {
+  const TimePoint deadline = clock.Now() + patience;
+  bool told = false;
+  while (const auto holder = records.TryLock(impl_->key, impl_->us)) {
+    const std::string text = fmt::format("{} is being changed by {} (`{}`, pid {}, for {:.0f} s)", impl_->key, holder->who,
+                                         holder->what, holder->pid, ToSeconds(clock.Now()) - holder->since);
+    if (clock.Now() >= deadline) throw Error(text, "wait until it has ended, then run the command again");
+    if (!told) sink.Emit(events::Notice{.text = text + "; waiting for it to end"});
+    told = true;
+    if (!clock.SleepFor(std::chrono::milliseconds(300), stop)) throw Error("stopped while waiting for the lock");
+  }
+  impl_->renewal = std::jthread([impl = impl_.get(), &clock](std::stop_token ending) {
+    while (clock.SleepFor(std::chrono::seconds(static_cast<int>(kLeaseSeconds / 3)), ending)) {
+      try {
+        impl->records.TryLock(impl->key, impl->us);
+      } catch (const std::exception&) {
+        // Tried again in time: the lease outlives two failures.
+      }
+    }
+  });
+}
+
+Lock::~Lock() {
+  impl_->renewal.request_stop();
+  impl_->renewal.join();
+  try {
+    impl_->records.Unlock(impl_->key, impl_->us);
+  } catch (const std::exception&) {
+    // The lease runs out by itself.
+  }
+}
+
+std::string WhoAmI() {
+  const char* user = std::getenv("USER");
+  if (user == nullptr || *user == '\0') {
+    const passwd* entry = getpwuid(getuid());
+    user = entry != nullptr ? entry->pw_name : "unknown";
+  }
+  return fmt::format("{}@{}", user, HostName());
+}
+
+}  // namespace adhoc::env

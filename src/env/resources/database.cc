@@ -1,0 +1,191 @@
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "env/names.h"
+#include "env/resources/resources.h"
+#include "env/task_runner.h"
+
+namespace adhoc::env {
+namespace {
+
+class DatabaseSubnetGroup final : public Resource {
+ public:
+  explicit DatabaseSubnetGroup(const std::string& shared) : Resource("database subnet group", DatabaseInstanceName(shared)) {}
+
+  std::optional<Json> Read(Context& context) override {
+    const auto found = context.CallUnless({"DBSubnetGroupNotFoundFault"}, "rds", "DescribeDBSubnetGroups",
+                                          {{"DBSubnetGroupName", name()}});
+    if (!found || found->value("DBSubnetGroups", Json::array()).empty()) return std::nullopt;
+    return Json{{"name", name()}};
+  }
+
+  Json Create(Context& context) override {
+    Json subnets = Json::array();
+    for (int zone = 1; zone <= context.config().target.network.zones; ++zone) {
+      subnets.push_back(context.Get("subnet " + SubnetName({context.shared(), false, zone}), "id"));
+    }
+    context.CallUnless({"DBSubnetGroupAlreadyExists"}, "rds", "CreateDBSubnetGroup",
+                       {{"DBSubnetGroupName", name()},
+                        {"DBSubnetGroupDescription", "Private subnets of " + context.shared()},
+                        {"SubnetIds", subnets},
+                        {"Tags", Tags(context, context.shared(), name())}});
+    return {{"name", name()}};
+  }
+
+  void Delete(Context& context, const Json&) override {
+    context.CallUnless({"DBSubnetGroupNotFoundFault"}, "rds", "DeleteDBSubnetGroup", {{"DBSubnetGroupName", name()}});
+  }
+};
+
+class DatabaseInstance final : public Resource {
+ public:
+  explicit DatabaseInstance(const std::string& shared) : Resource("database instance", DatabaseInstanceName(shared)) {
+    DependsOn("database subnet group " + name());
+    DependsOn(fmt::format("security group {}-rds-sg", shared));
+  }
+
+  std::optional<Json> Read(Context& context) override {
+    const auto found =
+        context.CallUnless({"DBInstanceNotFound"}, "rds", "DescribeDBInstances", {{"DBInstanceIdentifier", name()}});
+    if (!found || found->value("DBInstances", Json::array()).empty()) return std::nullopt;
+    return Attributes((*found)["DBInstances"][0]);
+  }
+
+  std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
+    if (observed["state"] == "available") return {};
+    return {{.what = "state", .from = observed["state"], .to = "available"}};
+  }
+
+  Json Create(Context& context) override {
+    const auto& database = context.config().database.value();
+    context.Call("rds", "CreateDBInstance",
+                 {{"DBInstanceIdentifier", name()},
+                  {"Engine", "postgres"},
+                  {"EngineVersion", database.version},
+                  {"DBInstanceClass", database.instance_class},
+                  {"AllocatedStorage", database.storage},
+                  {"StorageType", "gp3"},
+                  {"StorageEncrypted", true},
+                  {"MasterUsername", "postgres"},
+                  {"ManageMasterUserPassword", true},
+                  {"DBSubnetGroupName", name()},
+                  {"VpcSecurityGroupIds",
+                   Json::array({context.Get(fmt::format("security group {}-rds-sg", context.shared()), "id")})},
+                  {"PubliclyAccessible", false},
+                  {"DeletionProtection", true},
+                  {"BackupRetentionPeriod", 1},
+                  {"Tags", Tags(context, context.shared(), name())}});
+    return Update(context, Json::object());
+  }
+
+  Json Update(Context& context, const Json&) override {
+    Json attributes;
+    context.WaitUntil(id() + " to be available", [&] {
+      const auto found = Read(context);
+      if (!found) throw Error(id() + " has disappeared");
+      attributes = *found;
+      const std::string state = attributes["state"];
+      if (state == "failed" || state.starts_with("incompatible")) throw Error(fmt::format("{} is {}", id(), state));
+      context.Progress(id(), state);
+      return state == "available";
+    });
+    return attributes;
+  }
+
+  void Delete(Context& context, const Json&) override {
+    if (!context.CallUnless({"DBInstanceNotFound"}, "rds", "ModifyDBInstance",
+                            {{"DBInstanceIdentifier", name()}, {"DeletionProtection", false}, {"ApplyImmediately", true}})) {
+      return;
+    }
+    context.CallUnless({"DBInstanceNotFound", "InvalidDBInstanceState"}, "rds", "DeleteDBInstance",
+                       {{"DBInstanceIdentifier", name()}, {"SkipFinalSnapshot", true}, {"DeleteAutomatedBackups", true}});
+    context.WaitUntil(id() + " to be gone", [&] { return !Read(context); });
+  }
+
+ private:
+  static Json Attributes(const Json& described) {
+    const Json endpoint = described.value("Endpoint", Json::object());
+    return {{"state", described.value("DBInstanceStatus", "")},
+            {"address", endpoint.value("Address", "")},
+            {"port", std::to_string(endpoint.value("Port", 5432))},
+            {"user", described.value("MasterUsername", "postgres")},
+            {"secret_arn", described.value("MasterUserSecret", Json::object()).value("SecretArn", "")}};
+  }
+};
+
+// psql reads the password from the environment (\getenv), so that it is in no argument list, and \gexec runs each statement
+// on its own: CREATE DATABASE cannot be part of a transaction.
+constexpr const char* kCreateScript = R"(psql -X -q -v ON_ERROR_STOP=1 <<'SQL'
+\getenv name DB_NAME
+\getenv role DB_USER
+\getenv password DB_PASSWORD
+SELECT format('CREATE ROLE %I LOGIN', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
+SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', :'role', :'password') \gexec
+SELECT format('GRANT %I TO CURRENT_USER', :'role') WHERE NOT pg_has_role(CURRENT_USER, :'role', 'MEMBER') \gexec
+SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'role') WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
+SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'name') \gexec
+SQL
+echo "database $DB_NAME and role $DB_USER are ready")";
+
+constexpr const char* kDropScript = R"(psql -X -q -v ON_ERROR_STOP=1 <<'SQL'
+\getenv name DB_NAME
+\getenv role DB_USER
+SELECT format('DROP DATABASE IF EXISTS %I WITH (FORCE)', :'name') \gexec
+SELECT format('DROP ROLE IF EXISTS %I', :'role') \gexec
+SQL
+echo "database $DB_NAME and role $DB_USER are gone")";
+
+// The environment's own database and role in the shared PostgreSQL, made from inside by a one-off task. No AWS call tells
+// whether a database exists, so the fact is a tag on the secret that holds its password: put there after it was made, and
+// gone with it.
+class Database final : public Resource {
+ public:
+  explicit Database(const std::string& env) : Resource("database", DatabaseName(env)), env_(env) {
+    DependsOn("secret " + Secret());
+    DependsOn("cluster " + ClusterName(env));
+    DependsOn("task definition " + FamilyName(env, kDatabaseWorkload));
+    DependsOn("log group " + LogGroupName(env, kDatabaseWorkload));
+  }
+
+  std::optional<Json> Read(Context& context) override {
+    const auto secret = context.Find("secret " + Secret());
+    if (!secret || secret->value("tags", Json::object()).value(kMark, "") != name()) return std::nullopt;
+    return Json{{"name", name()}};
+  }
+
+  Json Create(Context& context) override {
+    Run(context, kCreateScript);
+    context.Call("secretsmanager", "TagResource",
+                 {{"SecretId", Secret()}, {"Tags", Json::array({{{"Key", kMark}, {"Value", name()}}})}});
+    return {{"name", name()}};
+  }
+
+  void Delete(Context& context, const Json&) override {
+    Run(context, kDropScript);
+    context.CallUnless({"ResourceNotFoundException"}, "secretsmanager", "UntagResource",
+                       {{"SecretId", Secret()}, {"TagKeys", Json::array({kMark})}});
+  }
+
+ private:
+  static constexpr const char* kMark = "adhoc:database";
+
+  std::string Secret() const { return SecretName(env_, kDatabaseWorkload); }
+
+  void Run(Context& context, const char* script) {
+    const std::string workload(kDatabaseWorkload);
+    RunTaskOrThrow(context, {.step = id(),
+                             .workload = workload,
+                             .task_definition = context.Get("task definition " + FamilyName(env_, workload), "arn"),
+                             .command = {"sh", "-ec", script}});
+  }
+
+  const std::string env_;
+};
+
+}  // namespace
+
+ResourcePtr MakeDatabaseSubnetGroup(const std::string& shared) { return std::make_unique<DatabaseSubnetGroup>(shared); }
+ResourcePtr MakeDatabaseInstance(const std::string& shared) { return std::make_unique<DatabaseInstance>(shared); }
+ResourcePtr MakeDatabase(const std::string& env) { return std::make_unique<Database>(env); }
+
+}  // namespace adhoc::env

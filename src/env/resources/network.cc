@@ -1,0 +1,472 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <set>
+
+#include "base/error.h"
+#include "env/names.h"
+#include "env/resources/resources.h"
+
+namespace adhoc::env {
+namespace {
+
+Json TagSpecifications(const Context& context, std::string_view type, const std::string& name) {
+  return Json::array({{{"ResourceType", type}, {"Tags", Tags(context, context.shared(), name)}}});
+}
+
+// The resources of the network have ids that AWS makes up; they are found again by their tags.
+Json ByName(const Context& context, const std::string& name) {
+  return {{"Filters", Json::array({{{"Name", "tag:Name"}, {"Values", Json::array({name})}},
+                                   {{"Name", "tag:env"}, {"Values", Json::array({context.shared()})}}})}};
+}
+
+std::string VpcId(const Context& context) { return context.Get("vpc " + Join(context.shared(), "vpc"), "id"); }
+
+// The `index`-th range with `bits` more prefix bits, as Terraform's cidrsubnet.
+std::string SubnetCidr(const std::string& cidr, int bits, int index) {
+  std::array<unsigned, 5> n{};
+  if (std::sscanf(cidr.c_str(), "%u.%u.%u.%u/%u", &n[0], &n[1], &n[2], &n[3], &n[4]) != 5 || n[4] + bits > 28) {
+    throw Error(fmt::format("the network {} cannot be divided into subnets", cidr), "use a range from /16 to /20");
+  }
+  const std::uint32_t base = (n[0] << 24) | (n[1] << 16) | (n[2] << 8) | n[3];
+  const unsigned prefix = n[4] + bits;
+  const std::uint32_t address = base + (static_cast<std::uint32_t>(index) << (32 - prefix));
+  return fmt::format("{}.{}.{}.{}/{}", address >> 24, (address >> 16) & 255, (address >> 8) & 255, address & 255, prefix);
+}
+
+class Vpc final : public Resource {
+ public:
+  explicit Vpc(const std::string& shared) : Resource("vpc", Join(shared, "vpc")) {}
+
+  std::optional<Json> Read(Context& context) override {
+    const Json found = context.Call("ec2", "DescribeVpcs", ByName(context, name()));
+    if (found.value("Vpcs", Json::array()).empty()) return std::nullopt;
+    return Json{{"id", found["Vpcs"][0]["VpcId"]}, {"cidr", found["Vpcs"][0]["CidrBlock"]}};
+  }
+
+  std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
+    std::vector<Difference> differences;
+    for (const char* attribute : {"enableDnsSupport", "enableDnsHostnames"}) {
+      const Json answer =
+          context.Call("ec2", "DescribeVpcAttribute", {{"VpcId", observed["id"]}, {"Attribute", attribute}});
+      const std::string member = attribute == std::string_view("enableDnsSupport") ? "EnableDnsSupport" : "EnableDnsHostnames";
+      if (!answer.value(member, Json::object()).value("Value", false)) {
+        differences.push_back({.what = attribute, .from = "false", .to = "true"});
+      }
+    }
+    return differences;
+  }
+
+  Json Create(Context& context) override {
+    const Json made = context.Call("ec2", "CreateVpc",
+                                   {{"CidrBlock", context.config().target.network.cidr},
+                                    {"TagSpecifications", TagSpecifications(context, "vpc", name())}});
+    return Update(context, {{"id", made["Vpc"]["VpcId"]}, {"cidr", made["Vpc"]["CidrBlock"]}});
+  }
+
+  Json Update(Context& context, const Json& observed) override {
+    // Cloud Map's private namespaces need both. One attribute a call.
+    context.Call("ec2", "ModifyVpcAttribute", {{"VpcId", observed["id"]}, {"EnableDnsSupport", {{"Value", true}}}});
+    context.Call("ec2", "ModifyVpcAttribute", {{"VpcId", observed["id"]}, {"EnableDnsHostnames", {{"Value", true}}}});
+    return observed;
+  }
+
+  void Delete(Context& context, const Json& observed) override {
+    context.WaitUntil(id() + " to be empty", [&] {
+      try {
+        context.CallUnless({"InvalidVpcID.NotFound"}, "ec2", "DeleteVpc", {{"VpcId", observed["id"]}});
+        return true;
+      } catch (const aws::AwsError& error) {
+        if (error.code() != "DependencyViolation") throw;
+        return false;
+      }
+    });
+  }
+};
+
+class InternetGateway final : public Resource {
+ public:
+  explicit InternetGateway(const std::string& shared) : Resource("internet gateway", Join(shared, "igw")) {
+    DependsOn("vpc " + Join(shared, "vpc"));
+  }
+
+  std::optional<Json> Read(Context& context) override {
+    const Json found = context.Call("ec2", "DescribeInternetGateways", ByName(context, name()));
+    if (found.value("InternetGateways", Json::array()).empty()) return std::nullopt;
+    const Json& gateway = found["InternetGateways"][0];
+    return Json{{"id", gateway["InternetGatewayId"]}, {"attached", !gateway.value("Attachments", Json::array()).empty()}};
+  }
+
+  std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
+    if (observed["attached"] == true) return {};
+    return {{.what = "not attached to the VPC"}};
+  }
+
+  Json Create(Context& context) override {
+    const Json made = context.Call("ec2", "CreateInternetGateway",
+                                   {{"TagSpecifications", TagSpecifications(context, "internet-gateway", name())}});
+    return Update(context, {{"id", made["InternetGateway"]["InternetGatewayId"]}});
+  }
+
+  Json Update(Context& context, const Json& observed) override {
+    context.Call("ec2", "AttachInternetGateway", {{"InternetGatewayId", observed["id"]}, {"VpcId", VpcId(context)}});
+    return {{"id", observed["id"]}, {"attached", true}};
+  }
+
+  void Delete(Context& context, const Json& observed) override {
+    if (observed.value("attached", false)) {
+      context.CallUnless({"Gateway.NotAttached"}, "ec2", "DetachInternetGateway",
+                         {{"InternetGatewayId", observed["id"]}, {"VpcId", VpcId(context)}});
+    }
+    context.CallUnless({"InvalidInternetGatewayID.NotFound"}, "ec2", "DeleteInternetGateway",
+                       {{"InternetGatewayId", observed["id"]}});
+  }
+};
+
+class Subnet final : public Resource {
+ public:
+  explicit Subnet(const SubnetSpec& spec) : Resource("subnet", SubnetName(spec)), spec_(spec) {
+    DependsOn("vpc " + Join(spec.shared, "vpc"));
+  }
+
+  std::optional<Json> Read(Context& context) override {
+    // All of the network's subnets in one call.
+    const Json found = context.Once("subnets", [&] {
+      return context.Call("ec2", "DescribeSubnets",
+                          {{"Filters", Json::array({{{"Name", "tag:env"}, {"Values", Json::array({context.shared()})}}})}});
+    });
+    for (const Json& subnet : found.value("Subnets", Json::array())) {
+      for (const Json& tag : subnet.value("Tags", Json::array())) {
+        if (tag["Key"] == "Name" && tag["Value"] == name()) return Json{{"id", subnet["SubnetId"]}};
+      }
+    }
+    return std::nullopt;
+  }
+
+  Json Create(Context& context) override {
+    const Json zones = context.Once("zones", [&] {
+      return context.Call("ec2", "DescribeAvailabilityZones",
+                          {{"Filters", Json::array({{{"Name", "state"}, {"Values", Json::array({"available"})}}})}});
+    })["AvailabilityZones"];
+    if (static_cast<int>(zones.size()) < spec_.zone) {
+      throw Error(fmt::format("{} has only {} availability zones", context.region(), zones.size()),
+                  "lower `zones` of the target's network");
+    }
+    // Public subnets take the first ranges, private ones those from the 10th on: 10.0.0.0/24 …, 10.0.10.0/24 ….
+    const int index = (spec_.is_public ? 0 : 10) + spec_.zone - 1;
+    const Json made = context.Call("ec2", "CreateSubnet",
+                                   {{"VpcId", VpcId(context)},
+                                    {"CidrBlock", SubnetCidr(context.config().target.network.cidr, 8, index)},
+                                    {"AvailabilityZone", zones[spec_.zone - 1]["ZoneName"]},
+                                    {"TagSpecifications", TagSpecifications(context, "subnet", name())}});
+    return {{"id", made["Subnet"]["SubnetId"]}};
+  }
+
+  void Delete(Context& context, const Json& observed) override {
+    context.WaitUntil(id() + " to be empty", [&] {
+      try {
+        context.CallUnless({"InvalidSubnetID.NotFound"}, "ec2", "DeleteSubnet", {{"SubnetId", observed["id"]}});
+        return true;
+      } catch (const aws::AwsError& error) {
+        if (error.code() != "DependencyViolation") throw;
+        return false;
+      }
+    });
+  }
+
+ private:
+  const SubnetSpec spec_;
+};
+
+class Address final : public Resource {
+ public:
+  Address(const std::string& shared, int zone) : Resource("elastic ip", fmt::format("{}-nat-{}", shared, zone)) {}
+
+  std::optional<Json> Read(Context& context) override {
+    const Json found = context.Call("ec2", "DescribeAddresses", ByName(context, name()));
+    if (found.value("Addresses", Json::array()).empty()) return std::nullopt;
+    return Json{{"id", found["Addresses"][0]["AllocationId"]}};
+  }
+
+  Json Create(Context& context) override {
+    const Json made = context.Call("ec2", "AllocateAddress",
+                                   {{"Domain", "vpc"}, {"TagSpecifications", TagSpecifications(context, "elastic-ip", name())}});
+    return {{"id", made["AllocationId"]}};
+  }
+
+  void Delete(Context& context, const Json& observed) override {
+    context.CallUnless({"InvalidAllocationID.NotFound"}, "ec2", "ReleaseAddress", {{"AllocationId", observed["id"]}});
+  }
+};
+
+class NatGateway final : public Resource {
+ public:
+  NatGateway(const std::string& shared, int zone) : Resource("nat gateway", fmt::format("{}-nat-{}", shared, zone)), zone_(zone) {
+    DependsOn("elastic ip " + name());
+    DependsOn("internet gateway " + Join(shared, "igw"));
+    DependsOn("subnet " + SubnetName({.shared = shared, .is_public = true, .zone = zone}));
+  }
+
+  std::optional<Json> Read(Context& context) override {
+    Json input = {{"Filter", ByName(context, name())["Filters"]}};
+    input["Filter"].push_back({{"Name", "state"}, {"Values", Json::array({"pending", "available"})}});
+    const Json found = context.Call("ec2", "DescribeNatGateways", input);
+    if (found.value("NatGateways", Json::array()).empty()) return std::nullopt;
+    return Json{{"id", found["NatGateways"][0]["NatGatewayId"]}, {"state", found["NatGateways"][0]["State"]}};
+  }
+
+  std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
+    if (observed["state"] == "available") return {};
+    return {{.what = "state", .from = observed["state"], .to = "available"}};
+  }
+
+  Json Create(Context& context) override {
+    const Json made = context.Call(
+        "ec2", "CreateNatGateway",
+        {{"SubnetId", context.Get("subnet " + SubnetName({context.shared(), true, zone_}), "id")},
+         {"AllocationId", context.Get("elastic ip " + name(), "id")},
+         {"ClientToken", context.random().Uuid()},
+         {"TagSpecifications", TagSpecifications(context, "natgateway", name())}});
+    return Update(context, {{"id", made["NatGateway"]["NatGatewayId"]}});
+  }
+
+  Json Update(Context& context, const Json& observed) override {
+    WaitForState(context, observed["id"], "available");
+    return {{"id", observed["id"]}, {"state", "available"}};
+  }
+
+  void Delete(Context& context, const Json& observed) override {
+    context.CallUnless({"NatGatewayNotFound"}, "ec2", "DeleteNatGateway", {{"NatGatewayId", observed["id"]}});
+    WaitForState(context, observed["id"], "deleted");
+  }
+
+ private:
+  void WaitForState(Context& context, const std::string& gateway, const std::string& wanted) {
+    context.WaitUntil(id() + " to be " + wanted, [&] {
+      const auto found = context.CallUnless({"NatGatewayNotFound"}, "ec2", "DescribeNatGateways",
+                                            {{"NatGatewayIds", Json::array({gateway})}});
+      if (!found || (*found)["NatGateways"].empty()) return wanted == "deleted";
+      const Json& state = (*found)["NatGateways"][0];
+      if (state["State"] == "failed") throw Error(id() + " failed: " + state.value("FailureMessage", "no reason given"));
+      return state["State"] == wanted;
+    });
+  }
+
+  const int zone_;
+};
+
+class RouteTable final : public Resource {
+ public:
+  RouteTable(const std::string& shared, const std::string& suffix, std::string gateway, std::vector<std::string> subnets)
+      : Resource("route table", Join(shared, suffix)), gateway_(std::move(gateway)), subnets_(std::move(subnets)) {
+    DependsOn("vpc " + Join(shared, "vpc"));
+    if (!gateway_.empty()) DependsOn(gateway_);
+    for (const auto& subnet : subnets_) DependsOn(subnet);
+  }
+
+  std::optional<Json> Read(Context& context) override {
+    const Json found = context.Call("ec2", "DescribeRouteTables", ByName(context, name()));
+    if (found.value("RouteTables", Json::array()).empty()) return std::nullopt;
+    Json table = found["RouteTables"][0];
+    return Json{{"id", table["RouteTableId"]},
+                {"routes", table.value("Routes", Json::array())},
+                {"associations", table.value("Associations", Json::array())}};
+  }
+
+  std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
+    std::vector<Difference> differences;
+    if (!gateway_.empty() && !HasDefaultRoute(observed)) differences.push_back({.what = "default route", .to = gateway_});
+    for (const auto& subnet : subnets_) {
+      const auto attributes = context.Find(subnet);
+      if (!attributes || !IsAssociated(observed, (*attributes)["id"])) differences.push_back({.what = "association", .to = subnet});
+    }
+    return differences;
+  }
+
+  Json Create(Context& context) override {
+    const Json made = context.Call("ec2", "CreateRouteTable",
+                                   {{"VpcId", VpcId(context)},
+                                    {"TagSpecifications", TagSpecifications(context, "route-table", name())}});
+    return Update(context, {{"id", made["RouteTable"]["RouteTableId"]},
+                            {"routes", Json::array()},
+                            {"associations", Json::array()}});
+  }
+
+  Json Update(Context& context, const Json& observed) override {
+    if (!gateway_.empty() && !HasDefaultRoute(observed)) {
+      Json route = {{"RouteTableId", observed["id"]}, {"DestinationCidrBlock", "0.0.0.0/0"}};
+      route[gateway_.starts_with("nat") ? "NatGatewayId" : "GatewayId"] = context.Get(gateway_, "id");
+      context.Call("ec2", "CreateRoute", route);
+    }
+    for (const auto& subnet : subnets_) {
+      const std::string subnet_id = context.Get(subnet, "id");
+      if (IsAssociated(observed, subnet_id)) continue;
+      context.Call("ec2", "AssociateRouteTable", {{"RouteTableId", observed["id"]}, {"SubnetId", subnet_id}});
+    }
+    return {{"id", observed["id"]}};
+  }
+
+  void Delete(Context& context, const Json& observed) override {
+    for (const Json& association : observed.value("associations", Json::array())) {
+      if (association.value("Main", false)) continue;
+      context.CallUnless({"InvalidAssociationID.NotFound"}, "ec2", "DisassociateRouteTable",
+                         {{"AssociationId", association["RouteTableAssociationId"]}});
+    }
+    context.CallUnless({"InvalidRouteTableID.NotFound"}, "ec2", "DeleteRouteTable", {{"RouteTableId", observed["id"]}});
+  }
+
+ private:
+  static bool HasDefaultRoute(const Json& observed) {
+    const Json& routes = observed["routes"];
+    return std::any_of(routes.begin(), routes.end(),
+                       [](const Json& route) { return route.value("DestinationCidrBlock", "") == "0.0.0.0/0"; });
+  }
+  static bool IsAssociated(const Json& observed, const std::string& subnet) {
+    const Json& associations = observed["associations"];
+    return std::any_of(associations.begin(), associations.end(),
+                       [&](const Json& association) { return association.value("SubnetId", "") == subnet; });
+  }
+
+  const std::string gateway_;
+  const std::vector<std::string> subnets_;
+};
+
+class SecurityGroup final : public Resource {
+ public:
+  SecurityGroup(const std::string& shared, const std::string& suffix, std::string description, std::vector<IngressRule> ingress)
+      : Resource("security group", Join(shared, suffix)), description_(std::move(description)), ingress_(std::move(ingress)) {
+    DependsOn("vpc " + Join(shared, "vpc"));
+    for (const auto& rule : ingress_) {
+      if (!rule.security_group.empty() && rule.security_group != id()) DependsOn(rule.security_group);
+    }
+  }
+
+  std::optional<Json> Read(Context& context) override {
+    const Json found = context.Call("ec2", "DescribeSecurityGroups", ByName(context, name()));
+    if (found.value("SecurityGroups", Json::array()).empty()) return std::nullopt;
+    Json group = found["SecurityGroups"][0];
+    return Json{{"id", group["GroupId"]}, {"permissions", group.value("IpPermissions", Json::array())}};
+  }
+
+  std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
+    std::vector<Difference> differences;
+    const auto wanted = Wanted(context, observed["id"]);
+    const auto actual = Flatten(observed["permissions"]);
+    for (const auto& rule : wanted) {
+      if (!actual.contains(rule)) differences.push_back({.what = "ingress", .to = rule});
+    }
+    for (const auto& rule : actual) {
+      if (!wanted.contains(rule)) differences.push_back({.what = "ingress", .from = rule});
+    }
+    return differences;
+  }
+
+  Json Create(Context& context) override {
+    const Json made = context.Call("ec2", "CreateSecurityGroup",
+                                   {{"GroupName", name()},
+                                    {"Description", description_},
+                                    {"VpcId", VpcId(context)},
+                                    {"TagSpecifications", TagSpecifications(context, "security-group", name())}});
+    return Update(context, {{"id", made["GroupId"]}, {"permissions", Json::array()}});
+  }
+
+  Json Update(Context& context, const Json& observed) override {
+    const std::string group = observed["id"];
+    const auto wanted = Wanted(context, group);
+    const auto actual = Flatten(observed["permissions"]);
+    for (const auto& rule : wanted) {
+      if (actual.contains(rule)) continue;
+      context.CallUnless({"InvalidPermission.Duplicate"}, "ec2", "AuthorizeSecurityGroupIngress",
+                         {{"GroupId", group}, {"IpPermissions", Json::array({Permission(rule)})}});
+    }
+    for (const auto& rule : actual) {
+      if (wanted.contains(rule)) continue;
+      context.CallUnless({"InvalidPermission.NotFound"}, "ec2", "RevokeSecurityGroupIngress",
+                         {{"GroupId", group}, {"IpPermissions", Json::array({Permission(rule)})}});
+    }
+    return {{"id", group}};
+  }
+
+  void Delete(Context& context, const Json& observed) override {
+    context.WaitUntil(id() + " to be unused", [&] {
+      try {
+        context.CallUnless({"InvalidGroup.NotFound"}, "ec2", "DeleteSecurityGroup", {{"GroupId", observed["id"]}});
+        return true;
+      } catch (const aws::AwsError& error) {
+        if (error.code() != "DependencyViolation") throw;
+        return false;
+      }
+    });
+  }
+
+ private:
+  // A rule as one text: `tcp 5432-5432 from sg-1234` or `… from 0.0.0.0/0`; sets of them are compared.
+  std::set<std::string> Wanted(Context& context, const std::string& own_id) const {
+    std::set<std::string> rules;
+    for (const auto& rule : ingress_) {
+      std::string source = rule.cidr;
+      if (source.empty() && rule.security_group == id()) source = own_id;
+      if (source.empty()) {
+        const auto other = context.Find(rule.security_group);  // absent while planning what is not made yet
+        source = other ? (*other)["id"].get<std::string>() : rule.security_group;
+      }
+      rules.insert(fmt::format("tcp {}-{} from {}", rule.from_port, rule.to_port, source));
+    }
+    return rules;
+  }
+
+  static std::set<std::string> Flatten(const Json& permissions) {
+    std::set<std::string> rules;
+    for (const Json& permission : permissions) {
+      const std::string ports = fmt::format("{} {}-{} from ", permission.value("IpProtocol", ""),
+                                            permission.value("FromPort", 0), permission.value("ToPort", 65535));
+      for (const Json& range : permission.value("IpRanges", Json::array())) rules.insert(ports + range.value("CidrIp", ""));
+      for (const Json& pair : permission.value("UserIdGroupPairs", Json::array())) rules.insert(ports + pair.value("GroupId", ""));
+    }
+    return rules;
+  }
+
+  static Json Permission(const std::string& rule) {
+    std::array<char, 16> protocol{};
+    std::array<char, 64> source{};
+    int from = 0;
+    int to = 0;
+    std::sscanf(rule.c_str(), "%15s %d-%d from %63s", protocol.data(), &from, &to, source.data());
+    Json permission = {{"IpProtocol", protocol.data()}, {"FromPort", from}, {"ToPort", to}};
+    const std::string text = source.data();
+    if (text.starts_with("sg-")) {
+      permission["UserIdGroupPairs"] = Json::array({{{"GroupId", text}}});
+    } else {
+      permission["IpRanges"] = Json::array({{{"CidrIp", text}}});
+    }
+    return permission;
+  }
+
+  const std::string description_;
+  const std::vector<IngressRule> ingress_;
+};
+
+}  // namespace
+
+std::string SubnetName(const SubnetSpec& spec) {
+  return fmt::format("{}-{}-{}", spec.shared, spec.is_public ? "public" : "private", spec.zone);
+}
+
+ResourcePtr MakeVpc(const std::string& shared) { return std::make_unique<Vpc>(shared); }
+ResourcePtr MakeInternetGateway(const std::string& shared) { return std::make_unique<InternetGateway>(shared); }
+ResourcePtr MakeSubnet(const SubnetSpec& spec) { return std::make_unique<Subnet>(spec); }
+ResourcePtr MakeAddress(const std::string& shared, int zone) { return std::make_unique<Address>(shared, zone); }
+ResourcePtr MakeNatGateway(const std::string& shared, int zone) { return std::make_unique<NatGateway>(shared, zone); }
+ResourcePtr MakeRouteTable(const std::string& shared, const std::string& suffix, const std::string& gateway_id,
+                           std::vector<std::string> subnet_ids) {
+  return std::make_unique<RouteTable>(shared, suffix, gateway_id, std::move(subnet_ids));
+}
+ResourcePtr MakeSecurityGroup(const std::string& shared, const std::string& suffix, const std::string& description,
+                              std::vector<IngressRule> ingress) {
+  return std::make_unique<SecurityGroup>(shared, suffix, description, std::move(ingress));
+}
+
+}  // namespace adhoc::env

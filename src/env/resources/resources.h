@@ -1,0 +1,90 @@
+// The kinds of resources, each in a file of its own. Ids, by which resources find each other's attributes in the Context,
+// are `<kind> <name>`; what a resource publishes stands beside its factory.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "env/resource.h"
+
+namespace adhoc::env {
+
+using ResourcePtr = std::unique_ptr<Resource>;
+
+// --- network.cc: Amazon VPC ---
+ResourcePtr MakeVpc(const std::string& shared);              // "vpc dev-vpc": id
+ResourcePtr MakeInternetGateway(const std::string& shared);  // "internet gateway dev-igw": id
+struct SubnetSpec {
+  std::string shared;
+  bool is_public = false;
+  int zone = 1;  // 1-based
+};
+std::string SubnetName(const SubnetSpec& spec);              // dev-private-1
+ResourcePtr MakeSubnet(const SubnetSpec& spec);              // "subnet dev-private-1": id
+ResourcePtr MakeAddress(const std::string& shared, int zone);     // "elastic ip dev-nat-1": id
+ResourcePtr MakeNatGateway(const std::string& shared, int zone);  // "nat gateway dev-nat-1": id
+// "route table dev-public": id. Routes to the internet gateway, or to the NAT gateway named (empty: none).
+ResourcePtr MakeRouteTable(const std::string& shared, const std::string& suffix, const std::string& gateway_id,
+                           std::vector<std::string> subnet_ids);
+struct IngressRule {
+  int from_port = 0;
+  int to_port = 65535;
+  std::string cidr;            // or
+  std::string security_group;  // id of a resource; its own id: from itself
+};
+// "security group dev-ecs-sg": id
+ResourcePtr MakeSecurityGroup(const std::string& shared, const std::string& suffix, const std::string& description,
+                              std::vector<IngressRule> ingress);
+
+// --- load_balancer.cc: Elastic Load Balancing ---
+ResourcePtr MakeLoadBalancer(const std::string& shared);  // "load balancer dev-alb": arn, dns_name, zone_id
+enum class ListenerKind { kHttp, kHttps, kRedirect };
+// "listener dev-alb-http" or "…-https": arn
+ResourcePtr MakeListener(const std::string& shared, ListenerKind kind);
+ResourcePtr MakeTargetGroup(const std::string& env, const config::Service& service);  // "target group alpha-gunicorn": arn
+ResourcePtr MakeListenerRule(const std::string& env, const config::Service& service);  // "listener rule alpha-gunicorn": arn
+// The listener that environments' rules are on.
+std::string MainListenerId(const config::Target& target);
+
+// --- dns.cc: ACM, Route 53, Cloud Map ---
+ResourcePtr MakeCertificate(const std::string& domain);       // "certificate *.example.com": arn
+ResourcePtr MakeHostedZone(const std::string& domain);        // "hosted zone example.com": id
+ResourcePtr MakeRecord(const std::string& host);              // "record alpha.example.com"
+ResourcePtr MakeNamespace(const std::string& shared);         // "namespace dev-sd-ns": id
+ResourcePtr MakeDiscoveryService(const std::string& env, const std::string& service);  // "discovery service alpha-redis": arn, id
+
+// --- database.cc: Amazon RDS and the environment's own database in it ---
+ResourcePtr MakeDatabaseSubnetGroup(const std::string& shared);  // "database subnet group dev-rds"
+ResourcePtr MakeDatabaseInstance(const std::string& shared);     // "database instance dev-rds": address, port, secret_arn
+ResourcePtr MakeDatabase(const std::string& env);                // "database alpha-db"
+
+// --- identity.cc: IAM and Secrets Manager ---
+ResourcePtr MakeExecutionRole(const std::string& shared);  // "role dev-ecs-execution-role": arn
+ResourcePtr MakeTaskRole(const std::string& env);          // "role alpha-task-role": arn
+// "secret alpha/DJANGO_SECRET_KEY": arn. The secret called `database` holds the environment's database role.
+ResourcePtr MakeSecret(const std::string& env, const config::Secret& secret);
+
+// --- storage.cc: CloudWatch Logs and Amazon S3 ---
+ResourcePtr MakeLogGroup(const std::string& env, const std::string& workload);  // "log group /ecs/alpha/gunicorn"
+ResourcePtr MakeBucket(const std::string& name, const config::Bucket& bucket);  // "bucket localhost-alpha-bucket": url
+
+// --- compute.cc: Amazon ECS ---
+ResourcePtr MakeCluster(const std::string& env);  // "cluster alpha-cluster": arn
+// "task definition alpha-gunicorn": arn, image
+ResourcePtr MakeTaskDefinition(const std::string& env, const config::Workload& workload, int port,
+                               const std::vector<std::string>& container_health_check, const std::string& image);
+ResourcePtr MakeDatabaseTaskDefinition(const std::string& env, const std::string& image);
+ResourcePtr MakeService(const std::string& env, const config::Service& service);  // "service alpha-gunicorn": arn
+// "task alpha-migrate": runs when its own revision is new or one of `services` (names) will get another revision.
+ResourcePtr MakeTaskRun(const std::string& env, const config::Task& task, std::vector<std::string> services);
+
+// Of the environment's services as ECS describes them, the ACTIVE one of this name; null when there is none. One read for all.
+Json ReadService(Context& context, const std::string& name);
+
+// Things of an environment that are found in the cloud but not in the definition (any more): they can only be deleted.
+ResourcePtr MakeForeignService(const std::string& env, const std::string& name);
+ResourcePtr MakeForeignFamily(const std::string& env, const std::string& family);
+
+}  // namespace adhoc::env

@@ -1,0 +1,140 @@
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "env/names.h"
+#include "env/resources/resources.h"
+#include "net/uri.h"
+
+namespace adhoc::env {
+namespace {
+
+constexpr int kRetentionDays = 14;
+
+class LogGroup final : public Resource {
+ public:
+  LogGroup(const std::string& env, const std::string& workload) : Resource("log group", LogGroupName(env, workload)), env_(env) {}
+
+  std::optional<Json> Read(Context& context) override {
+    const Json groups = context.Once("log groups", [&] {
+      return context.List("logs", "DescribeLogGroups", {{"logGroupNamePrefix", LogGroupName(env_, "")}}, "logGroups");
+    });
+    for (const Json& group : groups) {
+      if (group.value("logGroupName", "") == name()) return Json{{"retention", group.value("retentionInDays", 0)}};
+    }
+    return std::nullopt;
+  }
+
+  std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
+    if (observed["retention"] == kRetentionDays) return {};
+    return {{.what = "retention in days", .from = observed["retention"].dump(), .to = std::to_string(kRetentionDays)}};
+  }
+
+  Json Create(Context& context) override {
+    Json tags = Json::object();
+    for (const Json& tag : Tags(context, env_)) tags[tag["Key"].get<std::string>()] = tag["Value"];
+    context.CallUnless({"ResourceAlreadyExistsException"}, "logs", "CreateLogGroup", {{"logGroupName", name()}, {"tags", tags}});
+    return Update(context, Json::object());
+  }
+
+  Json Update(Context& context, const Json&) override {
+    context.Call("logs", "PutRetentionPolicy", {{"logGroupName", name()}, {"retentionInDays", kRetentionDays}});
+    return {{"retention", kRetentionDays}};
+  }
+
+  void Delete(Context& context, const Json&) override {
+    context.CallUnless({"ResourceNotFoundException"}, "logs", "DeleteLogGroup", {{"logGroupName", name()}});
+  }
+
+ private:
+  const std::string env_;
+};
+
+class Bucket final : public Resource {
+ public:
+  Bucket(const std::string& name, const config::Bucket& bucket) : Resource("bucket", name), bucket_(bucket) {}
+
+  std::optional<Json> Read(Context& context) override {
+    try {
+      context.Call("s3", "HeadBucket", {{"Bucket", name()}});
+    } catch (const aws::AwsError& error) {
+      if (error.status() != 404) throw;
+      return std::nullopt;
+    }
+    const auto policy = context.CallUnless({"NoSuchBucketPolicy"}, "s3", "GetBucketPolicy", {{"Bucket", name()}});
+    return Json{{"name", name()}, {"policy", policy ? policy->value("Policy", "") : ""}};
+  }
+
+  std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
+    const std::string text = observed["policy"];
+    const Json actual = text.empty() ? Json() : Json::parse(text, nullptr, false);
+    if (actual == Policy()) return {};
+    return {{.what = "who may read it", .to = fmt::format("{}", fmt::join(bucket_.public_patterns, " "))}};
+  }
+
+  Json Create(Context& context) override {
+    Json input = {{"Bucket", name()}};
+    if (context.region() != "us-east-1") input["CreateBucketConfiguration"] = {{"LocationConstraint", context.region()}};
+    context.CallUnless({"BucketAlreadyOwnedByYou"}, "s3", "CreateBucket", input);
+    context.Call("s3", "PutBucketTagging", {{"Bucket", name()}, {"Tagging", {{"TagSet", Tags(context, context.environment())}}}});
+    // Browsers load fonts and scripts from it on pages of the environment's own origin.
+    context.Call("s3", "PutBucketCors",
+                 {{"Bucket", name()},
+                  {"CORSConfiguration",
+                   {{"CORSRules", Json::array({{{"AllowedMethods", Json::array({"GET", "HEAD"})},
+                                                {"AllowedOrigins", Json::array({context.config().url})},
+                                                {"AllowedHeaders", Json::array({"*"})}}})}}}});
+    return Update(context, Json::object());
+  }
+
+  Json Update(Context& context, const Json&) override {
+    const bool open = !bucket_.public_patterns.empty();
+    context.Call("s3", "PutPublicAccessBlock",
+                 {{"Bucket", name()},
+                  {"PublicAccessBlockConfiguration",
+                   {{"BlockPublicAcls", true},
+                    {"IgnorePublicAcls", true},
+                    {"BlockPublicPolicy", !open},
+                    {"RestrictPublicBuckets", !open}}}});
+    if (open) {
+      context.Call("s3", "PutBucketPolicy", {{"Bucket", name()}, {"Policy", Policy().dump()}});
+    } else {
+      context.Call("s3", "DeleteBucketPolicy", {{"Bucket", name()}});
+    }
+    return {{"name", name()}};
+  }
+
+  void Delete(Context& context, const Json&) override {
+    while (true) {
+      const auto listed = context.CallUnless({"NoSuchBucket"}, "s3", "ListObjectsV2", {{"Bucket", name()}});
+      if (!listed) return;
+      Json objects = Json::array();
+      for (const Json& object : listed->value("Contents", Json::array())) objects.push_back({{"Key", object["Key"]}});
+      if (objects.empty()) break;
+      context.Call("s3", "DeleteObjects", {{"Bucket", name()}, {"Delete", {{"Objects", objects}, {"Quiet", true}}}});
+    }
+    context.CallUnless({"NoSuchBucket"}, "s3", "DeleteBucket", {{"Bucket", name()}});
+  }
+
+ private:
+  // Null when nothing is public.
+  Json Policy() const {
+    if (bucket_.public_patterns.empty()) return {};
+    Json resources = Json::array();
+    for (const auto& pattern : bucket_.public_patterns) resources.push_back(fmt::format("arn:aws:s3:::{}/{}", name(), pattern));
+    return {{"Version", "2012-10-17"},
+            {"Statement",
+             Json::array(
+                 {{{"Effect", "Allow"}, {"Principal", "*"}, {"Action", "s3:GetObject"}, {"Resource", resources}}})}};
+  }
+
+  const config::Bucket bucket_;
+};
+
+}  // namespace
+
+ResourcePtr MakeLogGroup(const std::string& env, const std::string& workload) {
+  return std::make_unique<LogGroup>(env, workload);
+}
+ResourcePtr MakeBucket(const std::string& name, const config::Bucket& bucket) { return std::make_unique<Bucket>(name, bucket); }
+
+}  // namespace adhoc::env

@@ -1,0 +1,118 @@
+#include "env/rollout.h"
+
+#include <fmt/format.h>
+
+#include "env/names.h"
+#include "env/task_runner.h"
+
+namespace adhoc::env {
+namespace {
+
+constexpr int kShownLines = 20;
+
+// The stopped tasks of a deployment that tell against it: what it stopped itself while rolling does not count.
+Json FailedTasks(Context& context, const std::string& service_name, const std::string& deployment) {
+  const std::string cluster = ClusterName(context.environment());
+  const Json listed = context.Call(
+      "ecs", "ListTasks", {{"cluster", cluster}, {"serviceName", service_name}, {"desiredStatus", "STOPPED"}});
+  Json failed = Json::array();
+  const Json arns = listed.value("taskArns", Json::array());
+  if (arns.empty()) return failed;
+  for (const Json& task : context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", arns}})["tasks"]) {
+    if (task.value("startedBy", "") != deployment) continue;
+    const std::string code = task.value("stopCode", "");
+    const std::string reason = task.value("stoppedReason", "");
+    const bool scaled = code == "ServiceSchedulerInitiated" && reason.starts_with("Scaling activity");
+    if (!scaled && code != "UserInitiated" && code != "SpotInterruption") failed.push_back(task);
+  }
+  return failed;
+}
+
+[[noreturn]] void Explain(Context& context, const Rollout& rollout, const Json& task) {
+  const std::string arn = task["taskArn"];
+  const std::string id = arn.substr(arn.rfind('/') + 1);
+  std::vector<std::string> lines;
+  // A task's last words may still be under way to the log.
+  for (int attempt = 0; attempt < 10 && lines.empty(); ++attempt) {
+    lines = ReadLastLines(context, LogGroupName(context.environment(), rollout.service),
+                          fmt::format("{0}/{0}/{1}", rollout.service, id), kShownLines);
+    if (lines.empty() && !context.clock().SleepFor(context.pace().poll, context.stop())) break;
+    if (task.value("stopCode", "") == "TaskFailedToStart") break;
+  }
+  for (const auto& line : lines) {
+    context.sink().Emit(events::LogLine{.source = rollout.service + "/" + id.substr(0, 6), .text = line});
+  }
+  std::string why = WhyStopped(task);
+  // The scheduler's reason says more than the exit code of a process that it killed.
+  if (task.value("stopCode", "") == "ServiceSchedulerInitiated") why = task.value("stoppedReason", why);
+  throw Error(fmt::format("the new version of {} does not run: {}", rollout.service, why), HintFor(why, lines));
+}
+
+}  // namespace
+
+Json DescribeService(Context& context, const std::string& service_name) {
+  const auto described = context.CallUnless(
+      {"ClusterNotFoundException"}, "ecs", "DescribeServices",
+      {{"cluster", ClusterName(context.environment())}, {"services", Json::array({service_name})}});
+  if (!described || described->value("services", Json::array()).empty()) return Json::object();
+  Json service = (*described)["services"][0];
+  return service.value("status", "") == "INACTIVE" ? Json::object() : service;
+}
+
+RolloutState JudgeRollout(const Json& service, const std::string& task_definition) {
+  using Phase = RolloutState::Phase;
+  if (service.empty()) return {.phase = Phase::kFailed, .message = "the service has disappeared"};
+  Json primary;
+  Json ours;
+  for (const Json& deployment : service.value("deployments", Json::array())) {
+    if (deployment.value("status", "") == "PRIMARY") primary = deployment;
+    if (deployment.value("taskDefinition", "") == task_definition && ours.is_null()) ours = deployment;
+  }
+  const std::string id = ours.is_null() ? "" : ours.value("id", "");
+  if (primary.is_null()) return {.message = "no deployment yet", .deployment_id = id};
+  if (primary.value("taskDefinition", "") != task_definition) {
+    return {.phase = Phase::kFailed,
+            .message = ours.is_null() ? "another deployment took its place"
+                                      : ours.value("rolloutStateReason", "it was rolled back"),
+            .deployment_id = id};
+  }
+  if (primary.value("rolloutState", "") == "FAILED") {
+    return {.phase = Phase::kFailed, .message = primary.value("rolloutStateReason", "the deployment failed"), .deployment_id = id};
+  }
+  const int desired = primary.value("desiredCount", 0);
+  const int running = primary.value("runningCount", 0);
+  const int pending = primary.value("pendingCount", 0);
+  if (primary.value("rolloutState", "") == "COMPLETED" && running >= desired) {
+    return {.phase = Phase::kDone, .message = fmt::format("{}/{} healthy", running, desired), .deployment_id = id};
+  }
+  std::string message = fmt::format("{}/{} running", running, desired);
+  if (pending > 0) message += fmt::format(", {} starting", pending);
+  const int old = service.value("runningCount", 0) - running;
+  if (old > 0) message += fmt::format(", {} old still serving", old);
+  return {.message = message, .deployment_id = id};
+}
+
+void WaitForRollout(Context& context, const Rollout& rollout) {
+  const std::string name = ServiceName(context.environment(), rollout.service);
+  std::string shown;
+  context.WaitUntil("service " + name, [&] {
+    const RolloutState state = JudgeRollout(DescribeService(context, name), rollout.task_definition);
+    if (state.message != shown) {
+      shown = state.message;
+      context.Progress(rollout.step, shown);
+    }
+    if (state.phase == RolloutState::Phase::kDone) return true;
+
+    const Json failed = FailedTasks(context, name, state.deployment_id);
+    for (const Json& task : failed) {
+      if (task.value("stopCode", "") != "EssentialContainerExited" || failed.size() > 1) Explain(context, rollout, task);
+    }
+    if (state.phase == RolloutState::Phase::kFailed) {
+      if (!failed.empty()) Explain(context, rollout, failed.front());
+      throw Error(fmt::format("the new version of {} does not run: {}", rollout.service, state.message));
+    }
+    return false;
+  });
+}
+
+}  // namespace adhoc::env

@@ -1,0 +1,179 @@
+#include "env/task_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "env/names.h"
+
+namespace adhoc::env {
+namespace {
+
+constexpr int kKeptLines = 20;
+
+// Follows one stream by GetLogEvents: the end is where the token stays the same.
+class LogFollower {
+ public:
+  LogFollower(Context& context, std::string group, std::string stream, std::string source)
+      : context_(context), group_(std::move(group)), stream_(std::move(stream)), source_(std::move(source)) {}
+
+  // Emits what is new; false when there was nothing.
+  bool Poll() {
+    Json input = {{"logGroupName", group_}, {"logStreamName", stream_}, {"startFromHead", true}};
+    if (!token_.empty()) input["nextToken"] = token_;
+    const auto page = context_.CallUnless({"ResourceNotFoundException"}, "logs", "GetLogEvents", input);
+    if (!page) return false;
+    token_ = page->value("nextForwardToken", token_);
+    for (const Json& event : page->value("events", Json::array())) {
+      const std::string text = event.value("message", "");
+      context_.sink().Emit(
+          events::LogLine{.source = source_, .time = event.value("timestamp", 0.0) / 1000, .text = text});
+      lines_.push_back(text);
+      if (lines_.size() > kKeptLines) lines_.erase(lines_.begin());
+    }
+    return !page->value("events", Json::array()).empty();
+  }
+
+  const std::vector<std::string>& lines() const { return lines_; }
+
+ private:
+  Context& context_;
+  const std::string group_;
+  const std::string stream_;
+  const std::string source_;
+  std::string token_;
+  std::vector<std::string> lines_;
+};
+
+}  // namespace
+
+Json NetworkConfiguration(Context& context) {
+  const auto& network = context.config().target.network;
+  const bool is_public = network.nat == config::NatKind::kNone;
+  Json subnets = Json::array();
+  for (int zone = 1; zone <= network.zones; ++zone) {
+    subnets.push_back(context.Get(
+        fmt::format("subnet {}-{}-{}", context.shared(), is_public ? "public" : "private", zone), "id"));
+  }
+  return {{"awsvpcConfiguration",
+           {{"subnets", subnets},
+            {"securityGroups", Json::array({context.Get(fmt::format("security group {}-ecs-sg", context.shared()), "id")})},
+            {"assignPublicIp", is_public ? "ENABLED" : "DISABLED"}}}};
+}
+
+std::vector<std::string> ReadLastLines(Context& context, const std::string& group, const std::string& stream, int count) {
+  const auto page = context.CallUnless({"ResourceNotFoundException"}, "logs", "GetLogEvents",
+                                       {{"logGroupName", group}, {"logStreamName", stream}, {"limit", count}});
+  std::vector<std::string> lines;
+  if (page) {
+    for (const Json& event : page->value("events", Json::array())) lines.push_back(event.value("message", ""));
+  }
+  return lines;
+}
+
+std::string WhyStopped(const Json& task) {
+  const std::string reason = task.value("stoppedReason", "");
+  for (const Json& container : task.value("containers", Json::array())) {
+    const std::string detail = container.value("reason", "");
+    if (const auto code = container.find("exitCode"); code != container.end() && *code != 0) {
+      return fmt::format("container {} exited with code {}{}", container.value("name", ""), code->get<int>(),
+                         detail.empty() ? "" : ": " + detail);
+    }
+    if (!detail.empty() && !container.contains("exitCode")) return detail;
+  }
+  return reason.empty() ? "it stopped without a reason" : reason;
+}
+
+std::string HintFor(const std::string& reason, const std::vector<std::string>& last_lines) {
+  const auto has = [](const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; };
+  const auto log_has = [&](std::string_view part) {
+    return std::any_of(last_lines.begin(), last_lines.end(), [&](const std::string& line) { return has(line, part); });
+  };
+  if (has(reason, "CannotPullContainer")) return "build and push the image first: adhoc image build <image> <tag>";
+  if (has(reason, "OutOfMemory") || has(reason, "code 137")) return "raise `memory` of the service in adhoc.yaml";
+  if (has(reason, "ELB health checks") || has(reason, "health check")) {
+    return "the health check's path, port and matcher are in adhoc.yaml; the application must answer it within the time-out";
+  }
+  if (has(reason, "ResourceInitializationError")) return "a secret or log group is missing: adhoc plan shows what to repair";
+  if (log_has("could not translate host name") || log_has("Connection refused")) {
+    return "the application could not reach a service that it needs; adhoc status shows which one is down";
+  }
+  if (log_has("ModuleNotFoundError") || log_has("ImportError")) return "the image lacks a Python module: rebuild it";
+  if (has(reason, "exited with code")) return "the last log lines above say why";
+  return "";
+}
+
+TaskResult RunTask(Context& context, const TaskRequest& request) {
+  const std::string& env = context.environment();
+  Json override = {{"name", request.workload}};
+  if (!request.command.empty()) override["command"] = request.command;
+  for (const auto& [name, value] : request.environment) {
+    override["environment"].push_back({{"name", name}, {"value", value}});
+  }
+  const Json started = context.Call("ecs", "RunTask",
+                                    {{"cluster", ClusterName(env)},
+                                     {"taskDefinition", request.task_definition},
+                                     {"launchType", "FARGATE"},
+                                     {"count", 1},
+                                     {"startedBy", "adhoc"},
+                                     {"networkConfiguration", NetworkConfiguration(context)},
+                                     {"enableExecuteCommand", true},
+                                     {"propagateTags", "TASK_DEFINITION"},
+                                     {"overrides", {{"containerOverrides", Json::array({override})}}}});
+  if (started.value("tasks", Json::array()).empty()) {
+    const Json failure = started.value("failures", Json::array()).empty() ? Json::object() : started["failures"][0];
+    throw Error(fmt::format("ECS did not start the task {}: {}", request.workload, failure.value("reason", "no reason given")),
+                "try again in a moment");
+  }
+  TaskResult result;
+  result.task_arn = started["tasks"][0]["taskArn"];
+  const std::string id = result.task_arn.substr(result.task_arn.rfind('/') + 1);
+  const std::string log_workload = request.log_workload.empty() ? request.workload : request.log_workload;
+  LogFollower log(context, LogGroupName(env, log_workload), fmt::format("{}/{}/{}", log_workload, request.workload, id),
+                  request.workload);
+
+  Json task;
+  std::string status;
+  try {
+    context.WaitUntil("task " + request.workload, [&] {
+      const Json described = context.Call("ecs", "DescribeTasks",
+                                          {{"cluster", ClusterName(env)}, {"tasks", Json::array({result.task_arn})}});
+      if (described["tasks"].empty()) throw Error("the task " + id + " has disappeared");
+      task = described["tasks"][0];
+      if (task.value("lastStatus", "") != status) {
+        status = task.value("lastStatus", "");
+        context.Progress(request.step, fmt::format("task {}", status));
+      }
+      log.Poll();
+      return status == "STOPPED";
+    });
+  } catch (const std::exception&) {
+    // Nothing that we gave up waiting for stays behind running. Not context.Call: it refuses when a stop was requested.
+    context.CallAnyway("ecs", "StopTask", {{"cluster", ClusterName(env)}, {"task", result.task_arn}, {"reason", "stopped by adhoc"}});
+    throw;
+  }
+  // The log driver delivers with a delay; after the end one more silence means that it was all.
+  for (int silent = 0; silent < 2;) {
+    silent = log.Poll() ? 0 : silent + 1;
+    if (silent < 2) context.clock().SleepFor(context.pace().poll);
+  }
+  result.stop_code = task.value("stopCode", "");
+  result.stopped_reason = WhyStopped(task);
+  for (const Json& container : task.value("containers", Json::array())) {
+    if (container.value("name", "") == request.workload && container.contains("exitCode")) {
+      result.exit_code = container["exitCode"].get<int>();
+    }
+  }
+  result.last_lines = log.lines();
+  return result;
+}
+
+void RunTaskOrThrow(Context& context, const TaskRequest& request) {
+  const TaskResult result = RunTask(context, request);
+  if (result.ok()) return;
+  throw Error(fmt::format("task {} failed: {}", request.workload, result.stopped_reason),
+              HintFor(result.stopped_reason, result.last_lines));
+}
+
+}  // namespace adhoc::env
