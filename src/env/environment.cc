@@ -26,36 +26,46 @@ std::string TagOf(const std::string& image_uri) {
 
 config::Secret DatabaseSecret() { return {.name = std::string(kDatabaseWorkload), .generate = kDatabasePasswordLength}; }
 
-// Services and families of the environment that the definition does not have: removed from it, or it is not at hand.
-Resources Leftovers(Context& context, const Resources& known) {
+std::set<std::string> IdsOf(const Resources& resources) {
+  std::set<std::string> ids;
+  for (const auto& resource : resources) ids.insert(resource->id());
+  return ids;
+}
+
+// Services of the environment that the definition does not have: removed from it, or made by somebody else.
+Resources LeftoverServices(Context& context, const Resources& known) {
   const std::string& env = context.environment();
-  std::set<std::string> names;
-  for (const auto& resource : known) names.insert(resource->id());
+  const auto ids = IdsOf(known);
+  Json arns = Json::array();
+  try {
+    arns = context.List("ecs", "ListServices", {{"cluster", ClusterName(env)}}, "serviceArns");
+  } catch (const aws::AwsError& error) {
+    if (error.code() != "ClusterNotFoundException") throw;
+  }
   Resources found;
-  const auto arns = [&]() -> Json {
-    try {
-      return context.List("ecs", "ListServices", {{"cluster", ClusterName(env)}}, "serviceArns");
-    } catch (const aws::AwsError& error) {
-      if (error.code() != "ClusterNotFoundException") throw;
-      return Json::array();
-    }
-  }();
   for (const Json& arn : arns) {
     const std::string text = arn;
     auto service = MakeForeignService(env, text.substr(text.rfind('/') + 1));
-    if (!names.contains(service->id())) found.push_back(std::move(service));
+    service->DependsOn("cluster " + ClusterName(env));
+    if (!ids.contains(service->id())) found.push_back(std::move(service));
   }
-  const Json families = context.List("ecs", "ListTaskDefinitionFamilies",
-                                     {{"familyPrefix", env + "-"}, {"status", "ACTIVE"}}, "families");
-  const std::vector<std::string> others = ListEnvironments(context);
-  for (const Json& family : families) {
+  return found;
+}
+
+// Task definition families likewise.
+Resources LeftoverFamilies(Context& context, const Resources& known) {
+  const std::string& env = context.environment();
+  const auto ids = IdsOf(known);
+  const std::vector<std::string> environments = ListEnvironments(context);
+  Resources found;
+  for (const Json& family : context.List("ecs", "ListTaskDefinitionFamilies",
+                                         {{"familyPrefix", env + "-"}, {"status", "ACTIVE"}}, "families")) {
     const std::string name = family;
     // `alpha-2-web` belongs to environment `alpha-2`, not to `alpha`.
-    const bool foreign = std::any_of(others.begin(), others.end(), [&](const std::string& other) {
+    const bool others = std::any_of(environments.begin(), environments.end(), [&](const std::string& other) {
       return other.size() > env.size() && name.starts_with(other + "-");
     });
-    if (foreign || names.contains("task definition " + name)) continue;
-    found.push_back(MakeForeignFamily(env, name));
+    if (!others && !ids.contains("task definition " + name)) found.push_back(MakeForeignFamily(env, name));
   }
   return found;
 }
@@ -254,9 +264,8 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record) {
   prepared.existing = SharedLookups(context.config());
   prepared.resources = EnvironmentResources(context);
   prepared.plan = MakePlan(context, prepared.existing, prepared.resources);
-  for (auto& leftover : Leftovers(context, prepared.resources)) {
-    // Only services: an old family may still be somebody's one-off task.
-    if (leftover->kind() != "service") continue;
+  // Not families: an old one may still be somebody's one-off task.
+  for (auto& leftover : LeftoverServices(context, prepared.resources)) {
     prepared.plan.Add({.id = leftover->id(),
                        .kind = leftover->kind(),
                        .name = leftover->name(),
@@ -271,16 +280,17 @@ Prepared PrepareDown(Context& context) {
   Prepared prepared;
   prepared.existing = SharedLookups(context.config());
   prepared.resources = EnvironmentResources(context);
-  for (auto& leftover : Leftovers(context, prepared.resources)) {
-    leftover->DependsOn("cluster " + ClusterName(context.environment()));
-    prepared.resources.push_back(std::move(leftover));
-  }
+  for (auto& leftover : LeftoverServices(context, prepared.resources)) prepared.resources.push_back(std::move(leftover));
+  for (auto& leftover : LeftoverFamilies(context, prepared.resources)) prepared.resources.push_back(std::move(leftover));
   prepared.plan = MakeDestroyPlan(context, prepared.existing, prepared.resources);
   return prepared;
 }
 
 ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records) {
   const config::Config& config = context.config();
+  if (!prepared.plan.empty()) {
+    for (const auto& [image, version] : prepared.versions) RequireImage(context, image, version.tag);
+  }
   const double now = ToSeconds(context.clock().Now());
   Record record = records.Get(config.environment).value_or(Record{.name = config.environment, .created_at = now});
   if (record.owner.empty()) record.owner = WhoAmI();
@@ -312,6 +322,26 @@ ApplyResult Down(Context& context, const Prepared& prepared, RecordStore& record
   const ApplyResult result = Apply(context, prepared.plan, prepared.resources);
   if (result.ok()) records.Delete(context.environment());
   return result;
+}
+
+void RequireImage(Context& context, const std::string& image, const std::string& tag) {
+  const config::Image* entry = context.config().FindImage(image);
+  if (entry == nullptr) throw Error("the definition has no image " + image);
+  const auto found =
+      context.CallUnless({"ImageNotFoundException", "RepositoryNotFoundException"}, "ecr", "DescribeImages",
+                         {{"repositoryName", entry->repository}, {"imageIds", Json::array({{{"imageTag", tag}}})}});
+  if (found) return;
+  std::vector<std::string> tags;
+  if (const auto all = context.CallUnless({"RepositoryNotFoundException"}, "ecr", "DescribeImages",
+                                          {{"repositoryName", entry->repository}})) {
+    for (const Json& detail : all->value("imageDetails", Json::array())) {
+      for (const Json& existing : detail.value("imageTags", Json::array())) tags.push_back(existing);
+    }
+  }
+  std::sort(tags.begin(), tags.end());
+  throw Error(fmt::format("there is no image {}:{}{}", entry->repository, tag,
+                          tags.empty() ? "" : fmt::format("; there are {}", fmt::join(tags, ", "))),
+              fmt::format("adhoc image build {} {}", image, tag));
 }
 
 std::map<std::string, std::string> DeployedTags(Context& context) {

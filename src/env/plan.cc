@@ -171,7 +171,8 @@ Plan MakeDestroyPlan(Context& context, const Resources& existing, const Resource
   ReadAll(context, existing, resources, [](Resource&, const std::optional<Json>&) {}, false);
   Plan plan;
   for (const auto& resource : resources) {
-    if (context.Find(resource->id())) {
+    const bool is_run = resource->UpdateAction() == Action::kRun;  // leaves nothing to delete
+    if (!is_run && context.Find(resource->id())) {
       plan.Add({.id = resource->id(), .kind = resource->kind(), .name = resource->name(), .action = Action::kDelete});
     }
   }
