@@ -13,7 +13,7 @@ Member UseOf(const Shape& shape) {
 }
 
 // XML 1.0 has no way to write most control characters; they become U+FFFD.
-void AppendEscaped(std::string_view text, std::string& out) {
+void AppendEscaped(std::string_view text, std::string& out, bool attribute = false) {
   std::size_t start = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     std::string_view replacement;
@@ -33,8 +33,13 @@ void AppendEscaped(std::string_view text, std::string& out) {
       case '\r':
         replacement = "&#13;";  // a reader would make a bare one a line feed
         break;
+      case '\t':
+      case '\n':
+        if (!attribute) continue;
+        replacement = c == '\t' ? "&#9;" : "&#10;";  // a reader makes blanks of bare ones
+        break;
       default:
-        if (c >= 0x20 || c == '\t' || c == '\n') continue;
+        if (c >= 0x20) continue;
         replacement = "\xEF\xBF\xBD";
     }
     out.append(text.substr(start, i - start));
@@ -127,7 +132,7 @@ void XmlWriter::WriteStructure(const Member& use, std::string_view name, const J
     out_ += ' ';
     out_ += member.wire_name();
     out_ += "=\"";
-    AppendEscaped(FormatScalar(member, it->second, TimestampFormat::kIso8601), out_);
+    AppendEscaped(FormatScalar(member, it->second, TimestampFormat::kIso8601), out_, true);
     out_ += '"';
   }
   out_ += '>';
