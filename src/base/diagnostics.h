@@ -42,6 +42,9 @@ class SourceText {
   std::string name_;
   std::string text_;
   std::vector<std::size_t> line_starts_;
+  std::vector<std::size_t> counts_;  // of code points, at regular steps
+
+  std::size_t CodePointsBefore(std::size_t offset) const;
 };
 
 // From `begin` up to, not including, `end`. Without a source it stands for no particular place.

@@ -78,6 +78,9 @@ struct Definition {
 // Nothing when the text is so broken that there is no definition to speak of. All mistakes go to `diagnostics`.
 std::optional<Definition> ParseDefinition(std::shared_ptr<const SourceText> source, Diagnostics& diagnostics);
 
+// Throws Error when there is no such file.
+std::shared_ptr<const SourceText> ReadDefinition(const std::string& path);
+
 // Throws Error when there is no such file, DiagnosticsError when it has mistakes.
 Definition LoadDefinition(const std::string& path);
 

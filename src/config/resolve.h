@@ -24,8 +24,8 @@ struct LoadOptions {
   std::vector<VariableOverride> overrides;
 };
 
-// What every command starts with. Throws Error (missing file, bad name) or DiagnosticsError with the mistakes of the
-// definition and of the variables together.
+// What every command on an environment starts with. Throws Error (missing file, bad name) or DiagnosticsError with all
+// the mistakes of the definition, or else with all those of the variables and of what they make of the definition.
 Config LoadConfig(const LoadOptions& options);
 
 }  // namespace adhoc::config

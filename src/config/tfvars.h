@@ -48,6 +48,7 @@ struct Assignment {
   std::string name;
   Range name_range;
   Value value;
+  bool broken = false;  // the value has a mistake, which is reported already
 };
 
 struct Variables {
