@@ -205,8 +205,8 @@ class DockerRuntime : public ContainerRuntime {
   DockerRuntime(const std::string& socket_path, Clock& clock) : api_(socket_path), clock_(clock) {}
 
   EngineInfo Engine() override {
-    return docker::ParseVersion(
-        api_.Get("cannot ask the container engine for its version", fmt::format("{}/version", kApi)));
+    return docker::ParsePing(
+        api_.Do("cannot ask the container engine for its version", MakeRequest("GET", "/_ping")).headers);
   }
 
   std::string Create(const ContainerSpec& spec) override {
@@ -272,18 +272,24 @@ class DockerRuntime : public ContainerRuntime {
   }
 
   std::optional<int> Wait(const std::string& id, std::stop_token stop) override {
-    std::string what = fmt::format("cannot wait for container {}", ShortId(id));
-    while (!stop.stop_requested()) {
-      api_.Stream(
-          what, MakeRequest("POST", Path("containers", id, "/wait?condition=not-running")),
-          [](std::string_view) { return true; }, stop);
-      if (stop.stop_requested()) break;
-      std::optional<ContainerState> state = Inspect(id);
-      if (!state) throw RuntimeError(RuntimeErrorKind::kNotFound, fmt::format("{}: it was removed", what));
-      if (!state->running()) return state->exit_code.value_or(0);
-      clock_.SleepFor(std::chrono::milliseconds(50), stop);
+    // By events: podman's own wait polls, and answers half a second late.
+    std::stop_source over;
+    std::stop_callback chain(stop, [&] { over.request_stop(); });
+    std::optional<ContainerState> state;
+    auto look = [&] {
+      state = Inspect(id);
+      if (!state || !state->running()) over.request_stop();
+    };
+    auto on_event = [&](const ContainerEvent& event) {
+      if (event.id == id || event.name == id) look();
+    };
+    WatchEvents({}, look, on_event, over.get_token());
+    if (stop.stop_requested()) return std::nullopt;
+    if (!state) {
+      throw RuntimeError(RuntimeErrorKind::kNotFound,
+                         fmt::format("cannot wait for container {}: there is no such container", ShortId(id)));
     }
-    return std::nullopt;
+    return state->exit_code.value_or(0);
   }
 
   void FollowLogs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
@@ -325,7 +331,10 @@ class DockerRuntime : public ContainerRuntime {
                    const std::function<void(const ContainerEvent&)>& sink, std::stop_token stop) override {
     // No filter by event: podman 4.3 wants `died` where Docker wants `die`.
     std::string filters = net::PercentEncode(R"({"type":["container"]})");
-    net::Request request = MakeRequest("GET", fmt::format("{}/events?filters={}", kApi, filters));
+    // Since now: podman answers before it has begun to listen.
+    TimePoint begin = clock_.Now();
+    net::Request request = MakeRequest("GET", fmt::format("{}/events?filters={}&since={}", kApi, filters,
+                                                          std::chrono::system_clock::to_time_t(begin)));
     std::string pending;
     bool announced = false;
     api_.Stream(
@@ -341,7 +350,7 @@ class DockerRuntime : public ContainerRuntime {
             Json document = Json::parse(pending.substr(0, end), nullptr, false);
             pending.erase(0, end + 1);
             std::optional<ContainerEvent> event = docker::ParseEvent(document);
-            if (event && MatchesLabels(event->labels, labels)) sink(*event);
+            if (event && event->time >= begin && MatchesLabels(event->labels, labels)) sink(*event);
           }
           return true;
         },

@@ -26,6 +26,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/process.h"
+#include "localcloud/runtime/docker_runtime.h"
 #include "net/stream_client.h"
 #include "net/transport.h"
 
@@ -92,10 +93,7 @@ std::optional<std::string> WhyNotAnswering(const std::string& socket_path) {
 }
 
 std::string EngineNameAt(const std::string& socket_path) {
-  net::Request request;
-  request.target = "/version";
-  return net::MakeUnixSocketClient(socket_path)->Send(request).body.find("Podman") == std::string::npos ? "docker"
-                                                                                                        : "podman";
+  return MakeDockerRuntime(socket_path, RealClock())->Engine().name;
 }
 
 // ---- podman
