@@ -11,9 +11,11 @@
 #include <cerrno>
 #include <deque>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "base/json.h"
+#include "base/sync.h"
 #include "localcloud/runtime/docker_wire.h"
 #include "localcloud/runtime/multiplexed_stream.h"
 #include "net/stream_client.h"
@@ -83,14 +85,10 @@ std::string ReadKernelLog() {
 // The engine's calls with their failures turned into RuntimeErrors.
 class Api {
  public:
-  explicit Api(const std::string& socket_path) : client_(net::MakeUnixSocketClient(socket_path)) {}
+  Api(std::function<std::string()> find, Clock& clock) : find_(std::move(find)), clock_(clock) {}
 
   net::Response Call(const net::Request& request) {
-    try {
-      return client_->Send(request);
-    } catch (const net::TransportError& error) {
-      throw Unreachable(error);
-    }
+    return Try([&](net::StreamClient& client) { return client.Send(request); });
   }
   // As Call; a status of 400 or more throws.
   net::Response Do(std::string_view what, const net::Request& request) {
@@ -113,24 +111,60 @@ class Api {
   }
   void Stream(std::string_view what, const net::Request& request, const std::function<bool(std::string_view)>& on_body,
               std::stop_token stop) {
-    try {
-      net::Response response = client_->Stream(request, on_body, std::move(stop));
-      if (response.status >= 400) throw ErrorOf(what, response.status, response.body);
-    } catch (const net::TransportError& error) {
-      throw Unreachable(error);
-    }
+    net::Response response = Try([&](net::StreamClient& client) { return client.Stream(request, on_body, stop); });
+    if (response.status >= 400) throw ErrorOf(what, response.status, response.body);
   }
   std::unique_ptr<net::RawConnection> Hijack(std::string_view what, const net::Request& request) {
+    net::StreamClient::Hijacked hijacked = Try([&](net::StreamClient& client) { return client.Hijack(request); });
+    if (!hijacked.connection) throw ErrorOf(what, hijacked.response.status, hijacked.response.body);
+    return std::move(hijacked.connection);
+  }
+
+ private:
+  struct Connection {
+    std::shared_ptr<net::StreamClient> client;
+    int number = 0;  // counts the times that a socket was found
+    std::optional<RuntimeError> failure;
+    TimePoint failed_at{};
+  };
+
+  // A request that was not sent is tried once more, on a socket that is looked for again.
+  template <typename Action>
+  auto Try(Action action) -> decltype(action(std::declval<net::StreamClient&>())) {
+    auto [client, number] = Client(0);
     try {
-      net::StreamClient::Hijacked hijacked = client_->Hijack(request);
-      if (!hijacked.connection) throw ErrorOf(what, hijacked.response.status, hijacked.response.body);
-      return std::move(hijacked.connection);
+      return action(*client);
+    } catch (const net::TransportError& error) {
+      if (error.sent()) throw Unreachable(error);
+    }
+    std::tie(client, number) = Client(number);
+    try {
+      return action(*client);
     } catch (const net::TransportError& error) {
       throw Unreachable(error);
     }
   }
 
- private:
+  // The client, a newer one than number `failed`.
+  std::pair<std::shared_ptr<net::StreamClient>, int> Client(int failed) {
+    constexpr std::chrono::seconds kBetweenAttempts{5};
+    auto connection = connection_.lock();  // held while looking: everybody else has to wait for the result anyway
+    if (!connection->client || connection->number <= failed) {
+      connection->client = nullptr;
+      if (connection->failure && clock_.Now() - connection->failed_at < kBetweenAttempts) throw *connection->failure;
+      connection->failure.reset();
+      try {
+        connection->client = net::MakeUnixSocketClient(find_());
+        ++connection->number;
+      } catch (const Error& error) {
+        connection->failure = RuntimeError(RuntimeErrorKind::kUnreachable, error.what(), error.hint());
+        connection->failed_at = clock_.Now();
+        throw *connection->failure;
+      }
+    }
+    return {connection->client, connection->number};
+  }
+
   static Json Parse(std::string_view what, const std::string& body) {
     Json document = Json::parse(body, nullptr, false);
     if (document.is_discarded()) {
@@ -139,7 +173,9 @@ class Api {
     return document;
   }
 
-  std::unique_ptr<net::StreamClient> client_;
+  const std::function<std::string()> find_;
+  Clock& clock_;
+  Sync<Connection> connection_;
 };
 
 class DockerExec : public ExecSession {
@@ -202,7 +238,7 @@ class DockerExec : public ExecSession {
 
 class DockerRuntime : public ContainerRuntime {
  public:
-  DockerRuntime(const std::string& socket_path, Clock& clock) : api_(socket_path), clock_(clock) {}
+  DockerRuntime(std::function<std::string()> find, Clock& clock) : api_(std::move(find), clock), clock_(clock) {}
 
   EngineInfo Engine() override {
     return docker::ParsePing(
@@ -550,7 +586,11 @@ class DockerRuntime : public ContainerRuntime {
 }  // namespace
 
 std::unique_ptr<ContainerRuntime> MakeDockerRuntime(const std::string& socket_path, Clock& clock) {
-  return std::make_unique<DockerRuntime>(socket_path, clock);
+  return MakeDockerRuntime([socket_path] { return socket_path; }, clock);
+}
+
+std::unique_ptr<ContainerRuntime> MakeDockerRuntime(std::function<std::string()> find, Clock& clock) {
+  return std::make_unique<DockerRuntime>(std::move(find), clock);
 }
 
 }  // namespace adhoc::localcloud

@@ -69,10 +69,13 @@ class Engine {
       runtime = MakeDockerRuntime(environment.socket_path, RealClock());
       for (int third = 100; prefix.empty(); ++third) {
         std::string candidate = "10.211." + std::to_string(third) + ".";
-        if (!SubnetIsFree(candidate + "0/24")) continue;
-        prefix = candidate;
+        try {
+          runtime->EnsureNetwork({network, candidate + "0/24", candidate + "1", labels});
+          prefix = candidate;
+        } catch (const RuntimeError& error) {
+          if (error.kind() != RuntimeErrorKind::kAddressInUse || third == 200) throw;
+        }
       }
-      runtime->EnsureNetwork({network, prefix + "0/24", prefix + "1", labels});
     } catch (const Error& error) {
       missing = error.what();
     }
@@ -488,8 +491,10 @@ TEST_F(DockerRuntimeTest, TheServiceIsFoundAgainAndReplacedWhenItDied) {
   EXPECT_TRUE(StopEngine(engine_.state_dir));
   EXPECT_FALSE(StopEngine(engine_.state_dir));
   EXPECT_EQ(KindOf([&] { runtime().List({}); }), RuntimeErrorKind::kUnreachable);
-  PrepareEngine({.state_dir = engine_.state_dir});
-  EXPECT_TRUE(runtime().Inspect(id)->running()) << "containers do not depend on the service";
+  auto lasting = MakeEngineRuntime({.state_dir = engine_.state_dir}, RealClock());
+  EXPECT_TRUE(lasting->Inspect(id)->running()) << "containers do not depend on the service";
+  StopEngine(engine_.state_dir);
+  EXPECT_TRUE(lasting->Inspect(id)->running()) << "the service comes back by itself";
 }
 
 TEST_F(DockerRuntimeTest, AnEngineThatWasNamedButDoesNotAnswerIsAnError) {
