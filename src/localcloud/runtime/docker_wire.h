@@ -9,7 +9,6 @@
 
 #include "base/json.h"
 #include "localcloud/runtime/runtime.h"
-#include "net/http_message.h"
 
 namespace adhoc::localcloud::docker {
 
@@ -29,8 +28,7 @@ Json CreateNetworkBody(const NetworkSpec& spec);
 NetworkInfo ParseNetwork(const Json& inspect);
 
 ContainerStats ParseStats(const Json& stats);
-// From the answer to /_ping: podman takes a third of a second for /version.
-EngineInfo ParsePing(const net::Headers& headers);
+EngineInfo ParseVersion(const Json& version);
 
 // Nothing for events that are none of ours.
 std::optional<ContainerEvent> ParseEvent(const Json& event);

@@ -2,13 +2,19 @@
 // identifiers, event texts. Pure functions over documents and a transaction.
 //
 // A task document is as DescribeTasks answers it, plus:
-//   _service, _deployment   of a service's task
-//   _network, _gateway      the container network it is on and the machine's address there; _ip, _eni
-//   _targets                keys in elbv2.targets that it registered; _instances keys in servicediscovery.instances
-//   _failed                 it ended by itself or never became healthy (for the circuit breaker); _counted: it is
-//   counted _healthy                it has been healthy once _pause                  id of the container that owns the
-//   network namespace of a task with several containers
+//   _service, _deployment           of a service's task
+//   _load_balancers, _registries    what it registers with when it runs, as in its service; _instances: where it is
+//   registered _subnet, _security_groups, _vpc, _eni, _ip, _network, _gateway   where it is connected; _refused_enis:
+//   addresses that
+//                                   somebody else turned out to use
+//   _failed                         it ended by itself or never became healthy; _counted: the circuit breaker knows
+//   _healthy                        it has been healthy once
+//   _pause                          id of the container that owns the network namespace of a task with several
+//   containers
 // and each of its containers: _id (the engine's), _essential, _started (epoch seconds), _log {group, stream}.
+// A service document has _request (for idempotency), _last_completed (the deployment a roll back returns to), _steady,
+// _capacity_provider; a deployment _start_after (see reconcile.h), _loadBalancers, _serviceRegistries,
+// _enableExecuteCommand.
 #pragma once
 
 #include <cstdint>

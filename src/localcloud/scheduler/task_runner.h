@@ -1,0 +1,65 @@
+// Drives one task through its life by acting on the container engine, and writes down what happened. Every step begins
+// with what the documents and the engine say, so it can be repeated after a crash at any point.
+//
+//   PROVISIONING  an address in a subnet                         → PENDING
+//   PENDING       network, secrets and log groups are checked    → ACTIVATING
+//   ACTIVATING    images, containers in the order of dependsOn   → RUNNING: targets and Cloud Map instances registered
+//   RUNNING       until StopTask, or an essential container ends
+//   DEACTIVATING  its targets drain; over when they are erased
+//   STOPPING      stop signal, SIGKILL after stopTimeout
+//   DEPROVISIONING  last log lines, containers and address go    → STOPPED
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "localcloud/cloud.h"
+#include "localcloud/runtime/runtime.h"
+#include "localcloud/scheduler/containers.h"
+#include "localcloud/scheduler/log_pump.h"
+
+namespace adhoc::localcloud {
+
+// Thread-safe for different tasks; one task is advanced by one thread at a time.
+class TaskRunner {
+ public:
+  TaskRunner(Cloud& cloud, LogPump& logs) : cloud_(cloud), logs_(logs) {}
+
+  // Goes as far as possible and blocks meanwhile. Throws RuntimeError kUnreachable when the engine doesn't answer: try
+  // again.
+  void Advance(const std::string& key);
+  // Looks at a task's containers and records the ones that have ended.
+  void Observe(const std::string& key);
+
+  // Whether Advance would do something (not whether Observe would).
+  static bool CanAdvance(const Store::Transaction& txn, const Json& task);
+
+ private:
+  struct Snapshot {
+    Json task;
+    Json definition;
+  };
+  std::optional<Snapshot> Load(const std::string& key);
+  // One step; false when there is nothing more to do now.
+  bool Step(const std::string& key);
+  bool Provision(const std::string& key);
+  bool Prepare(const std::string& key, const Snapshot& now);
+  bool StartContainers(const std::string& key);
+  bool Deactivate(const std::string& key);
+  bool StopContainers(const std::string& key, const Snapshot& now);
+  bool Deprovision(const std::string& key, const Snapshot& now);
+
+  // The image's digest.
+  std::string EnsureImage(const std::string& image);
+  std::string CreateContainer(const std::string& key, ContainerSpec spec);
+  void MoveToAnotherAddress(const std::string& key);
+  ecs::TaskNetwork NetworkOf(const Json& task);
+  void RecordStart(const std::string& key, const std::string& container, const std::string& id);
+  void RecordEnd(const std::string& key, const std::string& container, const std::optional<ContainerState>& state);
+  void Fail(const std::string& key, const std::string& reason, const std::string& container = "");
+
+  Cloud& cloud_;
+  LogPump& logs_;
+};
+
+}  // namespace adhoc::localcloud
