@@ -232,6 +232,7 @@ def compact(name, model, words, waiters, paginators):
         writer.emit({"k": "pages", "op": operation, "in": strings("input_token"), "out": strings("output_token"),
                      "more": description.get("more_results", ""), "keys": strings("result_key"),
                      "limit": description.get("limit_key", "")})
+    service["operations"] = f" {' '.join(kept)} "
     return writer.lines, service
 
 
@@ -290,7 +291,8 @@ def main():
         source.append(f'asm(".section .rodata\\n{symbol}:\\n.incbin \\"{path}\\"\\n{symbol}_end:\\n.byte 0\\n.previous\\n");\n')
         source.append(f'extern "C" const char {symbol}[], {symbol}_end[];\n')
         rows.append("    {" + ", ".join(json.dumps(service[key]) for key in
-                                        ("name", "targetPrefix", "signingName", "endpointPrefix", "apiVersion")) +
+                                        ("name", "targetPrefix", "signingName", "endpointPrefix", "apiVersion",
+                                         "operations")) +
                     f", {symbol}, {symbol}_end}},\n")
     source.append("\nnamespace adhoc::aws {\n\n")
     source.append("const EmbeddedModel kEmbeddedModels[] = {\n" + "".join(rows) + "};\n")

@@ -19,6 +19,8 @@ struct Settings {
   std::string region = "us-east-1";
   std::filesystem::path state_dir;
   int port = 4566;
+  // CreateListener refuses a port that another program of the machine listens on. Off in tests without containers.
+  bool check_listener_ports = true;
   // Eight hex digits from the state directory: the label `adhoc.instance` on every container and network, and part of
   // their names, so that several local clouds share one engine.
   std::string instance;

@@ -15,11 +15,10 @@ namespace {
 
 using aws::Protocol;
 
-// The model whose `value_of` is `value`, e.g. the one with this signing name.
-template <typename ValueOf>
-std::string FindServiceBy(ValueOf value_of, std::string_view value) {
-  for (const auto& name : aws::EmbeddedServices()) {
-    if (value_of(aws::GetService(name)) == value) return name;
+// The service of which `field` is `value`, e.g. the one with this signing name. Parses no model.
+std::string FindServiceBy(std::string_view aws::ServiceSummary::*field, std::string_view value) {
+  for (const aws::ServiceSummary& summary : aws::EmbeddedServiceSummaries()) {
+    if (summary.*field == value) return std::string(summary.name);
   }
   return "";
 }
@@ -96,8 +95,7 @@ aws::ErrorInfo ToErrorInfo(const aws::Service& service, const ApiError& error, c
 
 std::string ServiceOf(const net::Request& request) {
   if (const auto target = request.headers.Get("X-Amz-Target")) {
-    return FindServiceBy([](const aws::Service& service) { return service.target_prefix; },
-                         target->substr(0, target->rfind('.')));
+    return FindServiceBy(&aws::ServiceSummary::target_prefix, target->substr(0, target->rfind('.')));
   }
   std::string scope;
   try {
@@ -107,14 +105,14 @@ std::string ServiceOf(const net::Request& request) {
   }
   if (scope == "s3" || scope == "s3express") return "s3";
   if (!scope.empty()) {
-    std::string name = FindServiceBy([](const aws::Service& service) { return service.signing_name; }, scope);
+    std::string name = FindServiceBy(&aws::ServiceSummary::signing_name, scope);
     if (!name.empty()) return name;
   }
   if (request.method == "POST" && request.body.find("Version=") != std::string::npos &&
       request.headers.GetOr("Content-Type", "").starts_with("application/x-www-form-urlencoded")) {
     for (const auto& [name, value] : net::ParseQuery(request.body, true)) {
       if (name != "Version") continue;
-      std::string service = FindServiceBy([](const aws::Service& candidate) { return candidate.api_version; }, value);
+      std::string service = FindServiceBy(&aws::ServiceSummary::api_version, value);
       if (!service.empty()) return service;
     }
   }

@@ -320,6 +320,15 @@ const std::vector<std::string>& EmbeddedServices() {
   return names;
 }
 
+bool HasOperation(std::string_view service, std::string_view operation) {
+  for (std::size_t i = 0; i < kEmbeddedModelCount; ++i) {
+    if (service != kEmbeddedModels[i].name) continue;
+    return std::string_view(kEmbeddedModels[i].operations).find(" " + std::string(operation) + " ") !=
+           std::string_view::npos;
+  }
+  return false;
+}
+
 const std::vector<ServiceSummary>& EmbeddedServiceSummaries() {
   static const std::vector<ServiceSummary> summaries = [] {
     std::vector<ServiceSummary> result;

@@ -158,6 +158,9 @@ const Service* FindService(std::string_view name);
 const Service& GetService(std::string_view name);
 const std::vector<std::string>& EmbeddedServices();
 
+// Whether the operation is embedded, without parsing any model.
+bool HasOperation(std::string_view service, std::string_view operation);
+
 // What a server needs to find the service of a request, without parsing any model.
 struct ServiceSummary {
   std::string_view name;

@@ -111,6 +111,15 @@ TEST(ModelTest, WaitersAndPaginatorsComeAlong) {
   EXPECT_EQ(pages.result_keys, std::vector<std::string>{"Rules"});
 }
 
+TEST(ModelTest, OperationsAreKnownWithoutParsing) {
+  EXPECT_TRUE(HasOperation("ecs", "CreateCluster"));
+  EXPECT_FALSE(HasOperation("ecs", "Create"));
+  EXPECT_FALSE(HasOperation("lambda", "Invoke"));
+  for (const std::string& name : EmbeddedServices()) {
+    for (const auto& [operation, description] : GetService(name).operations) EXPECT_TRUE(HasOperation(name, operation));
+  }
+}
+
 TEST(ModelTest, SummariesAgreeWithTheModels) {
   ASSERT_EQ(EmbeddedServiceSummaries().size(), EmbeddedServices().size());
   for (const ServiceSummary& summary : EmbeddedServiceSummaries()) {

@@ -16,7 +16,8 @@ const typename Map::mapped_type* FindIn(const Map& map, const std::string& key) 
 }  // namespace
 
 void Api::On(std::string_view service, std::string_view operation, Handler handler) {
-  aws::GetService(service).GetOperation(operation);
+  // Parsing the models of all services here would cost most of the start-up time.
+  if (!aws::HasOperation(service, operation)) throw Error(Key(service, operation) + " is not embedded");
   if (!handlers_.emplace(Key(service, operation), std::move(handler)).second) {
     throw Error(Key(service, operation) + " is registered twice");
   }

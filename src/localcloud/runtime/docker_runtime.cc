@@ -11,9 +11,11 @@
 #include <cerrno>
 #include <deque>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "base/json.h"
+#include "base/sync.h"
 #include "localcloud/runtime/docker_wire.h"
 #include "localcloud/runtime/multiplexed_stream.h"
 #include "net/stream_client.h"
@@ -83,14 +85,10 @@ std::string ReadKernelLog() {
 // The engine's calls with their failures turned into RuntimeErrors.
 class Api {
  public:
-  explicit Api(const std::string& socket_path) : client_(net::MakeUnixSocketClient(socket_path)) {}
+  Api(std::function<std::string()> find, Clock& clock) : find_(std::move(find)), clock_(clock) {}
 
   net::Response Call(const net::Request& request) {
-    try {
-      return client_->Send(request);
-    } catch (const net::TransportError& error) {
-      throw Unreachable(error);
-    }
+    return Try([&](net::StreamClient& client) { return client.Send(request); });
   }
   // As Call; a status of 400 or more throws.
   net::Response Do(std::string_view what, const net::Request& request) {
@@ -113,24 +111,60 @@ class Api {
   }
   void Stream(std::string_view what, const net::Request& request, const std::function<bool(std::string_view)>& on_body,
               std::stop_token stop) {
-    try {
-      net::Response response = client_->Stream(request, on_body, std::move(stop));
-      if (response.status >= 400) throw ErrorOf(what, response.status, response.body);
-    } catch (const net::TransportError& error) {
-      throw Unreachable(error);
-    }
+    net::Response response = Try([&](net::StreamClient& client) { return client.Stream(request, on_body, stop); });
+    if (response.status >= 400) throw ErrorOf(what, response.status, response.body);
   }
   std::unique_ptr<net::RawConnection> Hijack(std::string_view what, const net::Request& request) {
+    net::StreamClient::Hijacked hijacked = Try([&](net::StreamClient& client) { return client.Hijack(request); });
+    if (!hijacked.connection) throw ErrorOf(what, hijacked.response.status, hijacked.response.body);
+    return std::move(hijacked.connection);
+  }
+
+ private:
+  struct Connection {
+    std::shared_ptr<net::StreamClient> client;
+    int number = 0;  // counts the times that a socket was found
+    std::optional<RuntimeError> failure;
+    TimePoint failed_at{};
+  };
+
+  // A request that was not sent is tried once more, on a socket that is looked for again.
+  template <typename Action>
+  auto Try(Action action) -> decltype(action(std::declval<net::StreamClient&>())) {
+    auto [client, number] = Client(0);
     try {
-      net::StreamClient::Hijacked hijacked = client_->Hijack(request);
-      if (!hijacked.connection) throw ErrorOf(what, hijacked.response.status, hijacked.response.body);
-      return std::move(hijacked.connection);
+      return action(*client);
+    } catch (const net::TransportError& error) {
+      if (error.sent()) throw Unreachable(error);
+    }
+    std::tie(client, number) = Client(number);
+    try {
+      return action(*client);
     } catch (const net::TransportError& error) {
       throw Unreachable(error);
     }
   }
 
- private:
+  // The client, a newer one than number `failed`.
+  std::pair<std::shared_ptr<net::StreamClient>, int> Client(int failed) {
+    constexpr std::chrono::seconds kBetweenAttempts{5};
+    auto connection = connection_.lock();  // held while looking: everybody else has to wait for the result anyway
+    if (!connection->client || connection->number <= failed) {
+      connection->client = nullptr;
+      if (connection->failure && clock_.Now() - connection->failed_at < kBetweenAttempts) throw *connection->failure;
+      connection->failure.reset();
+      try {
+        connection->client = net::MakeUnixSocketClient(find_());
+        ++connection->number;
+      } catch (const Error& error) {
+        connection->failure = RuntimeError(RuntimeErrorKind::kUnreachable, error.what(), error.hint());
+        connection->failed_at = clock_.Now();
+        throw *connection->failure;
+      }
+    }
+    return {connection->client, connection->number};
+  }
+
   static Json Parse(std::string_view what, const std::string& body) {
     Json document = Json::parse(body, nullptr, false);
     if (document.is_discarded()) {
@@ -139,7 +173,9 @@ class Api {
     return document;
   }
 
-  std::unique_ptr<net::StreamClient> client_;
+  const std::function<std::string()> find_;
+  Clock& clock_;
+  Sync<Connection> connection_;
 };
 
 class DockerExec : public ExecSession {
@@ -202,11 +238,11 @@ class DockerExec : public ExecSession {
 
 class DockerRuntime : public ContainerRuntime {
  public:
-  DockerRuntime(const std::string& socket_path, Clock& clock) : api_(socket_path), clock_(clock) {}
+  DockerRuntime(std::function<std::string()> find, Clock& clock) : api_(std::move(find), clock), clock_(clock) {}
 
   EngineInfo Engine() override {
-    return docker::ParseVersion(
-        api_.Get("cannot ask the container engine for its version", fmt::format("{}/version", kApi)));
+    return docker::ParsePing(
+        api_.Do("cannot ask the container engine for its version", MakeRequest("GET", "/_ping")).headers);
   }
 
   std::string Create(const ContainerSpec& spec) override {
@@ -272,18 +308,24 @@ class DockerRuntime : public ContainerRuntime {
   }
 
   std::optional<int> Wait(const std::string& id, std::stop_token stop) override {
-    std::string what = fmt::format("cannot wait for container {}", ShortId(id));
-    while (!stop.stop_requested()) {
-      api_.Stream(
-          what, MakeRequest("POST", Path("containers", id, "/wait?condition=not-running")),
-          [](std::string_view) { return true; }, stop);
-      if (stop.stop_requested()) break;
-      std::optional<ContainerState> state = Inspect(id);
-      if (!state) throw RuntimeError(RuntimeErrorKind::kNotFound, fmt::format("{}: it was removed", what));
-      if (!state->running()) return state->exit_code.value_or(0);
-      clock_.SleepFor(std::chrono::milliseconds(50), stop);
+    // By events: podman's own wait polls, and answers half a second late.
+    std::stop_source over;
+    std::stop_callback chain(stop, [&] { over.request_stop(); });
+    std::optional<ContainerState> state;
+    auto look = [&] {
+      state = Inspect(id);
+      if (!state || !state->running()) over.request_stop();
+    };
+    auto on_event = [&](const ContainerEvent& event) {
+      if (event.id == id || event.name == id) look();
+    };
+    WatchEvents({}, look, on_event, over.get_token());
+    if (stop.stop_requested()) return std::nullopt;
+    if (!state) {
+      throw RuntimeError(RuntimeErrorKind::kNotFound,
+                         fmt::format("cannot wait for container {}: there is no such container", ShortId(id)));
     }
-    return std::nullopt;
+    return state->exit_code.value_or(0);
   }
 
   void FollowLogs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
@@ -325,7 +367,10 @@ class DockerRuntime : public ContainerRuntime {
                    const std::function<void(const ContainerEvent&)>& sink, std::stop_token stop) override {
     // No filter by event: podman 4.3 wants `died` where Docker wants `die`.
     std::string filters = net::PercentEncode(R"({"type":["container"]})");
-    net::Request request = MakeRequest("GET", fmt::format("{}/events?filters={}", kApi, filters));
+    // Since now: podman answers before it has begun to listen.
+    TimePoint begin = clock_.Now();
+    net::Request request = MakeRequest("GET", fmt::format("{}/events?filters={}&since={}", kApi, filters,
+                                                          std::chrono::system_clock::to_time_t(begin)));
     std::string pending;
     bool announced = false;
     api_.Stream(
@@ -341,7 +386,7 @@ class DockerRuntime : public ContainerRuntime {
             Json document = Json::parse(pending.substr(0, end), nullptr, false);
             pending.erase(0, end + 1);
             std::optional<ContainerEvent> event = docker::ParseEvent(document);
-            if (event && MatchesLabels(event->labels, labels)) sink(*event);
+            if (event && event->time >= begin && MatchesLabels(event->labels, labels)) sink(*event);
           }
           return true;
         },
@@ -541,7 +586,11 @@ class DockerRuntime : public ContainerRuntime {
 }  // namespace
 
 std::unique_ptr<ContainerRuntime> MakeDockerRuntime(const std::string& socket_path, Clock& clock) {
-  return std::make_unique<DockerRuntime>(socket_path, clock);
+  return MakeDockerRuntime([socket_path] { return socket_path; }, clock);
+}
+
+std::unique_ptr<ContainerRuntime> MakeDockerRuntime(std::function<std::string()> find, Clock& clock) {
+  return std::make_unique<DockerRuntime>(std::move(find), clock);
 }
 
 }  // namespace adhoc::localcloud

@@ -2,11 +2,7 @@
 //
 // Everything it makes is labelled and removed again. Not part of the unit tests; configure with
 // -DADHOC_CONTAINER_TESTS=ON.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -73,10 +69,13 @@ class Engine {
       runtime = MakeDockerRuntime(environment.socket_path, RealClock());
       for (int third = 100; prefix.empty(); ++third) {
         std::string candidate = "10.211." + std::to_string(third) + ".";
-        if (!SubnetIsFree(candidate + "0/24")) continue;
-        prefix = candidate;
+        try {
+          runtime->EnsureNetwork({network, candidate + "0/24", candidate + "1", labels});
+          prefix = candidate;
+        } catch (const RuntimeError& error) {
+          if (error.kind() != RuntimeErrorKind::kAddressInUse || third == 200) throw;
+        }
       }
-      runtime->EnsureNetwork({network, prefix + "0/24", prefix + "1", labels});
     } catch (const Error& error) {
       missing = error.what();
     }
@@ -480,6 +479,36 @@ TEST_F(DockerRuntimeTest, ManyStartAtOnce) {
     starts.push_back(std::async(std::launch::async, [this, spec] { return Run(spec); }));
   }
   for (auto& start : starts) EXPECT_TRUE(runtime().Inspect(start.get())->running());
+}
+
+TEST_F(DockerRuntimeTest, TheServiceIsFoundAgainAndReplacedWhenItDied) {
+  std::string id = Run(Shell("sleep 60"));
+  auto begin = std::chrono::steady_clock::now();
+  EngineEnvironment again = PrepareEngine({.state_dir = engine_.state_dir});
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 100ms);
+  if (again.engine != "podman") GTEST_SKIP() << "the service is not ours";
+  EXPECT_EQ(again.socket_path, EngineSocketPath(engine_.state_dir));
+  EXPECT_TRUE(StopEngine(engine_.state_dir));
+  EXPECT_FALSE(StopEngine(engine_.state_dir));
+  EXPECT_EQ(KindOf([&] { runtime().List({}); }), RuntimeErrorKind::kUnreachable);
+  auto lasting = MakeEngineRuntime({.state_dir = engine_.state_dir}, RealClock());
+  EXPECT_TRUE(lasting->Inspect(id)->running()) << "containers do not depend on the service";
+  StopEngine(engine_.state_dir);
+  EXPECT_TRUE(lasting->Inspect(id)->running()) << "the service comes back by itself";
+}
+
+TEST_F(DockerRuntimeTest, AnEngineThatWasNamedButDoesNotAnswerIsAnError) {
+  ASSERT_EQ(::setenv("ADHOC_CONTAINER_HOST", "unix:///no/such/socket", 1), 0);
+  std::string message;
+  try {
+    PrepareEngine({.state_dir = engine_.state_dir});
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  ::unsetenv("ADHOC_CONTAINER_HOST");
+  EXPECT_EQ(message,
+            "cannot use ADHOC_CONTAINER_HOST=unix:///no/such/socket: cannot connect to /no/such/socket: No such file "
+            "or directory");
 }
 
 TEST_F(DockerRuntimeTest, WaitEndsWhenStopped) {

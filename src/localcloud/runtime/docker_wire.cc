@@ -313,14 +313,14 @@ ContainerStats ParseStats(const Json& stats) {
   return result;
 }
 
-EngineInfo ParseVersion(const Json& version) {
-  EngineInfo info{"docker", Text(version, "Version"), Text(version, "ApiVersion")};
-  const Json& components = At(version, "Components");
-  if (components.is_array()) {
-    for (const Json& component : components) {
-      if (Lower(Text(component, "Name")).find("podman") != std::string::npos) info.name = "podman";
-    }
-  }
+EngineInfo ParsePing(const net::Headers& headers) {
+  // Server: Libpod/4.3.1 (linux), or Docker/20.10.24 (linux)
+  std::string server = headers.GetOr("Server", "");
+  std::size_t slash = server.find('/');
+  EngineInfo info;
+  info.name = server.starts_with("Libpod") ? "podman" : "docker";
+  if (slash != std::string::npos) info.version = server.substr(slash + 1, server.find(' ', slash) - slash - 1);
+  info.api_version = headers.GetOr("Api-Version", "");
   return info;
 }
 

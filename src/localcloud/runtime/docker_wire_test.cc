@@ -220,15 +220,14 @@ TEST(SplitReference, APortIsNoTag) {
   EXPECT_EQ(SplitReference("redis").repository, "redis");
 }
 
-TEST(ParseVersion, TellsPodmanFromDocker) {
-  EXPECT_EQ(ParseVersion(
-                Json::parse(R"({"Version": "4.3.1", "ApiVersion": "1.41", "Components": [{"Name": "Podman Engine"}]})"))
-                .name,
-            "podman");
-  EXPECT_EQ(
-      ParseVersion(Json::parse(R"({"Version": "20.10.24", "ApiVersion": "1.41", "Components": [{"Name": "Engine"}]})"))
-          .name,
-      "docker");
+TEST(ParsePing, TellsPodmanFromDocker) {
+  EngineInfo podman = ParsePing({{"Api-Version", "1.41"}, {"Server", "Libpod/4.3.1 (linux)"}});
+  EXPECT_EQ(podman.name, "podman");
+  EXPECT_EQ(podman.version, "4.3.1");
+  EXPECT_EQ(podman.api_version, "1.41");
+  EXPECT_EQ(ParsePing({{"Server", "Docker/20.10.24 (linux)"}}).name, "docker");
+  EXPECT_EQ(ParsePing({{"Server", "Docker/20.10.24 (linux)"}}).version, "20.10.24");
+  EXPECT_EQ(ParsePing({}).version, "");
 }
 
 TEST(LabelFilter, AnEmptyValueAsksForTheName) {

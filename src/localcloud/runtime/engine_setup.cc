@@ -26,6 +26,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/process.h"
+#include "localcloud/runtime/docker_runtime.h"
 #include "net/stream_client.h"
 #include "net/transport.h"
 
@@ -92,10 +93,7 @@ std::optional<std::string> WhyNotAnswering(const std::string& socket_path) {
 }
 
 std::string EngineNameAt(const std::string& socket_path) {
-  net::Request request;
-  request.target = "/version";
-  return net::MakeUnixSocketClient(socket_path)->Send(request).body.find("Podman") == std::string::npos ? "docker"
-                                                                                                        : "podman";
+  return MakeDockerRuntime(socket_path, RealClock())->Engine().name;
 }
 
 // ---- podman
@@ -336,31 +334,6 @@ EngineEnvironment PreparePodman(const std::string& podman, const EngineSetupOpti
   return environment;
 }
 
-// ---- /etc/hosts and /proc/net/route
-
-struct Subnet {
-  std::uint32_t address = 0;  // host byte order
-  std::uint32_t mask = 0;
-};
-
-std::optional<Subnet> ParseCidr(std::string_view cidr) {
-  std::string text(cidr);
-  unsigned a, b, c, d, bits;
-  int used = 0;
-  if (std::sscanf(text.c_str(), "%3u.%3u.%3u.%3u/%2u%n", &a, &b, &c, &d, &bits, &used) != 5 ||
-      used != static_cast<int>(text.size()) || a > 255 || b > 255 || c > 255 || d > 255 || bits > 32) {
-    return std::nullopt;
-  }
-  std::uint32_t mask = bits == 0 ? 0 : ~std::uint32_t{0} << (32 - bits);
-  return Subnet{(a << 24 | b << 16 | c << 8 | d) & mask, mask};
-}
-
-std::uint32_t FromRouteTable(const std::string& hex) {
-  // The kernel prints the address as a number in its own byte order; the address is in network order.
-  auto number = static_cast<std::uint32_t>(std::strtoul(hex.c_str(), nullptr, 16));
-  return __builtin_bswap32(number);
-}
-
 }  // namespace
 
 EngineEnvironment PrepareEngine(const EngineSetupOptions& options) {
@@ -401,7 +374,9 @@ bool StopEngine(const std::string& state_dir) {
   return EndService(state_dir);
 }
 
-bool SubnetIsFree(std::string_view cidr) { return SubnetIsFreeIn(cidr, ReadFile("/proc/net/route")); }
+std::unique_ptr<ContainerRuntime> MakeEngineRuntime(const EngineSetupOptions& options, Clock& clock) {
+  return MakeDockerRuntime([options] { return PrepareEngine(options).socket_path; }, clock);
+}
 
 PodmanTuning InitialTuning(const PodmanFacts& facts) {
   PodmanTuning tuning;
@@ -452,24 +427,6 @@ bool HostsFileHasNames(std::string_view hosts_file, std::string_view hostname) {
     }
   }
   return false;
-}
-
-bool SubnetIsFreeIn(std::string_view cidr, std::string_view routes) {
-  std::optional<Subnet> wanted = ParseCidr(cidr);
-  if (!wanted) throw Error(fmt::format("{} is not an IPv4 subnet", cidr));
-  std::istringstream lines{std::string(routes)};
-  std::string line;
-  std::getline(lines, line);  // the column names
-  while (std::getline(lines, line)) {
-    std::istringstream words(line);
-    std::string interface, destination, gateway, flags, references, uses, metric, mask;
-    if (!(words >> interface >> destination >> gateway >> flags >> references >> uses >> metric >> mask)) continue;
-    Subnet route{FromRouteTable(destination), FromRouteTable(mask)};
-    if (route.mask == 0) continue;  // the default route
-    std::uint32_t common = route.mask & wanted->mask;
-    if ((route.address & common) == (wanted->address & common)) return false;
-  }
-  return true;
 }
 
 std::string EngineSocketPath(const std::string& state_dir) {

@@ -10,9 +10,13 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "base/clock.h"
+#include "localcloud/runtime/runtime.h"
 
 namespace adhoc::localcloud {
 
@@ -36,9 +40,9 @@ EngineEnvironment PrepareEngine(const EngineSetupOptions& options);
 // Ends the podman service that PrepareEngine started; containers go on. False when there was none.
 bool StopEngine(const std::string& state_dir);
 
-// Whether no route of this machine (other than the default route) leads into the subnet. A container network on a used
-// subnet would cut the machine off from it.
-bool SubnetIsFree(std::string_view cidr);
+// The runtime on the engine that PrepareEngine finds, which is asked for at the first call, and again when the engine
+// has gone away. `on_progress` may then be called from any thread.
+std::unique_ptr<ContainerRuntime> MakeEngineRuntime(const EngineSetupOptions& options, Clock& clock);
 
 // ---- The decisions, without the machine.
 
@@ -74,9 +78,6 @@ std::string FormatContainersConf(const PodmanTuning& tuning, const PodmanFacts& 
 // Whether /etc/hosts names other machines. podman before 5 copies it into containers, where it would hide their
 // aliases.
 bool HostsFileHasNames(std::string_view hosts_file, std::string_view hostname);
-
-// As SubnetIsFree, on the text of /proc/net/route.
-bool SubnetIsFreeIn(std::string_view cidr, std::string_view routes);
 
 // Where the service listens: inside the state directory unless that path is too long for a socket.
 std::string EngineSocketPath(const std::string& state_dir);

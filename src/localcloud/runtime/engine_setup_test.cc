@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
-
 namespace adhoc::localcloud {
 namespace {
 
@@ -75,29 +73,6 @@ TEST(HostsFileHasNames, OfOthersOnly) {
       HostsFileHasNames("127.0.0.1\tlocalhost\n127.0.1.1 box.lan box\n# 10.0.0.1 redis\n::1 ip6-localhost\n", "box"));
   EXPECT_TRUE(HostsFileHasNames("127.0.0.1 localhost redis # mine\n", "box"));
   EXPECT_TRUE(HostsFileHasNames("127.0.0.1 boxes\n", "box"));
-}
-
-constexpr std::string_view kRoutes =
-    "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
-    "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
-    "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
-    "podman1\t0000580A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
-
-TEST(SubnetIsFreeIn, LooksAtEveryRouteButTheDefault) {
-  EXPECT_TRUE(SubnetIsFreeIn("10.0.0.0/16", kRoutes));
-  EXPECT_FALSE(SubnetIsFreeIn("192.0.2.0/24", kRoutes));
-  EXPECT_FALSE(SubnetIsFreeIn("192.0.2.128/25", kRoutes)) << "inside a route";
-  EXPECT_FALSE(SubnetIsFreeIn("192.0.0.0/16", kRoutes)) << "around a route";
-  EXPECT_FALSE(SubnetIsFreeIn("10.88.7.0/24", kRoutes));
-  EXPECT_TRUE(SubnetIsFreeIn("10.89.0.0/16", kRoutes));
-  EXPECT_TRUE(SubnetIsFreeIn("10.0.0.0/16", ""));
-}
-
-TEST(SubnetIsFreeIn, RefusesWhatIsNoSubnet) {
-  EXPECT_THROW(SubnetIsFreeIn("10.0.0.0", kRoutes), Error);
-  EXPECT_THROW(SubnetIsFreeIn("10.0.0.256/8", kRoutes), Error);
-  EXPECT_THROW(SubnetIsFreeIn("10.0.0.0/33", kRoutes), Error);
-  EXPECT_THROW(SubnetIsFreeIn("10.0.0.0/16x", kRoutes), Error);
 }
 
 TEST(EngineSocketPath, AvoidsPathsThatAreTooLongForASocket) {

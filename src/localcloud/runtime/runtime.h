@@ -260,8 +260,8 @@ class ContainerRuntime {
   // Blocks until it is not running, `stop` (then nothing), or it was removed (throws kNotFound).
   virtual std::optional<int> Wait(const std::string& id, std::stop_token stop) = 0;
   // Calls `sink` with each line in order, from this thread; returns when the container has ended and every line was
-  // delivered, when the lines there are were delivered (follow = false), when `stop` is requested or `sink` returned
-  // false.
+  // delivered (at once when it has not been started), when the lines there are were delivered (follow = false), when
+  // `stop` is requested or `sink` returned false.
   virtual void FollowLogs(const std::string& id, const LogOptions& options,
                           const std::function<bool(const LogLine&)>& sink, std::stop_token stop) = 0;
   // Calls `sink` with what happens to containers from now on, from this thread, until `stop`. Throws kUnreachable when
