@@ -104,8 +104,16 @@ std::string Stamp(const std::string& path) {
   return fmt::format("{} {} {}.{}\n", path, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
+std::string OurContainersConf(const std::string& state_dir) { return state_dir + "/containers.conf"; }
+
+// The configuration that the user chose. Ours, exported for other programs, is no choice.
+std::string OwnContainersConf(const std::string& state_dir) {
+  std::string own = Variable("CONTAINERS_CONF");
+  return own == OurContainersConf(state_dir) ? "" : own;
+}
+
 // Changes when what podman can do may have changed.
-std::string ConfigurationKey(const std::string& podman) {
+std::string ConfigurationKey(const std::string& podman, const std::string& state_dir) {
   std::string home = Variable("HOME");
   std::string key = Stamp(podman);
   for (const char* path :
@@ -114,7 +122,7 @@ std::string ConfigurationKey(const std::string& podman) {
     key += Stamp(path);
   }
   key += Stamp(home + "/.config/containers/containers.conf");
-  if (std::string own = Variable("CONTAINERS_CONF"); !own.empty()) key += Stamp(own);
+  if (std::string own = OwnContainersConf(state_dir); !own.empty()) key += Stamp(own);
   return key;
 }
 
@@ -185,14 +193,14 @@ bool CanResolveNames(const PodmanFacts& facts) {
 // The variables with which podman works here. Throws Error when it cannot be made to.
 std::map<std::string, std::string> MakePodmanWork(const std::string& podman, const EngineSetupOptions& options) {
   if (options.on_progress) options.on_progress("Trying out podman");
-  std::string own = Variable("CONTAINERS_CONF");
+  std::string own = OwnContainersConf(options.state_dir);
   if (!own.empty()) {
     std::map<std::string, std::string> variables = {{"CONTAINERS_CONF", own}};
     if (CanResolveNames(GatherFacts(podman, variables)) && !WhyNotRunning(podman, options.state_dir, variables)) {
       return variables;
     }
   }
-  std::string path = options.state_dir + "/containers.conf";
+  std::string path = OurContainersConf(options.state_dir);
   // Empty, the variable stands for podman's own search.
   PodmanFacts facts = GatherFacts(podman, {{"CONTAINERS_CONF", ""}});
   if (!facts.has_netavark && !CanResolveNames(facts)) {
@@ -206,7 +214,7 @@ std::map<std::string, std::string> MakePodmanWork(const std::string& podman, con
     if (!tuning->empty()) {
       WriteFile(path, FormatContainersConf(*tuning, facts));
       variables["CONTAINERS_CONF"] = path;
-    } else if (!own.empty()) {
+    } else if (!Variable("CONTAINERS_CONF").empty()) {
       variables["CONTAINERS_CONF"] = "";
     }
     std::optional<std::string> why = WhyNotRunning(podman, options.state_dir, variables);
@@ -313,19 +321,26 @@ void StartService(const std::string& podman, const std::string& state_dir,
 EngineEnvironment PreparePodman(const std::string& podman, const EngineSetupOptions& options) {
   const std::string& state_dir = options.state_dir;
   std::string record_path = state_dir + "/engine.json";
-  std::string key = ConfigurationKey(podman);
+  std::string key = ConfigurationKey(podman, state_dir);
   EngineEnvironment environment{"podman", EngineSocketPath(state_dir), {}};
   Json record = Json::parse(ReadFile(record_path), nullptr, false);
-  std::string conf = record.is_object() ? record.value("containers_conf", "") : "";
-  if (record.is_object() && record.value("key", "") == key && (conf.empty() || fs::exists(conf))) {
-    if (record.value("set", false)) environment.variables["CONTAINERS_CONF"] = conf;
-  } else {
+  if (!record.is_object()) record = Json::object();
+  bool recorded = record.value("key", "") == key;
+  if (recorded && record.contains("containers_conf")) {
+    std::string conf = record.value("containers_conf", "");
+    recorded = conf.empty() || fs::exists(conf);
+    environment.variables["CONTAINERS_CONF"] = conf;
+  }
+  if (!recorded) {
+    std::string before = ReadFile(OurContainersConf(state_dir));
     environment.variables = MakePodmanWork(podman, options);
-    EndService(state_dir);  // it may run with other settings
-    auto found = environment.variables.find("CONTAINERS_CONF");
-    bool set = found != environment.variables.end();
-    WriteFile(record_path,
-              Json{{"key", key}, {"set", set}, {"containers_conf", set ? found->second : ""}}.dump(2) + "\n");
+    Json made = {{"key", key}};
+    auto conf = environment.variables.find("CONTAINERS_CONF");
+    if (conf != environment.variables.end()) made["containers_conf"] = conf->second;
+    bool same = made.value("containers_conf", "") == record.value("containers_conf", "") &&
+                ReadFile(OurContainersConf(state_dir)) == before;
+    if (!same) EndService(state_dir);  // it runs with other settings
+    WriteFile(record_path, made.dump(2) + "\n");
   }
   if (WhyNotAnswering(environment.socket_path)) {
     EndService(state_dir);
@@ -336,7 +351,9 @@ EngineEnvironment PreparePodman(const std::string& podman, const EngineSetupOpti
 
 }  // namespace
 
-EngineEnvironment PrepareEngine(const EngineSetupOptions& options) {
+EngineEnvironment PrepareEngine(const EngineSetupOptions& given) {
+  EngineSetupOptions options = given;
+  options.state_dir = fs::absolute(given.state_dir);  // podman takes relative paths from elsewhere
   for (const char* name : {"ADHOC_CONTAINER_HOST", "DOCKER_HOST"}) {
     std::string host = Variable(name);
     if (host.empty()) continue;
@@ -368,7 +385,8 @@ EngineEnvironment PrepareEngine(const EngineSetupOptions& options) {
   throw Error("no container engine: neither podman nor Docker is on this machine", kInstallHint);
 }
 
-bool StopEngine(const std::string& state_dir) {
+bool StopEngine(const std::string& given_dir) {
+  std::string state_dir = fs::absolute(given_dir);
   if (!fs::exists(state_dir)) return false;
   SetupLock lock(state_dir);
   return EndService(state_dir);
