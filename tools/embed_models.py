@@ -9,6 +9,7 @@ which includes them all into the program. Run at build time by Debian's python3,
 
 import argparse
 import copy
+import hashlib
 import json
 import os
 import re
@@ -286,7 +287,10 @@ def main():
         apply_overlay(model, extra)
         lines, service = compact(name, model, words, waiters, paginators)
         path = os.path.abspath(os.path.join(arguments.output, f"{name}.jsonl"))
-        write_if_changed(path, "\n".join(lines) + "\n")
+        text = "\n".join(lines) + "\n"
+        write_if_changed(path, text)
+        # The object depends on this file only, so a change of a model has to show in it.
+        source.append(f"// {hashlib.sha256(text.encode()).hexdigest()}\n")
         symbol = "adhoc_model_" + re.sub(r"[^a-z0-9]", "_", name)
         source.append(f'asm(".section .rodata\\n{symbol}:\\n.incbin \\"{path}\\"\\n{symbol}_end:\\n.byte 0\\n.previous\\n");\n')
         source.append(f'extern "C" const char {symbol}[], {symbol}_end[];\n')

@@ -1,9 +1,10 @@
 // How an AWS operation is answered: one function per operation, registered by name, one file per service.
 //
-// The gateway decodes and validates the request against the model, begins a transaction, calls the handler, commits, and
-// encodes what it returned. A handler that throws ApiError (or anything) leaves no trace. Handlers must not block: work on
-// containers is done by controllers that see the committed documents, and what an answer needs from outside the store (the
-// engine's images, the bytes of an S3 object on disk) is fetched by the operation's `prepare` step before the transaction.
+// The gateway decodes and validates the request against the model, begins a transaction, calls the handler, commits,
+// and encodes what it returned. A handler that throws ApiError (or anything) leaves no trace. Handlers must not block:
+// work on containers is done by controllers that see the committed documents, and what an answer needs from outside the
+// store (the engine's images, the bytes of an S3 object on disk) is fetched by the operation's `prepare` step before
+// the transaction.
 #pragma once
 
 #include <any>
@@ -72,6 +73,8 @@ class Api {
   std::map<std::string, Prepare, std::less<>> prepares_;
 };
 
+// All of them.
+void RegisterServices(Api& api, Cloud& cloud);
 // Each in api/<service>.cc.
 void RegisterAcm(Api& api, Cloud& cloud);
 void RegisterEc2(Api& api, Cloud& cloud);

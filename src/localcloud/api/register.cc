@@ -1,0 +1,15 @@
+#include "localcloud/api/api.h"
+
+namespace adhoc::localcloud {
+
+void RegisterServices(Api& api, Cloud& cloud) {
+  RegisterEc2(api, cloud);
+  RegisterEcs(api, cloud);
+  RegisterElbv2(api, cloud);
+  RegisterIam(api, cloud);
+  RegisterLogs(api, cloud);
+  RegisterSecretsManager(api, cloud);
+  RegisterSts(api, cloud);
+}
+
+}  // namespace adhoc::localcloud

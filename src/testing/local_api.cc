@@ -1,0 +1,92 @@
+#include "testing/local_api.h"
+
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "aws/codec/codec.h"
+#include "aws/sign/sigv4.h"
+#include "localcloud/gateway.h"
+
+namespace adhoc::testing {
+namespace {
+
+std::filesystem::path MakeStateDir() {
+  std::string name = (std::filesystem::temp_directory_path() / "adhoc-api-test-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) throw Error("cannot make a temporary directory");
+  return name;
+}
+
+}  // namespace
+
+class GatewayHolder {
+ public:
+  GatewayHolder(localcloud::Cloud& cloud, const localcloud::Api& api) : gateway(cloud, api) {}
+  localcloud::Gateway gateway;
+};
+
+LocalApi::LocalApi()
+    : state_dir_(MakeStateDir()),
+      clock_(FakeClock::Sleep::kAdvances),
+      runtime_(clock_),
+      store_(":memory:"),
+      logs_(":memory:"),
+      cloud_{.settings = {.account = "123456789012", .state_dir = state_dir_, .instance = "0badcafe"},
+             .store = store_,
+             .logs = logs_,
+             .clock = clock_,
+             .random = random_,
+             .runtime = runtime_} {
+  localcloud::RegisterServices(api_, cloud_);
+  gateway_ = std::make_unique<GatewayHolder>(cloud_, api_);
+}
+
+LocalApi::~LocalApi() {
+  std::error_code ignored;
+  std::filesystem::remove_all(state_dir_, ignored);
+}
+
+Json LocalApi::Call(std::string_view service_name, std::string_view operation_name, const Json& input) {
+  const aws::Service& service = aws::GetService(service_name);
+  const aws::Operation& operation = service.GetOperation(operation_name);
+  net::Request request = aws::EncodeRequest(service, operation, input);
+  request.headers.Set("Host", "127.0.0.1:4566");
+  aws::Sign(request, {.access_key_id = "AKIATEST", .secret_access_key = "test", .session_token = "", .expiration = {}},
+            {.region = "us-east-1", .service = service.signing_name}, clock_.Now());
+  const net::Response response = Send(request);
+  if (response.status >= 300) {
+    const aws::ErrorInfo error = aws::DecodeError(service, response);
+    throw ServiceError(error.code, error.message, response.status, error.fields);
+  }
+  return aws::DecodeResponse(service, operation, response);
+}
+
+std::string LocalApi::ErrorOf(std::string_view service, std::string_view operation, const Json& input) {
+  try {
+    Call(service, operation, input);
+    return "";
+  } catch (const ServiceError& error) {
+    return error.code();
+  }
+}
+
+net::Response LocalApi::Send(const net::Request& request) {
+  net::Response response = gateway_->gateway.Handle(request);
+  if (!response.file.empty()) {
+    std::ifstream file(response.file, std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(response.file_offset));
+    response.body.resize(response.file_length);
+    file.read(response.body.data(), static_cast<std::streamsize>(response.body.size()));
+    response.file.clear();
+  }
+  return response;
+}
+
+Json LocalApi::Document(std::string_view collection, std::string_view key) {
+  const auto txn = store_.Begin();
+  const Json* document = txn->Find(collection, key);
+  return document == nullptr ? Json() : *document;
+}
+
+}  // namespace adhoc::testing
