@@ -453,6 +453,7 @@ TEST_F(SchedulerTest, ATaskThatFailsTheLoadBalancersChecksIsReplaced) {
   Settle();
   SetTargets("healthy");
   const std::string sick = Tasks()[0]["taskArn"];
+  clock_.Advance(1s);
   SetTargets("unhealthy", "Health checks failed with these codes: [500]");
   ASSERT_EQ(Tasks().size(), 2u) << "its replacement starts first";
   {
