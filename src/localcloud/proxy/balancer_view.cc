@@ -1,0 +1,155 @@
+#include "localcloud/proxy/balancer_view.h"
+
+#include <algorithm>
+#include <map>
+
+namespace adhoc::localcloud::proxy {
+namespace {
+
+std::string Member(const Json& object, const char* key, const char* otherwise = "") {
+  return object.value(key, std::string(otherwise));
+}
+
+int Attribute(const Json& document, const char* key, int otherwise) {
+  const auto attributes = document.find("_attributes");
+  if (attributes == document.end()) return otherwise;
+  const std::string text = Member(*attributes, key);
+  return text.empty() ? otherwise : std::atoi(text.c_str());
+}
+
+bool HasAttribute(const Json& document, const char* key, std::string_view value) {
+  const auto attributes = document.find("_attributes");
+  return attributes != document.end() && Member(*attributes, key) == value;
+}
+
+// Certificate, chain and key in one text, or nothing when ACM no longer has it.
+std::string Pem(const Store::Transaction& txn, const std::string& arn) {
+  const Json* certificate = txn.Find(kCertificates, arn);
+  if (certificate == nullptr) return "";
+  std::string pem;
+  for (const char* part : {"_certificate", "_chain", "_private_key"}) {
+    const std::string text = Member(*certificate, part);
+    pem += text;
+    if (!text.empty() && text.back() != '\n') pem += '\n';
+  }
+  return pem;
+}
+
+std::vector<RuleModel> Rules(const std::map<std::string, std::vector<const Json*>>& by_listener,
+                             const std::string& listener) {
+  std::vector<std::pair<int, RuleModel>> rules;
+  if (const auto found = by_listener.find(listener); found != by_listener.end()) {
+    for (const Json* rule : found->second) {
+      const std::string priority = Member(*rule, "Priority");
+      const int order = priority == "default" ? 1000000 : std::atoi(priority.c_str());
+      rules.emplace_back(order, RuleModel{priority, rule->at("Conditions"), rule->at("Actions")});
+    }
+  }
+  std::sort(rules.begin(), rules.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<RuleModel> sorted;
+  for (auto& [order, rule] : rules) sorted.push_back(std::move(rule));
+  return sorted;
+}
+
+TargetGroupModel Group(const Store::Transaction& txn, const Json& group, std::set<std::string>& used) {
+  TargetGroupModel model{.name = Member(group, "TargetGroupName"), .tls = Member(group, "Protocol") == "HTTPS"};
+  model.least_outstanding_requests = HasAttribute(group, "load_balancing.algorithm.type", "least_outstanding_requests");
+  if (HasAttribute(group, "stickiness.enabled", "true")) {
+    model.sticky_seconds = Attribute(group, "stickiness.lb_cookie.duration_seconds", 86400);
+  }
+  const std::string prefix = Member(group, "TargetGroupArn") + "|";
+  const auto& targets = txn.All(kTargets);
+  std::vector<std::pair<std::string, ServerModel>> healthy;
+  std::vector<std::pair<std::string, ServerModel>> others;
+  for (auto it = targets.lower_bound(prefix); it != targets.end() && it->first.starts_with(prefix); ++it) {
+    const std::string state = Member(it->second.at("TargetHealth"), "State");
+    if (state == "draining") continue;
+    const Json& target = it->second.at("Target");
+    (state == "healthy" ? healthy : others)
+        .emplace_back(it->first, ServerModel{Member(target, "Id"), target.value("Port", 0)});
+  }
+  for (auto& [key, server] : healthy.empty() ? others : healthy) {
+    used.insert(key);
+    model.servers.push_back(std::move(server));
+  }
+  return model;
+}
+
+}  // namespace
+
+std::string BalancerView::id() const { return name + "-" + arn.substr(arn.rfind('/') + 1); }
+
+std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn) {
+  std::map<std::string, std::vector<const Json*>> listeners;  // by load balancer
+  std::map<std::string, std::vector<const Json*>> rules;      // by listener
+  for (const auto& [arn, listener] : txn.All(kListeners))
+    listeners[Member(listener, "LoadBalancerArn")].push_back(&listener);
+  for (const auto& [arn, rule] : txn.All(kRules)) rules[Member(rule, "_listener")].push_back(&rule);
+
+  std::vector<BalancerView> views;
+  for (const auto& [arn, document] : txn.All(kLoadBalancers)) {
+    BalancerView view{.arn = arn,
+                      .name = Member(document, "LoadBalancerName"),
+                      .dns_name = Member(document, "DNSName"),
+                      .vpc_id = Member(document, "VpcId")};
+    if (!document.at("AvailabilityZones").empty())
+      view.subnet_id = Member(document["AvailabilityZones"][0], "SubnetId");
+    view.model.idle_seconds = Attribute(document, "idle_timeout.timeout_seconds", 60);
+    view.model.preserve_host_header = HasAttribute(document, "routing.http.preserve_host_header.enabled", "true");
+    if (document.contains("_attributes")) {
+      view.model.forwarded_for = Member(document["_attributes"], "routing.http.xff_header_processing.mode", "append");
+    }
+    std::set<std::string> groups;
+    for (const Json* listener : listeners[arn]) {
+      ListenerModel model{.port = listener->value("Port", 0), .tls = Member(*listener, "Protocol") == "HTTPS"};
+      std::vector<std::string> certificates;
+      for (const auto& certificate : listener->value("Certificates", Json::array())) {
+        certificates.push_back(Member(certificate, "CertificateArn"));
+      }
+      for (const auto& certificate : listener->value("_certificates", Json::array()))
+        certificates.push_back(certificate);
+      for (const auto& certificate : certificates) {
+        if (std::string pem = Pem(txn, certificate); !pem.empty()) model.certificates.push_back(std::move(pem));
+      }
+      model.rules = Rules(rules, Member(*listener, "ListenerArn"));
+      for (const auto& rule : model.rules) {
+        for (const auto& action : rule.actions) {
+          if (!action.contains("ForwardConfig")) continue;
+          for (const auto& group : action["ForwardConfig"]["TargetGroups"])
+            groups.insert(Member(group, "TargetGroupArn"));
+        }
+      }
+      view.ports.push_back(model.port);
+      view.model.listeners.push_back(std::move(model));
+    }
+    std::sort(view.ports.begin(), view.ports.end());
+    std::sort(view.model.listeners.begin(), view.model.listeners.end(),
+              [](const ListenerModel& a, const ListenerModel& b) { return a.port < b.port; });
+    for (const auto& group : groups) {
+      if (const Json* target_group = txn.Find(kTargetGroups, group)) {
+        view.model.target_groups[group] = Group(txn, *target_group, view.targets);
+      }
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+std::string GroupOf(std::string_view target_key) { return std::string(target_key.substr(0, target_key.find('|'))); }
+
+HealthCheck ReadHealthCheck(const Json& group, Duration initial_interval) {
+  HealthCheck check;
+  check.interval = std::chrono::seconds(group.value("HealthCheckIntervalSeconds", 30));
+  check.timeout = std::chrono::seconds(group.value("HealthCheckTimeoutSeconds", 5));
+  check.initial_interval = initial_interval;
+  check.healthy_threshold = group.value("HealthyThresholdCount", 5);
+  check.unhealthy_threshold = group.value("UnhealthyThresholdCount", 2);
+  if (group.contains("Matcher")) check.matcher = Member(group["Matcher"], "HttpCode", "200");
+  return check;
+}
+
+Duration DeregistrationDelay(const Json& group) {
+  return std::chrono::seconds(Attribute(group, "deregistration_delay.timeout_seconds", 300));
+}
+
+}  // namespace adhoc::localcloud::proxy

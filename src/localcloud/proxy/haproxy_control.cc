@@ -1,0 +1,184 @@
+#include "localcloud/proxy/haproxy_control.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace adhoc::localcloud::proxy {
+namespace {
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+class UnixSocketCli : public HaproxyCli {
+ public:
+  std::string Run(const std::filesystem::path& directory, const std::string& command) override {
+    const auto fail = [&](const char* what) -> Error {
+      return Error(fmt::format("cannot talk to HAProxy in {}: {}: {}", directory.string(), what, std::strerror(errno)));
+    };
+    // A socket's path may have 107 characters at most; a state directory's may be longer.
+    const FileDescriptor parent(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (parent.get() < 0) throw fail("open");
+    const FileDescriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (fd.get() < 0) throw fail("socket");
+    const timeval patience{.tv_sec = 3, .tv_usec = 0};
+    setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = fmt::format("/proc/self/fd/{}/master.sock", parent.get());
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) throw fail("connect");
+    const std::string line = command + "\n";
+    if (send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) throw fail("send");
+    shutdown(fd.get(), SHUT_WR);
+    std::string answer;
+    char buffer[16384];
+    for (;;) {
+      const ssize_t length = recv(fd.get(), buffer, sizeof buffer, 0);
+      if (length == 0) return answer;
+      if (length < 0 && errno == EINTR) continue;
+      // The master executes itself anew on "reload" and may drop this connection.
+      if (length < 0 && errno == ECONNRESET) return answer;
+      if (length < 0) throw fail("receive");
+      answer.append(buffer, static_cast<std::size_t>(length));
+    }
+  }
+};
+
+std::string OnWorker(const std::string& worker, std::string_view command) {
+  return fmt::format("@!{} {}", worker, command);
+}
+
+}  // namespace
+
+std::unique_ptr<HaproxyCli> MakeHaproxyCli() { return std::make_unique<UnixSocketCli>(); }
+
+Workers ParseProcesses(std::string_view show_proc) {
+  Workers workers;
+  std::istringstream lines{std::string(show_proc)};
+  bool old = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# old workers")) old = true;
+    if (line.starts_with("# programs") || line.starts_with("# old programs")) break;
+    std::istringstream words(line);
+    std::string pid;
+    std::string type;
+    if (words >> pid >> type && type == "worker" && !pid.starts_with('#'))
+      (old ? workers.old : workers.current).push_back(pid);
+  }
+  return workers;
+}
+
+ServerStates ParseServers(std::string_view show_servers_state) {
+  ServerStates states;
+  std::istringstream lines{std::string(show_servers_state)};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('#')) continue;
+    std::istringstream words(line);
+    std::string backend_id, backend, server_id, server, address;
+    int running = 0;
+    int administrative = 0;
+    if (words >> backend_id >> backend >> server_id >> server >> address >> running >> administrative) {
+      states[backend][server] = administrative == 0;
+    }
+  }
+  return states;
+}
+
+std::vector<std::string> ServerCommands(const std::map<std::string, HaproxyConfig::Backend>& wanted,
+                                        const ServerStates& observed) {
+  std::vector<std::string> additions;
+  std::vector<std::string> removals;
+  for (const auto& [backend, target] : wanted) {
+    const auto found = observed.find(backend);
+    static const std::map<std::string, bool> kNone;
+    const auto& present = found == observed.end() ? kNone : found->second;
+    for (const auto& [server, address] : target.servers) {
+      const auto state = present.find(server);
+      if (state == present.end()) additions.push_back(fmt::format("add server {}/{} {}", backend, server, address));
+      if (state == present.end() || !state->second) {
+        additions.push_back(fmt::format("set server {}/{} state ready", backend, server));
+      }
+    }
+    for (const auto& [server, ready] : present) {
+      if (target.servers.contains(server)) continue;
+      removals.push_back(ready ? fmt::format("set server {}/{} state maint", backend, server)
+                               : fmt::format("del server {}/{}", backend, server));
+    }
+  }
+  additions.insert(additions.end(), removals.begin(), removals.end());
+  return additions;
+}
+
+bool HasServers(const std::map<std::string, HaproxyConfig::Backend>& wanted, const ServerStates& observed) {
+  for (const auto& [backend, target] : wanted) {
+    const auto found = observed.find(backend);
+    std::size_t ready = 0;
+    if (found != observed.end()) {
+      for (const auto& [server, takes_requests] : found->second) {
+        if (!takes_requests) continue;
+        if (!target.servers.contains(server)) return false;
+        ++ready;
+      }
+    }
+    if (ready != target.servers.size()) return false;
+  }
+  return true;
+}
+
+std::string LiveVersion(HaproxyCli& cli, const std::filesystem::path& directory) {
+  try {
+    const Workers workers = ParseProcesses(cli.Run(directory, "show proc"));
+    if (workers.current.empty()) return "";
+    const std::string answer = cli.Run(directory, OnWorker(workers.current.back(), "get var proc.adhoc_version"));
+    const auto begin = answer.find('<');
+    const auto end = answer.find('>');
+    return begin == std::string::npos || end == std::string::npos ? "" : answer.substr(begin + 1, end - begin - 1);
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+bool ApplyServers(HaproxyCli& cli, const std::filesystem::path& directory,
+                  const std::map<std::string, HaproxyConfig::Backend>& wanted) {
+  const Workers workers = ParseProcesses(cli.Run(directory, "show proc"));
+  const auto observe = [&](const std::string& worker) {
+    return ParseServers(cli.Run(directory, OnWorker(worker, "show servers state")));
+  };
+  const auto change = [&](const std::string& worker) {
+    for (const auto& command : ServerCommands(wanted, observe(worker))) cli.Run(directory, OnWorker(worker, command));
+  };
+  for (const auto& worker : workers.old) {
+    try {
+      change(worker);
+    } catch (const Error&) {
+      // It has ended meanwhile, which is as good.
+    }
+  }
+  if (workers.current.empty()) return false;
+  change(workers.current.back());
+  return HasServers(wanted, observe(workers.current.back()));
+}
+
+}  // namespace adhoc::localcloud::proxy

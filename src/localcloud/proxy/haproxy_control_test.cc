@@ -1,0 +1,66 @@
+#include "localcloud/proxy/haproxy_control.h"
+
+#include <gtest/gtest.h>
+
+namespace adhoc::localcloud::proxy {
+namespace {
+
+// As HAProxy 2.6 answers.
+constexpr const char* kProcesses =
+    "#<PID>          <type>          <reloads>       <uptime>        <version>      \n"
+    "7               master          2 [failed: 0]   0d00h00m12s     2.6.12-1+deb12u4\n"
+    "# workers\n"
+    "31              worker          0               0d00h00m01s     2.6.12-1+deb12u4\n"
+    "# old workers\n"
+    "9               worker          2               0d00h00m12s     2.6.12-1+deb12u4\n"
+    "24              worker          1               0d00h00m06s     2.6.12-1+deb12u4\n"
+    "# programs\n\n";
+
+constexpr const char* kServers =
+    "1\n"
+    "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight\n"
+    "3 tg-web 1 t10_0_1_5-80 10.0.1.5 2 0 1 1 1 1 0 0 0 0 0 0 - 80 - 0 0 - - 0\n"
+    "3 tg-web 2 t10_0_1_6-80 10.0.1.6 0 1 1 1 1 1 0 0 0 0 0 0 - 80 - 0 0 - - 0\n\n";
+
+using Backends = std::map<std::string, HaproxyConfig::Backend>;
+using Commands = std::vector<std::string>;
+
+TEST(HaproxyControlTest, ReadsWorkers) {
+  const Workers workers = ParseProcesses(kProcesses);
+  EXPECT_EQ(workers.current, std::vector<std::string>{"31"});
+  EXPECT_EQ(workers.old, (std::vector<std::string>{"9", "24"}));
+  EXPECT_TRUE(ParseProcesses("").current.empty());
+}
+
+TEST(HaproxyControlTest, ReadsServers) {
+  const ServerStates states = ParseServers(kServers);
+  EXPECT_EQ(states, (ServerStates{{"tg-web", {{"t10_0_1_5-80", true}, {"t10_0_1_6-80", false}}}}));
+}
+
+TEST(HaproxyControlTest, AddsBeforeItTakesOut) {
+  const Backends wanted{{"tg-web", {{{"t10_0_1_7-80", "10.0.1.7:80"}}}}};
+  EXPECT_EQ(ServerCommands(wanted, ParseServers(kServers)),
+            (Commands{"add server tg-web/t10_0_1_7-80 10.0.1.7:80", "set server tg-web/t10_0_1_7-80 state ready",
+                      "set server tg-web/t10_0_1_5-80 state maint", "del server tg-web/t10_0_1_6-80"}));
+}
+
+TEST(HaproxyControlTest, BringsAServerBack) {
+  const Backends wanted{{"tg-web", {{{"t10_0_1_5-80", "10.0.1.5:80"}, {"t10_0_1_6-80", "10.0.1.6:80"}}}}};
+  EXPECT_EQ(ServerCommands(wanted, ParseServers(kServers)), Commands{"set server tg-web/t10_0_1_6-80 state ready"});
+}
+
+TEST(HaproxyControlTest, LeavesBackendsAloneThatItWasNotAskedAbout) {
+  EXPECT_TRUE(ServerCommands({}, ParseServers(kServers)).empty());
+}
+
+TEST(HaproxyControlTest, ComparesOnlyServersThatTakeRequests) {
+  const ServerStates states = ParseServers(kServers);
+  EXPECT_TRUE(HasServers({{"tg-web", {{{"t10_0_1_5-80", ""}}}}}, states));
+  EXPECT_FALSE(HasServers({{"tg-web", {{{"t10_0_1_6-80", ""}}}}}, states));
+  EXPECT_FALSE(HasServers({{"tg-web", {}}}, states));
+  EXPECT_TRUE(HasServers({{"tg-other", {}}}, states));
+  EXPECT_FALSE(HasServers({{"tg-other", {{{"t1", ""}}}}}, states));
+}
+
+}  // namespace
+}  // namespace adhoc::localcloud::proxy

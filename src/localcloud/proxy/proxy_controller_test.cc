@@ -1,0 +1,585 @@
+#include "localcloud/proxy/proxy_controller.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "localcloud/network/vpc_network.h"
+#include "localcloud/proxy/balancer_view.h"
+#include "testing/fake_clock.h"
+#include "testing/fake_random.h"
+#include "testing/fake_runtime.h"
+
+namespace adhoc::localcloud::proxy {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::FakeClock;
+using testing::FakeRuntime;
+
+// The HAProxy of every container that mounts a directory: it loads the configuration there when its container starts
+// and on `reload`, and answers the master's command line.
+class FakeHaproxy : public HaproxyCli {
+ public:
+  struct Worker {
+    int pid = 0;
+    std::string version;
+    std::map<std::string, std::map<std::string, bool>> servers;
+  };
+  struct Process {
+    std::string container;
+    std::vector<Worker> workers;  // the current one last
+  };
+
+  explicit FakeHaproxy(FakeRuntime& runtime) : runtime_(runtime) {}
+
+  std::string Run(const std::filesystem::path& directory, const std::string& command) override {
+    Process& process = Find(directory);
+    commands.push_back(command);
+    if (command == "reload") {
+      if (!refuses) process.workers.push_back(Load(directory));
+      return "";
+    }
+    if (command == "show proc") {
+      std::string text = fmt::format("1 master 0 [failed: 0] 0d 2.6\n# workers\n{} worker 0 0d 2.6\n# old workers\n",
+                                     process.workers.back().pid);
+      for (std::size_t i = 0; i + 1 < process.workers.size(); ++i)
+        text += fmt::format("{} worker 1 0d 2.6\n", process.workers[i].pid);
+      return text + "# programs\n";
+    }
+    std::istringstream words(command);
+    std::string to, verb, what, name, rest, state;
+    words >> to >> verb >> what >> name >> rest >> state;
+    for (auto& worker : process.workers) {
+      if (to != fmt::format("@!{}", worker.pid)) continue;
+      if (verb == "get") return fmt::format("proc.adhoc_version: type=str value=<{}>\n", worker.version);
+      if (verb == "show") {
+        std::string text = "1\n# be_id\n";
+        for (const auto& [backend, servers] : worker.servers) {
+          for (const auto& [server, ready] : servers)
+            text += fmt::format("3 {} 1 {} 10.0.0.1 2 {} 1 1\n", backend, server, ready ? 0 : 1);
+        }
+        return text;
+      }
+      const std::string backend = name.substr(0, name.find('/'));
+      const std::string server = name.substr(name.find('/') + 1);
+      if (verb == "add") worker.servers[backend][server] = false;
+      if (verb == "del") worker.servers[backend].erase(server);
+      if (verb == "set") worker.servers[backend][server] = state == "ready";
+    }
+    return "";
+  }
+
+  // The servers that take requests, of the newest worker and (if asked) of the oldest.
+  std::vector<std::string> Ready(const std::string& backend, bool oldest = false) {
+    std::vector<std::string> ready;
+    if (processes_.empty()) return ready;
+    auto& workers = processes_.begin()->second.workers;
+    for (const auto& [server, takes_requests] : (oldest ? workers.front() : workers.back()).servers[backend]) {
+      if (takes_requests) ready.push_back(server);
+    }
+    return ready;
+  }
+  int Count(const std::string& command) const {
+    return static_cast<int>(std::count(commands.begin(), commands.end(), command));
+  }
+
+  std::vector<std::string> commands;
+  bool refuses = false;
+
+ private:
+  Process& Find(const std::filesystem::path& directory) {
+    for (const auto& container : runtime_.List({{"adhoc.loadbalancer", ""}})) {
+      const auto spec = runtime_.SpecOf(container.id);
+      if (!container.running() || spec->mounts.at(0).host_path != directory) continue;
+      Process& process = processes_[directory.string()];
+      if (process.container != container.id) process = {container.id, {Load(directory)}};
+      return process;
+    }
+    throw Error("nobody answers");
+  }
+
+  Worker Load(const std::filesystem::path& directory) {
+    Worker worker{.pid = ++last_pid_};
+    std::ifstream in(directory / "haproxy.cfg");
+    std::string backend;
+    for (std::string line; std::getline(in, line);) {
+      std::istringstream words(line);
+      std::string first, second, third;
+      words >> first >> second >> third;
+      if (second == "proc.adhoc_version") worker.version = third.substr(4, 16);
+      if (first == "backend") backend = second;
+      if (first == "server") worker.servers[backend][second] = true;
+    }
+    return worker;
+  }
+
+  FakeRuntime& runtime_;
+  std::map<std::string, Process> processes_;
+  int last_pid_ = 10;
+};
+
+// Answers at once with what the test says about an address; 200 for others.
+class FakeProber : public Prober {
+ public:
+  void Probe(const ProbeRequest& request, std::function<void(const ProbeResult&)> done) override {
+    requests.push_back(request);
+    if (silent) return held.push_back(std::move(done));
+    const auto found = results.find(request.ip);
+    done(found == results.end() ? ProbeResult{ProbeResult::Kind::kAnswered, 200} : found->second);
+  }
+  std::vector<ProbeRequest> requests;
+  std::map<std::string, ProbeResult> results;
+  bool silent = false;
+  std::vector<std::function<void(const ProbeResult&)>> held;
+};
+
+class ProxyControllerTest : public ::testing::Test {
+ protected:
+  static constexpr const char* kBalancer =
+      "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/dev-alb/0011223344556677";
+  static constexpr const char* kListener =
+      "arn:aws:elasticloadbalancing:us-east-1:1:listener/app/dev-alb/0011223344556677/1";
+  static constexpr const char* kGroup = "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web/1";
+
+  ProxyControllerTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "adhoc-proxy-XXXXXX").string();
+    directory_ = mkdtemp(name.data());
+    cloud_.settings.state_dir = directory_;
+    runtime_.AddImage(cloud_.settings.haproxy_image);
+    controller_ = std::make_unique<ProxyController>(cloud_, haproxy_, prober_);
+    Edit([&](Store::Transaction& txn) {
+      Json vpc{{"VpcId", "vpc-1"}, {"CidrBlock", "10.0.0.0/16"}};
+      PlaceVpc(cloud_.settings, vpc, {});
+      Json subnet{{"SubnetId", "subnet-a"},
+                  {"VpcId", "vpc-1"},
+                  {"AvailabilityZone", "us-east-1a"},
+                  {"CidrBlock", "10.0.1.0/24"}};
+      subnet["_cidr"] = PlaceSubnet(vpc, "10.0.1.0/24").ToString();
+      txn.Put("ec2.vpcs", "vpc-1", vpc);
+      txn.Put("ec2.subnets", "subnet-a", subnet);
+      txn.Put(kLoadBalancers, kBalancer,
+              {{"LoadBalancerArn", kBalancer},
+               {"LoadBalancerName", "dev-alb"},
+               {"DNSName", "dev-alb-1.us-east-1.elb.amazonaws.com"},
+               {"VpcId", "vpc-1"},
+               {"State", {{"Code", "provisioning"}}},
+               {"AvailabilityZones", Json::array({{{"ZoneName", "us-east-1a"}, {"SubnetId", "subnet-a"}}})}});
+      txn.Put(kTargetGroups, kGroup,
+              {{"TargetGroupArn", kGroup},
+               {"TargetGroupName", "web"},
+               {"Protocol", "HTTP"},
+               {"Port", 80},
+               {"HealthCheckPath", "/health"},
+               {"HealthCheckIntervalSeconds", 30},
+               {"LoadBalancerArns", Json::array()},
+               {"_attributes", {{"deregistration_delay.timeout_seconds", "5"}}}});
+    });
+  }
+  ~ProxyControllerTest() override {
+    controller_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  template <typename Change>
+  void Edit(Change change) {
+    const auto txn = store_.Begin();
+    change(*txn);
+    txn->Commit();
+  }
+  Json Document(std::string_view collection, std::string_view key) {
+    const Json* document = store_.Begin()->Find(collection, key);
+    return document == nullptr ? Json() : *document;
+  }
+
+  void PutListener(int port = 8080, bool forward = true) {
+    Json action{{"Type", "fixed-response"}, {"FixedResponseConfig", {{"StatusCode", "404"}, {"MessageBody", "none"}}}};
+    if (forward)
+      action = {{"Type", "forward"},
+                {"ForwardConfig", {{"TargetGroups", Json::array({{{"TargetGroupArn", kGroup}, {"Weight", 1}}})}}}};
+    Edit([&](Store::Transaction& txn) {
+      const std::string arn = fmt::format("{}{}", kListener, port);
+      txn.Put(kListeners, arn,
+              {{"ListenerArn", arn}, {"LoadBalancerArn", kBalancer}, {"Port", port}, {"Protocol", "HTTP"}});
+      txn.Put(kRules, arn + "/default",
+              {{"RuleArn", arn + "/default"},
+               {"_listener", arn},
+               {"Priority", "default"},
+               {"Conditions", Json::array()},
+               {"Actions", Json::array({action})}});
+      if (forward) txn.Edit(kTargetGroups, kGroup)["LoadBalancerArns"] = Json::array({kBalancer});
+    });
+  }
+  static std::string Key(const std::string& ip) { return fmt::format("{}|{}|80", kGroup, ip); }
+  void PutTarget(const std::string& ip, const std::string& state = "initial") {
+    Edit([&](Store::Transaction& txn) {
+      Json health{{"State", state}};
+      if (state == "initial") health["Reason"] = "Elb.RegistrationInProgress";
+      txn.Put(kTargets, Key(ip), {{"Target", {{"Id", ip}, {"Port", 80}}}, {"TargetHealth", health}});
+    });
+  }
+  void Drain(const std::string& ip) {
+    Edit([&](Store::Transaction& txn) {
+      Json& target = txn.Edit(kTargets, Key(ip));
+      target["TargetHealth"] = {{"State", "draining"}, {"Reason", "Target.DeregistrationInProgress"}};
+      target["_draining_since"] = cloud_.Now();
+    });
+  }
+  std::string StateOf(const std::string& ip) {
+    const Json target = Document(kTargets, Key(ip));
+    return target.is_null() ? "gone" : target["TargetHealth"]["State"].get<std::string>();
+  }
+  std::vector<ContainerState> Containers() { return runtime_.List({{"adhoc.loadbalancer", ""}}); }
+  // Both passes, until nothing is due.
+  void Settle() {
+    for (int i = 0; i < 3; ++i) {
+      controller_->CheckHealth();
+      controller_->Reconcile();
+    }
+  }
+  Json State() { return Document(kLoadBalancers, kBalancer)["State"]; }
+
+  std::filesystem::path directory_;
+  FakeClock clock_{FakeClock::Sleep::kAdvances};
+  testing::FakeRandom random_;
+  FakeRuntime runtime_{clock_};
+  Store store_{":memory:"};
+  LogStore logs_{":memory:"};
+  Cloud cloud_{.settings = {.instance = "0badcafe"},
+               .store = store_,
+               .logs = logs_,
+               .clock = clock_,
+               .random = random_,
+               .runtime = runtime_};
+  FakeHaproxy haproxy_{runtime_};
+  FakeProber prober_;
+  std::unique_ptr<ProxyController> controller_;
+};
+
+TEST_F(ProxyControllerTest, ALoadBalancerWithoutListenersIsActiveAndNeedsNoContainer) {
+  controller_->Reconcile();
+  EXPECT_EQ(State(), Json({{"Code", "active"}}));
+  EXPECT_TRUE(Containers().empty());
+}
+
+TEST_F(ProxyControllerTest, AListenerGetsAContainerThatPublishesItsPort) {
+  PutListener(8080);
+  controller_->Reconcile();
+  ASSERT_EQ(Containers().size(), 1u);
+  const auto spec = *runtime_.SpecOf(Containers()[0].id);
+  EXPECT_EQ(spec.labels.at("adhoc.instance"), "0badcafe");
+  EXPECT_EQ(spec.labels.at("adhoc.loadbalancer"), kBalancer);
+  ASSERT_EQ(spec.ports.size(), 1u);
+  EXPECT_EQ(spec.ports[0].host_ip, "127.0.0.1");
+  EXPECT_EQ(spec.ports[0].host_port, 8080);
+  EXPECT_EQ(spec.ports[0].container_port, 8080);
+  EXPECT_EQ(spec.network, "adhoc-0badcafe-vpc-1");
+  EXPECT_EQ(spec.aliases, std::vector<std::string>{"dev-alb-1.us-east-1.elb.amazonaws.com"});
+  const Json holding = Document(kHoldings, kBalancer);
+  EXPECT_EQ(Document("ec2.enis", holding["interface"].get<std::string>())["PrivateIpAddress"], spec.ip);
+  EXPECT_EQ(holding["ports"], Json({8080}));
+  EXPECT_EQ(State()["Code"], "active");
+  controller_->Reconcile();
+  EXPECT_EQ(Containers().size(), 1u);
+  EXPECT_EQ(haproxy_.Count("reload"), 0);
+}
+
+TEST_F(ProxyControllerTest, AnotherPortReplacesTheContainerAtTheSameAddress) {
+  PutListener(8080);
+  controller_->Reconcile();
+  const auto before = Containers()[0];
+  PutListener(8081, false);
+  controller_->Reconcile();
+  ASSERT_EQ(Containers().size(), 1u);
+  EXPECT_NE(Containers()[0].id, before.id);
+  EXPECT_EQ(runtime_.SpecOf(Containers()[0].id)->ports.size(), 2u);
+  EXPECT_EQ(runtime_.SpecOf(Containers()[0].id)->ip, before.ip);
+  EXPECT_EQ(Document(kHoldings, kBalancer)["ports"], Json({8080, 8081}));
+}
+
+TEST_F(ProxyControllerTest, OnePassingCheckPutsATargetToUse) {
+  PutListener();
+  PutTarget("10.0.1.20");
+  prober_.results["10.0.1.20"] = {ProbeResult::Kind::kFailed, 0};
+  Settle();
+  EXPECT_EQ(StateOf("10.0.1.20"), "initial");
+  EXPECT_EQ(Document(kTargets, Key("10.0.1.20"))["TargetHealth"]["Reason"], "Elb.InitialHealthChecking");
+  prober_.results.clear();
+  clock_.Advance(milliseconds(250));
+  Settle();
+  EXPECT_EQ(StateOf("10.0.1.20"), "healthy");
+  EXPECT_EQ(prober_.requests.back().path, "/health");
+  EXPECT_EQ(prober_.requests.back().port, 80);
+  EXPECT_EQ(haproxy_.Ready("tg-web"), std::vector<std::string>{"t10_0_1_20-80"});
+  EXPECT_EQ(haproxy_.Count("reload"), 0) << "targets need none";
+}
+
+TEST_F(ProxyControllerTest, OnlyHealthyTargetsGetRequestsUnlessNoneIs) {
+  PutListener();
+  PutTarget("10.0.1.20", "unhealthy");
+  PutTarget("10.0.1.21", "healthy");
+  controller_->Reconcile();
+  EXPECT_EQ(haproxy_.Ready("tg-web"), std::vector<std::string>{"t10_0_1_21-80"});
+  PutTarget("10.0.1.21", "unhealthy");
+  controller_->Reconcile();
+  EXPECT_EQ(haproxy_.Ready("tg-web").size(), 2u);
+}
+
+TEST_F(ProxyControllerTest, ADrainingTargetIsOutAtOnceAndErasedAfterTheDelay) {
+  PutListener();
+  PutTarget("10.0.1.20", "healthy");
+  PutTarget("10.0.1.21", "healthy");
+  Settle();
+  Drain("10.0.1.20");
+  EXPECT_EQ(controller_->CheckHealth(), clock_.Now() + seconds(5));
+  controller_->Reconcile();
+  EXPECT_EQ(haproxy_.Ready("tg-web"), std::vector<std::string>{"t10_0_1_21-80"});
+  clock_.Advance(milliseconds(4999));
+  controller_->CheckHealth();
+  EXPECT_EQ(StateOf("10.0.1.20"), "draining");
+  clock_.Advance(milliseconds(1));
+  controller_->CheckHealth();
+  EXPECT_EQ(StateOf("10.0.1.20"), "gone");
+}
+
+TEST_F(ProxyControllerTest, ADrainingTargetStaysUntilHaproxyHasLetItGo) {
+  PutListener();
+  PutTarget("10.0.1.20", "healthy");
+  Settle();
+  Drain("10.0.1.20");
+  clock_.Advance(seconds(60));
+  controller_->CheckHealth();
+  EXPECT_EQ(StateOf("10.0.1.20"), "draining");
+  controller_->Reconcile();
+  controller_->CheckHealth();
+  EXPECT_EQ(StateOf("10.0.1.20"), "gone");
+}
+
+TEST_F(ProxyControllerTest, AfterARestartNothingIsErasedBeforeHaproxyWasAsked) {
+  PutListener();
+  PutTarget("10.0.1.20", "healthy");
+  Settle();
+  Drain("10.0.1.20");
+  clock_.Advance(seconds(60));
+  controller_ = std::make_unique<ProxyController>(cloud_, haproxy_, prober_);
+  controller_->CheckHealth();
+  EXPECT_EQ(StateOf("10.0.1.20"), "draining");
+  controller_->Reconcile();
+  controller_->CheckHealth();
+  EXPECT_EQ(StateOf("10.0.1.20"), "gone");
+}
+
+TEST_F(ProxyControllerTest, ARuleIsAReloadAndOldWorkersKeepLearningAboutTargets) {
+  PutListener(8080);
+  PutTarget("10.0.1.20", "healthy");
+  Settle();
+  PutListener(8080, false);
+  PutListener(8080, true);
+  Edit([&](Store::Transaction& txn) {
+    const std::string arn = fmt::format("{}8080", kListener);
+    Json rule = *txn.Find(kRules, arn + "/default");
+    rule["RuleArn"] = arn + "/r1";
+    rule["Priority"] = "1";
+    rule["Conditions"] = Json::array({{{"Field", "path-pattern"}, {"PathPatternConfig", {{"Values", {"/api/*"}}}}}});
+    txn.Put(kRules, arn + "/r1", rule);
+  });
+  controller_->Reconcile();
+  EXPECT_EQ(haproxy_.Count("reload"), 1);
+  PutTarget("10.0.1.21", "healthy");
+  Drain("10.0.1.20");
+  controller_->Reconcile();
+  EXPECT_EQ(haproxy_.Count("reload"), 1);
+  EXPECT_EQ(haproxy_.Ready("tg-web"), std::vector<std::string>{"t10_0_1_21-80"});
+  EXPECT_EQ(haproxy_.Ready("tg-web", true), std::vector<std::string>{"t10_0_1_21-80"});
+}
+
+TEST_F(ProxyControllerTest, ARefusedConfigurationLeavesTheOldOneInPlace) {
+  PutListener(8080);
+  PutTarget("10.0.1.20", "healthy");
+  PutTarget("10.0.1.21", "healthy");
+  Settle();
+  const std::string file = (directory_ / "proxy" / "dev-alb-0011223344556677" / "haproxy.cfg").string();
+  const auto size = std::filesystem::file_size(file);
+  haproxy_.refuses = true;
+  Edit([&](Store::Transaction& txn) {
+    txn.Edit(kLoadBalancers, kBalancer)["_attributes"] = {{"idle_timeout.timeout_seconds", "90"}};
+  });
+  const TimePoint retry = controller_->Reconcile();
+  EXPECT_GT(retry, clock_.Now());
+  EXPECT_EQ(State()["Code"], "active_impaired");
+  EXPECT_NE(State()["Reason"].get<std::string>().find("does not take the new configuration"), std::string::npos);
+  EXPECT_EQ(std::filesystem::file_size(file), size);
+  // Targets go on being kept up to date.
+  Drain("10.0.1.20");
+  controller_->Reconcile();
+  EXPECT_EQ(haproxy_.Ready("tg-web"), std::vector<std::string>{"t10_0_1_21-80"});
+  haproxy_.refuses = false;
+  clock_.Advance(seconds(60));
+  controller_->Reconcile();
+  EXPECT_EQ(State(), Json({{"Code", "active"}}));
+}
+
+TEST_F(ProxyControllerTest, AdoptsAContainerThatStillRuns) {
+  PutListener();
+  PutTarget("10.0.1.20", "healthy");
+  Settle();
+  const std::string id = Containers()[0].id;
+  controller_ = std::make_unique<ProxyController>(cloud_, haproxy_, prober_);
+  PutTarget("10.0.1.21", "healthy");
+  controller_->Reconcile();
+  ASSERT_EQ(Containers().size(), 1u);
+  EXPECT_EQ(Containers()[0].id, id);
+  EXPECT_EQ(haproxy_.Ready("tg-web").size(), 2u);
+  EXPECT_EQ(haproxy_.Count("reload"), 0);
+}
+
+TEST_F(ProxyControllerTest, RepairsAContainerThatWasKilledOrRemoved) {
+  PutListener();
+  controller_->Reconcile();
+  const std::string first = Containers()[0].id;
+  runtime_.EndProcess(first, 137);
+  controller_->Reconcile();
+  ASSERT_EQ(Containers().size(), 1u);
+  EXPECT_NE(Containers()[0].id, first);
+  EXPECT_TRUE(Containers()[0].running());
+  runtime_.Vanish(Containers()[0].id);
+  controller_->Reconcile();
+  ASSERT_EQ(Containers().size(), 1u);
+}
+
+TEST_F(ProxyControllerTest, DeletingALoadBalancerLeavesNothing) {
+  PutListener();
+  Settle();
+  Edit([&](Store::Transaction& txn) {
+    txn.Erase(kLoadBalancers, kBalancer);
+    txn.Erase(kListeners, fmt::format("{}8080", kListener));
+  });
+  controller_->Reconcile();
+  EXPECT_TRUE(Containers().empty());
+  EXPECT_TRUE(Document(kHoldings, kBalancer).is_null());
+  EXPECT_TRUE(store_.Begin()->All("ec2.enis").empty());
+  EXPECT_TRUE(std::filesystem::is_empty(directory_ / "proxy"));
+}
+
+TEST_F(ProxyControllerTest, ContainersOfForgottenLoadBalancersAreRemoved) {
+  runtime_.Create({.name = "stray",
+                   .image = cloud_.settings.haproxy_image,
+                   .labels = {{"adhoc.instance", "0badcafe"}, {"adhoc.loadbalancer", "arn:gone/app/x/1"}}});
+  runtime_.Create({.name = "other",
+                   .image = cloud_.settings.haproxy_image,
+                   .labels = {{"adhoc.instance", "another"}, {"adhoc.loadbalancer", "arn:gone/app/x/1"}}});
+  controller_->Reconcile();
+  ASSERT_EQ(Containers().size(), 1u);
+  EXPECT_EQ(Containers()[0].name, "other");
+}
+
+TEST_F(ProxyControllerTest, APortTakenMeanwhileIsReportedAndTriedAgain) {
+  PutListener(8080);
+  runtime_.OccupyPort(8080);
+  const TimePoint retry = controller_->Reconcile();
+  EXPECT_GT(retry, clock_.Now());
+  EXPECT_LT(retry, clock_.Now() + seconds(60));
+  EXPECT_EQ(State()["Code"], "provisioning");
+  EXPECT_NE(State()["Reason"].get<std::string>().find("8080"), std::string::npos);
+  EXPECT_TRUE(Containers().empty());
+}
+
+TEST_F(ProxyControllerTest, AnEngineThatIsAwayIsTriedAgain) {
+  PutListener();
+  runtime_.SetUnreachable(true);
+  EXPECT_GT(controller_->Reconcile(), clock_.Now());
+  runtime_.SetUnreachable(false);
+  controller_->Reconcile();
+  EXPECT_EQ(Containers().size(), 1u);
+}
+
+TEST_F(ProxyControllerTest, TargetsOfAGroupThatNobodyForwardsToAreUnused) {
+  PutTarget("10.0.1.20");
+  controller_->CheckHealth();
+  EXPECT_EQ(StateOf("10.0.1.20"), "unused");
+  EXPECT_EQ(Document(kTargets, Key("10.0.1.20"))["TargetHealth"]["Reason"], "Target.NotInUse");
+  EXPECT_TRUE(prober_.requests.empty());
+  Drain("10.0.1.20");
+  controller_->CheckHealth();
+  EXPECT_EQ(StateOf("10.0.1.20"), "gone") << "nothing to drain";
+  PutTarget("10.0.1.21");
+  controller_->CheckHealth();
+  PutListener();
+  Settle();
+  EXPECT_EQ(StateOf("10.0.1.21"), "healthy");
+}
+
+TEST_F(ProxyControllerTest, AnAnswerToAnEarlierRegistrationDoesNotCount) {
+  PutListener();
+  PutTarget("10.0.1.20");
+  prober_.silent = true;
+  controller_->CheckHealth();
+  ASSERT_EQ(prober_.held.size(), 1u);
+  Drain("10.0.1.20");
+  controller_->CheckHealth();
+  PutTarget("10.0.1.20");
+  controller_->CheckHealth();
+  prober_.held[0]({ProbeResult::Kind::kAnswered, 200});
+  controller_->CheckHealth();
+  EXPECT_EQ(StateOf("10.0.1.20"), "initial");
+  prober_.held[1]({ProbeResult::Kind::kAnswered, 200});
+  controller_->CheckHealth();
+  EXPECT_EQ(StateOf("10.0.1.20"), "healthy");
+}
+
+TEST_F(ProxyControllerTest, StateIsWrittenOnlyWhenItChanges) {
+  PutListener();
+  PutTarget("10.0.1.20");
+  Settle();
+  int commits = 0;
+  store_.Subscribe([&](const CollectionNames&) { ++commits; });
+  for (int i = 0; i < 5; ++i) {
+    clock_.Advance(seconds(30));
+    Settle();
+  }
+  EXPECT_EQ(commits, 0);
+  EXPECT_EQ(StateOf("10.0.1.20"), "healthy");
+}
+
+TEST_F(ProxyControllerTest, ThreadsReactToCommits) {
+  FakeClock waiting;
+  FakeRuntime runtime(waiting);
+  runtime.AddImage(cloud_.settings.haproxy_image);
+  Cloud cloud{.settings = cloud_.settings,
+              .store = store_,
+              .logs = logs_,
+              .clock = RealClock(),
+              .random = random_,
+              .runtime = runtime};
+  FakeHaproxy haproxy(runtime);
+  FakeProber prober;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool healthy = false;
+  store_.Subscribe([&](const CollectionNames&) {
+    const Json* target = nullptr;
+    const auto txn = store_.Begin();
+    if ((target = txn->Find(kTargets, Key("10.0.1.20"))) != nullptr &&
+        (*target)["TargetHealth"]["State"] == "healthy") {
+      std::lock_guard lock(mutex);
+      healthy = true;
+      changed.notify_all();
+    }
+  });
+  ProxyController controller(cloud, haproxy, prober);
+  controller.Start();
+  PutListener();
+  PutTarget("10.0.1.20");
+  std::unique_lock lock(mutex);
+  EXPECT_TRUE(changed.wait_for(lock, seconds(10), [&] { return healthy; }));
+}
+
+}  // namespace
+}  // namespace adhoc::localcloud::proxy
