@@ -49,10 +49,14 @@ bool IsUnsafe(char32_t c) {
 char32_t Decode(std::string_view sequence) {
   const auto byte = [&](std::size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(sequence[i])); };
   switch (sequence.size()) {
-    case 1: return byte(0);
-    case 2: return (byte(0) & 0x1F) << 6 | (byte(1) & 0x3F);
-    case 3: return (byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
-    default: return (byte(0) & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F);
+    case 1:
+      return byte(0);
+    case 2:
+      return (byte(0) & 0x1F) << 6 | (byte(1) & 0x3F);
+    case 3:
+      return (byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
+    default:
+      return (byte(0) & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F);
   }
 }
 
@@ -198,8 +202,8 @@ Position SourceText::At(std::size_t offset) const {
 std::size_t SourceText::CodePointsBefore(std::size_t offset) const {
   const std::size_t step = std::min(offset / kCountStep, counts_.size() - 1);
   const auto from = text_.begin() + static_cast<std::ptrdiff_t>(std::min(step * kCountStep, offset));
-  return counts_[step] + static_cast<std::size_t>(std::count_if(
-                             from, text_.begin() + static_cast<std::ptrdiff_t>(offset), StartsCodePoint));
+  return counts_[step] + static_cast<std::size_t>(
+                             std::count_if(from, text_.begin() + static_cast<std::ptrdiff_t>(offset), StartsCodePoint));
 }
 
 std::string Range::ToString() const {
@@ -236,9 +240,8 @@ void Diagnostics::Warning(Range range, std::string summary, std::string hint) {
 }
 
 void Diagnostics::Append(const Diagnostics& other) {
-  const auto kept = static_cast<std::size_t>(std::count_if(other.items_.begin(), other.items_.end(), [](const auto& item) {
-    return item.severity == Severity::kError;
-  }));
+  const auto kept = static_cast<std::size_t>(std::count_if(
+      other.items_.begin(), other.items_.end(), [](const auto& item) { return item.severity == Severity::kError; }));
   errors_ += other.errors_ - kept;
   for (const Diagnostic& item : other.items_) Add(item);
 }
@@ -261,8 +264,8 @@ std::string Diagnostics::Render(bool color) const {
   });
   std::string text;
   for (const Diagnostic* item : ordered) text += adhoc::Render(*item, color);
-  const auto shown = static_cast<std::size_t>(std::count_if(
-      items_.begin(), items_.end(), [](const auto& item) { return item.severity == Severity::kError; }));
+  const auto shown = static_cast<std::size_t>(
+      std::count_if(items_.begin(), items_.end(), [](const auto& item) { return item.severity == Severity::kError; }));
   if (errors_ > shown) text += fmt::format("… and {} more errors\n", errors_ - shown);
   return text;
 }

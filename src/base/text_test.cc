@@ -16,20 +16,21 @@ TEST(Utf8, FindsTheFirstBadByte) {
     const char* text;
     std::size_t at;
   };
-  for (const Case& test : {Case{"a\x80", 1},                 // a continuation without a start
-                           Case{"ab\xC3", 2},                // cut off
-                           Case{"\xC0\xAF", 0},              // overlong
-                           Case{"\xE0\x80\xAF", 0},          // overlong
-                           Case{"x\xED\xA0\x80", 1},         // a surrogate
-                           Case{"\xF4\x90\x80\x80", 0},      // above U+10FFFF
-                           Case{"\xF0\x80\x80\x80", 0},      // overlong
+  for (const Case& test : {Case{"a\x80", 1},             // a continuation without a start
+                           Case{"ab\xC3", 2},            // cut off
+                           Case{"\xC0\xAF", 0},          // overlong
+                           Case{"\xE0\x80\xAF", 0},      // overlong
+                           Case{"x\xED\xA0\x80", 1},     // a surrogate
+                           Case{"\xF4\x90\x80\x80", 0},  // above U+10FFFF
+                           Case{"\xF0\x80\x80\x80", 0},  // overlong
                            Case{"\xC3\xA9\xFF", 2}}) {
     EXPECT_EQ(FindInvalidUtf8(test.text), test.at) << test.text;
   }
 }
 
 TEST(Utf8, AppendsWhatFindInvalidAccepts) {
-  for (const char32_t code_point : {U'\x41', U'\x7F', U'\x80', U'\x7FF', U'\x800', U'\xFFFF', U'\x10000', U'\x10FFFF'}) {
+  for (const char32_t code_point :
+       {U'\x41', U'\x7F', U'\x80', U'\x7FF', U'\x800', U'\xFFFF', U'\x10000', U'\x10FFFF'}) {
     std::string text;
     ASSERT_TRUE(AppendUtf8(text, code_point));
     EXPECT_EQ(FindInvalidUtf8(text), std::nullopt);

@@ -147,7 +147,8 @@ class ApplicationReader {
     if (const YamlEntry* version = node.Find("version")) {
       if (auto text = reader_.Text(*version->value, "database.version")) {
         const bool valid = !text->empty() && text->find_first_not_of("0123456789.") == std::string::npos;
-        if (reader_.Accept(*version->value, "database.version", valid ? "" : "it is a PostgreSQL version such as 15 or 15.4")) {
+        if (reader_.Accept(*version->value, "database.version",
+                           valid ? "" : "it is a PostgreSQL version such as 15 or 15.4")) {
           database.version = *text;
         }
       }
@@ -180,7 +181,8 @@ class ApplicationReader {
       if (pattern.empty()) problem = "it is empty";
       if (pattern.starts_with('/')) problem = "keys do not start with `/`";
       if (pattern.size() > 512) problem = "it has more than 512 characters";
-      if (reader_.Accept(at, fmt::format("bucket.public[{}]", i), problem, pattern.starts_with('/') ? "write " + pattern.substr(1) : "")) {
+      if (reader_.Accept(at, fmt::format("bucket.public[{}]", i), problem,
+                         pattern.starts_with('/') ? "write " + pattern.substr(1) : "")) {
         application_.bucket->public_patterns.push_back(pattern);
       }
     }
@@ -223,8 +225,8 @@ class ApplicationReader {
     const std::string path = name + ".paths";
     const auto texts = reader_.Texts(node, path);
     if (entry.value->Find("port") == nullptr) {
-      reader_.Mistake(paths->key_range, fmt::format("`{}` has paths, but no port for the load balancer to talk to", name),
-                      "add `port:`");
+      reader_.Mistake(paths->key_range,
+                      fmt::format("`{}` has paths, but no port for the load balancer to talk to", name), "add `port:`");
     }
     if (!texts) return;
     if (texts->empty()) reader_.Mistake(node.range, fmt::format("`{}` is empty", path), "leave `paths` out");
@@ -237,22 +239,23 @@ class ApplicationReader {
                                             std::count(pattern.begin(), pattern.end(), '?'));
       const auto [owner, added] = owners.emplace(pattern, entry.key);
       if (!added) {
-        reader_.Mistake(at.range,
-                        owner->second == entry.key
-                            ? fmt::format("`{}` stands twice in `{}`", pattern, path)
-                            : fmt::format("two services cannot own `{}`: the service `{}` has it already", pattern,
-                                          owner->second),
-                        "remove one of the two");
+        reader_.Mistake(
+            at.range,
+            owner->second == entry.key
+                ? fmt::format("`{}` stands twice in `{}`", pattern, path)
+                : fmt::format("two services cannot own `{}`: the service `{}` has it already", pattern, owner->second),
+            "remove one of the two");
         continue;
       }
       service.paths.push_back(pattern);
     }
     // A listener rule has five condition values, of which the host name is one.
     if (texts->size() > 4) {
-      reader_.Mistake(paths->key_range,
-                      fmt::format("`{}` has {} path patterns: a load balancer's rule has room for 4 beside the host name",
-                                  path, texts->size()),
-                      "join some of them with a wildcard");
+      reader_.Mistake(
+          paths->key_range,
+          fmt::format("`{}` has {} path patterns: a load balancer's rule has room for 4 beside the host name", path,
+                      texts->size()),
+          "join some of them with a wildcard");
     } else if (wildcards > 5) {
       reader_.Mistake(paths->key_range,
                       fmt::format("`{}` has {} wildcards: a load balancer's rule may have 5", path, wildcards));
@@ -280,7 +283,8 @@ class ApplicationReader {
     } else if (!balanced) {
       for (const char* key : {"path", "matcher", "healthy_threshold"}) {
         if (const YamlEntry* unused = node.Find(key)) {
-          reader_.Mistake(unused->key_range, fmt::format("`{}.{}` is for services with `paths`", path, key), "remove it");
+          reader_.Mistake(unused->key_range, fmt::format("`{}.{}` is for services with `paths`", path, key),
+                          "remove it");
         }
       }
     }
@@ -302,9 +306,8 @@ class ApplicationReader {
     Set(node, path, "timeout", check.timeout, 2, contained ? 60 : 120);
     if (check.timeout >= check.interval && !Unknown(*block, "interval")) {
       const YamlEntry* timeout = node.Find("timeout");
-      reader_.Mistake(timeout->value->range,
-                      fmt::format("`{}.timeout` has to be less than the interval: {} ≥ {}", path, check.timeout,
-                                  check.interval));
+      reader_.Mistake(timeout->value->range, fmt::format("`{}.timeout` has to be less than the interval: {} ≥ {}", path,
+                                                         check.timeout, check.interval));
     }
     Set(node, path, "healthy_threshold", check.healthy_threshold, 2, 10);
     Set(node, path, "unhealthy_threshold", check.unhealthy_threshold, balanced ? 2 : 1, 10);
@@ -344,13 +347,15 @@ class ApplicationReader {
     // ECS rounds the lower limit up and the upper one down.
     const int lower = (service.scale * limits.minimum_healthy_percent + 99) / 100;
     const int upper = service.scale * limits.maximum_percent / 100;
-    if (Unknown(entry, "scale") || Unknown(*block, "minimum_healthy_percent") || Unknown(*block, "maximum_percent")) return;
+    if (Unknown(entry, "scale") || Unknown(*block, "minimum_healthy_percent") || Unknown(*block, "maximum_percent"))
+      return;
     if (service.scale > 0 && lower >= service.scale && upper <= service.scale) {
-      reader_.Mistake(block->key_range,
-                      fmt::format("`{}` leaves no room for a new version: {} of {} tasks have to run, and no more than {} may",
-                                  path, lower, service.scale, upper),
-                      "write minimum_healthy_percent: 0 to stop the old one first, or maximum_percent: 200 to start the "
-                      "new one first");
+      reader_.Mistake(
+          block->key_range,
+          fmt::format("`{}` leaves no room for a new version: {} of {} tasks have to run, and no more than {} may",
+                      path, lower, service.scale, upper),
+          "write minimum_healthy_percent: 0 to stop the old one first, or maximum_percent: 200 to start the "
+          "new one first");
     }
   }
 
@@ -384,8 +389,8 @@ class ApplicationReader {
   }
 
   static std::vector<std::string> WorkloadKeys() {
-    return {"image", "entrypoint", "command", "environment", "environment_from", "secrets",
-            "cpu", "memory", "user", "working_directory", "stop_timeout"};
+    return {"image", "entrypoint", "command", "environment",       "environment_from", "secrets",
+            "cpu",   "memory",     "user",    "working_directory", "stop_timeout"};
   }
 
   void ReadWorkload(const YamlEntry& entry, const std::string& name, Workload& workload) {
@@ -397,10 +402,12 @@ class ApplicationReader {
                       scope_.images.empty() ? "add `image:`" : "add `image:` with one of: " + Join(scope_.images));
     }
     if (const YamlEntry* words = body.Find("entrypoint")) {
-      if (auto templates = reader_.Templates(*words->value, name + ".entrypoint")) workload.entrypoint = std::move(*templates);
+      if (auto templates = reader_.Templates(*words->value, name + ".entrypoint"))
+        workload.entrypoint = std::move(*templates);
     }
     if (const YamlEntry* words = body.Find("command")) {
-      if (auto templates = reader_.Templates(*words->value, name + ".command")) workload.command = std::move(*templates);
+      if (auto templates = reader_.Templates(*words->value, name + ".command"))
+        workload.command = std::move(*templates);
     }
     ReadEnvironment(body, name, workload);
     ReadWorkloadSecrets(body, name, workload);
@@ -426,9 +433,11 @@ class ApplicationReader {
     // A bare word is far more often a mistyped entry of `images:` than an image of somebody's default registry.
     if (text->find_first_of("/:@.") == std::string::npos) {
       const std::string nearest = Nearest(*text, scope_.images);
-      reader_.Mistake(node.range, fmt::format("unknown image `{}`: `images:` has no such entry", *text),
-                      nearest.empty() ? fmt::format("declare it in `images:`, or write a full name such as docker.io/library/{}:latest", *text)
-                                      : fmt::format("did you mean `{}`?", nearest));
+      reader_.Mistake(
+          node.range, fmt::format("unknown image `{}`: `images:` has no such entry", *text),
+          nearest.empty()
+              ? fmt::format("declare it in `images:`, or write a full name such as docker.io/library/{}:latest", *text)
+              : fmt::format("did you mean `{}`?", nearest));
       return;
     }
     if (reader_.Accept(node, path, ImageUriProblem(*text))) source.uri = *text;
@@ -463,24 +472,26 @@ class ApplicationReader {
   // Puts the entries of a map variable over those of `environment`.
   void MergeEnvironment(const YamlNode& node, const std::string& path, Workload& workload) {
     if (!IsSoleVariable(node)) {
-      reader_.Mistake(node.range, fmt::format("`{}` has to be a reference to a variable, found {}", path, DescribeYaml(node)),
+      reader_.Mistake(node.range,
+                      fmt::format("`{}` has to be a reference to a variable, found {}", path, DescribeYaml(node)),
                       "write \"${var.NAME}\" with a variable of type map(string)");
       return;
     }
     const VariableValue variable = EvaluateVariable(node, scope_, Allow::kVariables, reader_.diagnostics());
     if (!variable.ok) return;
     if (!variable.value.is_object() && !variable.value.is_null()) {
-      reader_.Mistake(node.range,
-                      fmt::format("`{}` has to be a map, and `{}` is {}", path, node.scalar, DescribeJson(variable.value)),
-                      fmt::format("declare the variable `{}` with type: map(string)", variable.variable));
+      reader_.Mistake(
+          node.range,
+          fmt::format("`{}` has to be a map, and `{}` is {}", path, node.scalar, DescribeJson(variable.value)),
+          fmt::format("declare the variable `{}` with type: map(string)", variable.variable));
       return;
     }
     if (!variable.known) return;
     for (const auto& [key, value] : variable.value.items()) {
       const std::string problem = VariableNameProblem(key);
       if (!problem.empty()) {
-        reader_.Mistake(node.range, fmt::format("`{}` in the variable `{}` is no name of an environment variable: {}", key,
-                                                variable.variable, problem));
+        reader_.Mistake(node.range, fmt::format("`{}` in the variable `{}` is no name of an environment variable: {}",
+                                                key, variable.variable, problem));
       } else if (value.is_structured() || value.is_null()) {
         reader_.Mistake(node.range, fmt::format("`{}` in the variable `{}` has to be a text, found {}", key,
                                                 variable.variable, DescribeJson(value)));
@@ -497,7 +508,8 @@ class ApplicationReader {
     const YamlNode& node = *secrets->value;
     const auto add = [&](const std::string& key, const Range& range, Reference reference) {
       if (workload.environment.contains(key)) {
-        reader_.Mistake(range, fmt::format("`{}` is set in `environment` and in `secrets`", key), "remove one of the two");
+        reader_.Mistake(range, fmt::format("`{}` is set in `environment` and in `secrets`", key),
+                        "remove one of the two");
         return;
       }
       workload.secrets.insert_or_assign(key, std::move(reference));
@@ -508,7 +520,8 @@ class ApplicationReader {
         const auto key = reader_.Text(*node.items[i], fmt::format("{}[{}]", path, i));
         if (!key) continue;
         if (std::find(scope_.secrets.begin(), scope_.secrets.end(), *key) == scope_.secrets.end()) {
-          reader_.Mistake(node.items[i]->range, fmt::format("unknown secret `{}`: the top-level `secrets:` has no such entry", *key),
+          reader_.Mistake(node.items[i]->range,
+                          fmt::format("unknown secret `{}`: the top-level `secrets:` has no such entry", *key),
                           scope_.secrets.empty() ? "declare it there" : Suggest(*key, scope_.secrets));
           continue;
         }
@@ -579,14 +592,16 @@ class ApplicationReader {
   bool CheckVariableName(const YamlEntry& entry, const std::string& path) {
     const std::string problem = VariableNameProblem(entry.key);
     if (problem.empty()) return true;
-    reader_.Mistake(entry.key_range, fmt::format("`{}` in `{}` is no name of an environment variable: {}", entry.key, path, problem));
+    reader_.Mistake(entry.key_range,
+                    fmt::format("`{}` in `{}` is no name of an environment variable: {}", entry.key, path, problem));
     return false;
   }
 
   void CheckName(const YamlEntry& entry, std::string_view what, std::size_t max_length) {
     const std::string problem = NameProblem(entry.key, max_length);
     if (!problem.empty()) {
-      reader_.Mistake(entry.key_range, fmt::format("`{}` is no name for {} {}: {}", entry.key, what == "image" ? "an" : "a", what, problem));
+      reader_.Mistake(entry.key_range, fmt::format("`{}` is no name for {} {}: {}", entry.key,
+                                                   what == "image" ? "an" : "a", what, problem));
     }
   }
 
@@ -594,8 +609,10 @@ class ApplicationReader {
     CheckName(entry, what, kMaxWorkloadName);
     const auto& roots = ReferenceRoots();
     if (std::find(roots.begin(), roots.end(), entry.key) != roots.end()) {
-      reader_.Mistake(entry.key_range, fmt::format("a {} cannot be called `{}`: references of that name mean something else", what, entry.key),
-                      "use another name");
+      reader_.Mistake(
+          entry.key_range,
+          fmt::format("a {} cannot be called `{}`: references of that name mean something else", what, entry.key),
+          "use another name");
     }
   }
 

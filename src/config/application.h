@@ -1,6 +1,6 @@
 // The part of the definition that an environment is made of: images, secrets, services, tasks, database, bucket.
-// Read twice, by the same code: once when the definition is loaded, with the values of variables unknown, and once for an
-// environment. Internal to the config layer. Thread-safe.
+// Read twice, by the same code: once when the definition is loaded, with the values of variables unknown, and once for
+// an environment. Internal to the config layer. Thread-safe.
 #pragma once
 
 #include <map>

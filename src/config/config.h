@@ -59,12 +59,12 @@ struct Target {
 // An entry of `images:`: something that this project builds and versions.
 struct Image {
   std::string name;
-  std::string repository;      // in the target's registry
-  std::string tag;             // as the variables say; empty where no tag is declared
-  std::string tag_variable;    // the variable that alone makes the tag, else empty (says where to write a new one)
-  std::string build;           // folder to build in, relative to the git checkout; empty: cannot be built here
-  std::string containerfile;   // within `build`; empty: Containerfile, then Dockerfile
-  std::string git;             // the git repository, relative to the definition; empty: the definition's own
+  std::string repository;     // in the target's registry
+  std::string tag;            // as the variables say; empty where no tag is declared
+  std::string tag_variable;   // the variable that alone makes the tag, else empty (says where to write a new one)
+  std::string build;          // folder to build in, relative to the git checkout; empty: cannot be built here
+  std::string containerfile;  // within `build`; empty: Containerfile, then Dockerfile
+  std::string git;            // the git repository, relative to the definition; empty: the definition's own
   std::map<std::string, std::string> build_args;
 
   bool operator==(const Image&) const = default;
@@ -79,14 +79,15 @@ struct ImageSource {
 };
 
 struct HealthCheck {
-  std::string path;                  // asked by the load balancer; empty: `/`
-  std::vector<std::string> command;  // run in the container, as ECS takes it: {"CMD", …} or {"CMD-SHELL", "…"}; or empty
-  int interval = 10;                 // seconds between checks
-  int timeout = 5;                   // seconds; less than the interval
-  int healthy_threshold = 2;         // checks in a row; load balancer only
-  int unhealthy_threshold = 3;       // for the container check: retries
-  std::string matcher = "200";       // status codes that pass: 200, 200,302 or 200-299
-  int grace_period = 0;              // seconds after a task's start during which failures do not count
+  std::string path;  // asked by the load balancer; empty: `/`
+  std::vector<std::string>
+      command;                  // run in the container, as ECS takes it: {"CMD", …} or {"CMD-SHELL", "…"}; or empty
+  int interval = 10;            // seconds between checks
+  int timeout = 5;              // seconds; less than the interval
+  int healthy_threshold = 2;    // checks in a row; load balancer only
+  int unhealthy_threshold = 3;  // for the container check: retries
+  std::string matcher = "200";  // status codes that pass: 200, 200,302 or 200-299
+  int grace_period = 0;         // seconds after a task's start during which failures do not count
 
   bool operator==(const HealthCheck&) const = default;
 };
@@ -102,15 +103,15 @@ struct DeploymentLimits {
 struct Workload {
   std::string name;
   ImageSource image;
-  std::vector<Template> entrypoint;              // empty: the image's
-  std::vector<Template> command;                 // empty: the image's
+  std::vector<Template> entrypoint;  // empty: the image's
+  std::vector<Template> command;     // empty: the image's
   std::map<std::string, Template> environment;
-  std::map<std::string, Reference> secrets;      // kDatabasePassword or kSecret
-  int cpu = 256;                                 // CPU units
-  int memory = 512;                              // MiB; a pair that Fargate has
-  std::string user;                              // empty: the image's
-  std::string working_directory;                 // empty: the image's
-  int stop_timeout = 30;                         // seconds from SIGTERM to SIGKILL
+  std::map<std::string, Reference> secrets;  // kDatabasePassword or kSecret
+  int cpu = 256;                             // CPU units
+  int memory = 512;                          // MiB; a pair that Fargate has
+  std::string user;                          // empty: the image's
+  std::string working_directory;             // empty: the image's
+  int stop_timeout = 30;                     // seconds from SIGTERM to SIGKILL
 
   bool operator==(const Workload&) const = default;
 };
@@ -123,7 +124,7 @@ struct Service : Workload {
   bool spot = false;
   HealthCheck healthcheck;
   DeploymentLimits deployment;
-  int deregistration_delay = 10;   // seconds that an old target may finish its requests
+  int deregistration_delay = 10;  // seconds that an old target may finish its requests
 
   bool load_balanced() const { return !paths.empty(); }
   bool operator==(const Service&) const = default;
@@ -169,11 +170,11 @@ struct Config {
   std::string application;  // the definition's `name`
   std::string environment;
   Target target;
-  std::string host;  // alpha.localhost
-  std::string url;   // http://alpha.localhost:8080, https://alpha.dev.example.com; no trailing slash
+  std::string host;       // alpha.localhost
+  std::string url;        // http://alpha.localhost:8080, https://alpha.dev.example.com; no trailing slash
   std::string directory;  // of the definition: what relative paths are relative to
 
-  std::vector<Image> images;      // each in the order of the definition
+  std::vector<Image> images;  // each in the order of the definition
   std::vector<Secret> secrets;
   std::vector<Service> services;
   std::vector<Task> tasks;

@@ -36,13 +36,15 @@ class DefinitionReader {
     if (root_.Find("name") == nullptr) {
       reader_.Mistake(Top(), "the definition has no `name`", "add name: with the name of the application");
     }
-    if (const YamlEntry* services = root_.Find("services"); services == nullptr || services->value->kind == YamlNode::Kind::kNull) {
+    if (const YamlEntry* services = root_.Find("services");
+        services == nullptr || services->value->kind == YamlNode::Kind::kNull) {
       reader_.Mistake(services == nullptr ? Top() : services->key_range, "the definition has no services",
                       "add `services:` with what has to run");
     }
     if (const YamlEntry* variables = root_.Find("variables")) ReadVariables(*variables->value);
     shared_ = Name("shared", kMaxSharedName).value_or("dev");
-    if (const YamlEntry* domain = root_.Find("domain")) domain_ = ReadDomain(*domain->value, "domain").value_or("localhost");
+    if (const YamlEntry* domain = root_.Find("domain"))
+      domain_ = ReadDomain(*domain->value, "domain").value_or("localhost");
     ReadTargets();
     ReadDefaultTarget();
 
@@ -58,8 +60,8 @@ class DefinitionReader {
   Range Top() const { return root_.entries.empty() ? root_.range : root_.entries.front().key_range; }
 
   void CheckKeys() {
-    const std::vector<std::string> keys = {"name", "shared", "domain", "default_target", "variables", "images", "database",
-                                           "bucket", "secrets", "services", "tasks", "targets"};
+    const std::vector<std::string> keys = {"name",     "shared", "domain",  "default_target", "variables", "images",
+                                           "database", "bucket", "secrets", "services",       "tasks",     "targets"};
     YamlNode known = root_;
     // As in Compose: a place for anchors.
     std::erase_if(known.entries, [](const YamlEntry& entry) { return entry.key.starts_with("x-"); });
@@ -114,8 +116,9 @@ class DefinitionReader {
   void ReadVariable(const YamlNode& body, const std::string& name, VariableDeclaration& variable) {
     // `x:` alone declares a text that every environment has to set.
     if (body.kind == YamlNode::Kind::kNull) return;
-    if (!reader_.Map(body, name,
-                     {"type", "default", "description", "sensitive", "pattern", "one_of", "minimum", "maximum", "message"})) {
+    if (!reader_.Map(
+            body, name,
+            {"type", "default", "description", "sensitive", "pattern", "one_of", "minimum", "maximum", "message"})) {
       return;
     }
     if (const YamlEntry* type = body.Find("type")) {
@@ -124,7 +127,8 @@ class DefinitionReader {
           variable.type = std::move(*parsed);
         } else {
           std::string hint = Nearest(*text, {"string", "number", "bool", "object", "any"});
-          hint = hint.empty() ? "use string, number, bool, list(T), map(T), object or any" : "did you mean `" + hint + "`?";
+          hint = hint.empty() ? "use string, number, bool, list(T), map(T), object or any"
+                              : "did you mean `" + hint + "`?";
           reader_.Mistake(type->value->range, fmt::format("unknown type: `{}`", *text), hint);
           variable.type.kind = VariableType::Kind::kAny;
         }
@@ -143,7 +147,8 @@ class DefinitionReader {
     if (const YamlEntry* value = body.Find("default")) {
       variable.default_value = ReadValue(*value->value, variable, name + ".default");
       if (variable.sensitive && variable.default_value) {
-        reader_.Mistake(value->key_range, fmt::format("`{}` is sensitive: a default would put it in git", variable.name),
+        reader_.Mistake(value->key_range,
+                        fmt::format("`{}` is sensitive: a default would put it in git", variable.name),
                         "leave `default` out");
       }
     }
@@ -156,17 +161,20 @@ class DefinitionReader {
           const std::regex compiled(*text);
           variable.pattern = std::move(*text);
         } catch (const std::regex_error& error) {
-          reader_.Mistake(pattern->value->range, fmt::format("`{}.pattern` is no regular expression: {}", name, error.what()));
+          reader_.Mistake(pattern->value->range,
+                          fmt::format("`{}.pattern` is no regular expression: {}", name, error.what()));
         }
         if (variable.type.kind != VariableType::Kind::kString) WrongRule(*pattern, name, variable, "string");
       }
     }
     if (const YamlEntry* choices = body.Find("one_of")) {
       if (choices->value->kind != YamlNode::Kind::kSequence) {
-        reader_.Mistake(choices->value->range, fmt::format("`{}.one_of` has to be a list, found {}", name, DescribeYaml(*choices->value)));
+        reader_.Mistake(choices->value->range,
+                        fmt::format("`{}.one_of` has to be a list, found {}", name, DescribeYaml(*choices->value)));
       } else {
         for (const auto& item : choices->value->items) {
-          if (auto value = Convert(*item, variable.type, name + ".one_of", diagnostics_)) variable.one_of.push_back(std::move(*value));
+          if (auto value = Convert(*item, variable.type, name + ".one_of", diagnostics_))
+            variable.one_of.push_back(std::move(*value));
         }
       }
     }
@@ -175,7 +183,8 @@ class DefinitionReader {
       if (entry == nullptr) return;
       value = YamlNumber(*entry->value);
       if (!value) {
-        reader_.Mistake(entry->value->range, fmt::format("`{}.{}` has to be a number, found {}", name, key, DescribeYaml(*entry->value)));
+        reader_.Mistake(entry->value->range,
+                        fmt::format("`{}.{}` has to be a number, found {}", name, key, DescribeYaml(*entry->value)));
       }
       if (variable.type.kind != VariableType::Kind::kNumber) WrongRule(*entry, name, variable, "number");
     };
@@ -183,9 +192,10 @@ class DefinitionReader {
     bound("maximum", variable.maximum);
   }
 
-  void WrongRule(const YamlEntry& entry, const std::string& name, const VariableDeclaration& variable, std::string_view type) {
-    reader_.Mistake(entry.key_range, fmt::format("`{}.{}` is for a variable of type {}, and this one is {}", name, entry.key,
-                                                 type, variable.type.ToString()));
+  void WrongRule(const YamlEntry& entry, const std::string& name, const VariableDeclaration& variable,
+                 std::string_view type) {
+    reader_.Mistake(entry.key_range, fmt::format("`{}.{}` is for a variable of type {}, and this one is {}", name,
+                                                 entry.key, type, variable.type.ToString()));
   }
 
   std::optional<Json> ReadValue(const YamlNode& node, const VariableDeclaration& variable, const std::string& name) {
@@ -204,7 +214,8 @@ class DefinitionReader {
 
   void ReadTargets() {
     const YamlEntry* targets = root_.Find("targets");
-    if (targets != nullptr && targets->value->kind != YamlNode::Kind::kNull && reader_.AnyMap(*targets->value, "targets")) {
+    if (targets != nullptr && targets->value->kind != YamlNode::Kind::kNull &&
+        reader_.AnyMap(*targets->value, "targets")) {
       for (const YamlEntry& entry : targets->value->entries) ReadTarget(entry);
     }
     if (!definition_.targets.empty()) return;
@@ -240,7 +251,8 @@ class DefinitionReader {
       } else if (text == "aws") {
         target.kind = TargetKind::kAws;
       } else if (!text.empty()) {
-        reader_.Mistake(kind->value->range, fmt::format("unknown kind of target: `{}`", text), Suggest(text, {"local", "aws"}));
+        reader_.Mistake(kind->value->range, fmt::format("unknown kind of target: `{}`", text),
+                        Suggest(text, {"local", "aws"}));
         return;
       }
     } else if (entry.key != "local") {
@@ -267,7 +279,8 @@ class DefinitionReader {
     YamlNode rest = body;
     std::erase_if(rest.entries, [&](const YamlEntry& entry) {
       if (std::find(other.begin(), other.end(), entry.key) == other.end()) return false;
-      reader_.Mistake(entry.key_range, fmt::format("`{}.{}` is for {} targets only", name, entry.key, aws ? "local" : "AWS"),
+      reader_.Mistake(entry.key_range,
+                      fmt::format("`{}.{}` is for {} targets only", name, entry.key, aws ? "local" : "AWS"),
                       "remove it");
       return true;
     });
@@ -287,7 +300,8 @@ class DefinitionReader {
       if (auto text = Literal(*region->value, name + ".region")) {
         static const std::regex pattern("[a-z]{2}(-[a-z]+)+-[0-9]");
         const bool valid = text->size() < 32 && std::regex_match(*text, pattern);
-        if (reader_.Accept(*region->value, name + ".region", valid ? "" : fmt::format("`{}` is no region", *text), "for example us-east-1")) {
+        if (reader_.Accept(*region->value, name + ".region", valid ? "" : fmt::format("`{}` is no region", *text),
+                           "for example us-east-1")) {
           target.region = *text;
         }
       }
@@ -296,7 +310,8 @@ class DefinitionReader {
     if (const YamlEntry* spot = body.Find("spot")) {
       target.spot = reader_.Boolean(*spot->value, name + ".spot").value_or(target.spot);
     }
-    if (const YamlEntry* network = body.Find("network")) ReadNetwork(*network->value, name + ".network", target.network);
+    if (const YamlEntry* network = body.Find("network"))
+      ReadNetwork(*network->value, name + ".network", target.network);
     if (const YamlEntry* variables = body.Find("variables")) ReadTargetVariables(*variables->value, name, declaration);
   }
 
@@ -307,11 +322,13 @@ class DefinitionReader {
       if (variable == nullptr) {
         std::vector<std::string> names;
         for (const VariableDeclaration& known : definition_.variables) names.push_back(known.name);
-        reader_.Mistake(entry.key_range, fmt::format("unknown variable: `{}` is not declared", entry.key), Suggest(entry.key, names));
+        reader_.Mistake(entry.key_range, fmt::format("unknown variable: `{}` is not declared", entry.key),
+                        Suggest(entry.key, names));
         continue;
       }
       if (variable->sensitive) {
-        reader_.Mistake(entry.key_range, fmt::format("`{}` is sensitive: a value here would put it in git", entry.key), "remove it");
+        reader_.Mistake(entry.key_range, fmt::format("`{}` is sensitive: a value here would put it in git", entry.key),
+                        "remove it");
         continue;
       }
       const std::string path = fmt::format("{}.variables.{}", name, entry.key);
@@ -339,19 +356,22 @@ class DefinitionReader {
       } else if (text == "per-zone") {
         network.nat = NatKind::kPerZone;
       } else if (!text.empty() && text != "single") {
-        reader_.Mistake(nat->value->range, fmt::format("`{}.nat` is not valid: `{}` is unknown", name, text), Suggest(text, {"single", "per-zone", "none"}));
+        reader_.Mistake(nat->value->range, fmt::format("`{}.nat` is not valid: `{}` is unknown", name, text),
+                        Suggest(text, {"single", "per-zone", "none"}));
       }
     }
     if (const YamlEntry* ingress = node.Find("ingress")) {
       if (const auto list = reader_.Texts(*ingress->value, name + ".ingress")) {
         network.ingress.clear();
         for (std::size_t i = 0; i < list->size(); ++i) {
-          if (reader_.Accept(*ingress->value->items[i], fmt::format("{}.ingress[{}]", name, i), CidrProblem((*list)[i], 0, 32))) {
+          if (reader_.Accept(*ingress->value->items[i], fmt::format("{}.ingress[{}]", name, i),
+                             CidrProblem((*list)[i], 0, 32))) {
             network.ingress.push_back((*list)[i]);
           }
         }
         if (list->empty()) {
-          reader_.Mistake(ingress->value->range, fmt::format("`{}.ingress` is empty: nobody could reach an environment", name),
+          reader_.Mistake(ingress->value->range,
+                          fmt::format("`{}.ingress` is empty: nobody could reach an environment", name),
                           "leave it out to let everybody in");
         }
       }
@@ -366,8 +386,9 @@ class DefinitionReader {
     for (const char* key : {"region", "account"}) {
       if (body.Find(key) == nullptr) {
         reader_.Mistake(entry.key_range, fmt::format("`{}` has no {}", name, key),
-                        std::string_view(key) == "account" ? "add account: with the 12 digits of the account, so that no other one is ever touched"
-                                                            : "add region: us-east-1");
+                        std::string_view(key) == "account"
+                            ? "add account: with the 12 digits of the account, so that no other one is ever touched"
+                            : "add region: us-east-1");
       }
     }
     if (const YamlEntry* account = body.Find("account")) {
@@ -386,7 +407,8 @@ class DefinitionReader {
       if (!text) return;
       const std::regex pattern(fmt::format("arn:aws[a-z-]*:{}:[a-z0-9-]*:[0-9]{{12}}:.+", service));
       const bool valid = text->size() < 2048 && std::regex_match(*text, pattern);
-      if (reader_.Accept(*found->value, fmt::format("{}.{}", name, key), valid ? "" : fmt::format("it is not an ARN of {}", service))) {
+      if (reader_.Accept(*found->value, fmt::format("{}.{}", name, key),
+                         valid ? "" : fmt::format("it is not an ARN of {}", service))) {
         value = *text;
       }
     };
@@ -413,7 +435,8 @@ class DefinitionReader {
     if (const YamlEntry* port = body.Find("https_port")) {
       target.https_port = reader_.Integer(*port->value, name + ".https_port", 1, 65535).value_or(target.https_port);
       if (target.https_port == target.http_port) {
-        reader_.Mistake(port->value->range, fmt::format("`{}.https_port` and `http_port` are both {}", name, target.http_port));
+        reader_.Mistake(port->value->range,
+                        fmt::format("`{}.https_port` and `http_port` are both {}", name, target.http_port));
       }
     }
     if (const YamlEntry* https = body.Find("https")) {
@@ -422,7 +445,8 @@ class DefinitionReader {
     if (const YamlEntry* endpoint = body.Find("endpoint")) {
       if (auto text = Literal(*endpoint->value, name + ".endpoint")) {
         const bool valid = text->starts_with("http://") || text->starts_with("https://");
-        if (reader_.Accept(*endpoint->value, name + ".endpoint", valid ? "" : "it is not a URL", "for example http://127.0.0.1:4566")) {
+        if (reader_.Accept(*endpoint->value, name + ".endpoint", valid ? "" : "it is not a URL",
+                           "for example http://127.0.0.1:4566")) {
           target.endpoint = *text;
         }
       }
@@ -499,7 +523,8 @@ std::optional<Definition> ParseDefinition(std::shared_ptr<const SourceText> sour
 
 std::shared_ptr<const SourceText> ReadDefinition(const std::string& path) {
   if (!std::filesystem::exists(path)) {
-    throw Error(fmt::format("no definition: {} does not exist", path), "write one; docs/reference/definition.md describes it");
+    throw Error(fmt::format("no definition: {} does not exist", path),
+                "write one; docs/reference/definition.md describes it");
   }
   return SourceText::Read(path);
 }
@@ -514,10 +539,12 @@ Definition LoadDefinition(const std::string& path) {
 std::string FindDefinition(const std::string& directory) {
   namespace fs = std::filesystem;
   for (fs::path folder = fs::absolute(directory);; folder = folder.parent_path()) {
-    if (fs::exists(folder / "adhoc.yaml")) return (fs::relative(folder / "adhoc.yaml", fs::absolute(directory))).string();
+    if (fs::exists(folder / "adhoc.yaml"))
+      return (fs::relative(folder / "adhoc.yaml", fs::absolute(directory))).string();
     if (folder == folder.parent_path()) break;
   }
-  throw Error(fmt::format("no definition: neither {} nor a folder above it has an adhoc.yaml", fs::absolute(directory).string()),
+  throw Error(fmt::format("no definition: neither {} nor a folder above it has an adhoc.yaml",
+                          fs::absolute(directory).string()),
               "go to the application's repository, or name the file with --file");
 }
 

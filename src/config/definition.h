@@ -33,11 +33,11 @@ struct VariableDeclaration {
   std::string description;
   bool sensitive = false;  // never shown or recorded
   // What values may be; each applies where it is set.
-  std::string pattern;              // a regular expression (ECMAScript) that the whole string has to match
+  std::string pattern;  // a regular expression (ECMAScript) that the whole string has to match
   std::vector<Json> one_of;
   std::optional<double> minimum;
   std::optional<double> maximum;
-  std::string message;              // shown when a value is refused
+  std::string message;  // shown when a value is refused
   Range range;
 };
 

@@ -51,8 +51,8 @@ void CheckEnvironmentName(std::string_view name) {
 void CheckDerivedNames(const Config& config) {
   const std::string& name = config.environment;
   if (name == config.target.shared) {
-    throw Error(fmt::format("`{}` is no name for an environment: the shared resources of target `{}` are called so", name,
-                            config.target.name),
+    throw Error(fmt::format("`{}` is no name for an environment: the shared resources of target `{}` are called so",
+                            name, config.target.name),
                 "use another name");
   }
   std::vector<std::string> problems;
@@ -69,8 +69,9 @@ void CheckDerivedNames(const Config& config) {
   }
   check(config.host, "host name", kMaxHostCondition);
   if (problems.empty()) return;
-  throw Error(fmt::format("`{}` is too long for an environment of {}: {}", name, config.application, Join(problems, "; ")),
-              "use a shorter name");
+  throw Error(
+      fmt::format("`{}` is too long for an environment of {}: {}", name, config.application, Join(problems, "; ")),
+      "use a shorter name");
 }
 
 std::string SlugFromBranch(std::string_view branch) {
@@ -183,7 +184,8 @@ std::map<std::string, Json> BindVariables(const Definition& definition, const Ta
       return;
     }
     if (const std::string problem = ValidationProblem(declaration, *value); !problem.empty()) {
-      const std::string shown = value->is_structured() || declaration.sensitive ? "" : fmt::format(" `{}`", JsonText(*value));
+      const std::string shown =
+          value->is_structured() || declaration.sensitive ? "" : fmt::format(" `{}`", JsonText(*value));
       diagnostics.Error(range, fmt::format("the value{} of `{}` is refused: {}", shown, declaration.name, problem));
       wrong.insert(declaration.name);
       return;
@@ -197,7 +199,8 @@ std::map<std::string, Json> BindVariables(const Definition& definition, const Ta
       std::string hint = Nearest(assignment.name, names);
       hint = hint.empty() ? fmt::format("declare it under `variables:` in {}, or remove it", definition.source->name())
                           : fmt::format("did you mean `{}`?", hint);
-      diagnostics.Error(assignment.name_range, fmt::format("unknown variable: `{}` is not declared", assignment.name), hint);
+      diagnostics.Error(assignment.name_range, fmt::format("unknown variable: `{}` is not declared", assignment.name),
+                        hint);
       continue;
     }
     if (assignment.broken) {
@@ -206,12 +209,14 @@ std::map<std::string, Json> BindVariables(const Definition& definition, const Ta
     }
     // As if it were not set: the way to say in a file that the default is meant.
     if (assignment.value.kind == Value::Kind::kNull) continue;
-    set(*declaration, Convert(assignment.value, declaration->type, declaration->name, diagnostics), assignment.value.range);
+    set(*declaration, Convert(assignment.value, declaration->type, declaration->name, diagnostics),
+        assignment.value.range);
   }
   for (const VariableOverride& override : overrides) {
     const VariableDeclaration* declaration = definition.FindVariable(override.name);
     if (declaration == nullptr) {
-      diagnostics.Error(Range{}, fmt::format("--var {}: unknown variable", override.name), Suggest(override.name, names));
+      diagnostics.Error(Range{}, fmt::format("--var {}: unknown variable", override.name),
+                        Suggest(override.name, names));
       continue;
     }
     // The command line wins over a value in the file, even over a wrong one.

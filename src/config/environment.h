@@ -18,16 +18,16 @@ namespace adhoc::config {
 // A longer name would not fit in the names of its AWS resources.
 inline constexpr std::size_t kMaxEnvironmentName = 21;
 
-// Throws Error saying what is wrong with the name: lower-case letters, digits and single hyphens, a letter first, at most
-// kMaxEnvironmentName long.
+// Throws Error saying what is wrong with the name: lower-case letters, digits and single hyphens, a letter first, at
+// most kMaxEnvironmentName long.
 void CheckEnvironmentName(std::string_view name);
 
 // Throws Error when a name made from the environment's does not fit: target group `{env}-{service}` ≤ 32, bucket
 // `{domain}-{env}-bucket` ≤ 63; or when the environment has the name of the shared resources.
 void CheckDerivedNames(const Config& config);
 
-// A valid environment name made from a git branch: `feature/ABC-12_login` → `feature-abc-12-login`. Empty when nothing of
-// it can be used.
+// A valid environment name made from a git branch: `feature/ABC-12_login` → `feature-abc-12-login`. Empty when nothing
+// of it can be used.
 std::string SlugFromBranch(std::string_view branch);
 
 // The slug of the branch that is checked out at `directory`. Throws Error when there is none.

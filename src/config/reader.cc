@@ -107,8 +107,8 @@ std::optional<int> Reader::Integer(const YamlNode& node, const std::string& name
     const VariableValue variable = EvaluateVariable(node, scope_, Allow::kVariables, diagnostics_);
     if (!variable.ok) return std::nullopt;
     if (!variable.value.is_number() && !variable.value.is_null()) {
-      Mistake(node.range, fmt::format("`{}` has to be {}, and `{}` is {}", name, wanted, node.scalar,
-                                      DescribeJson(variable.value)),
+      Mistake(node.range,
+              fmt::format("`{}` has to be {}, and `{}` is {}", name, wanted, node.scalar, DescribeJson(variable.value)),
               fmt::format("declare the variable `{}` with type: number", variable.variable));
       return std::nullopt;
     }
@@ -139,9 +139,10 @@ std::optional<bool> Reader::Boolean(const YamlNode& node, const std::string& nam
     const VariableValue variable = EvaluateVariable(node, scope_, Allow::kVariables, diagnostics_);
     if (!variable.ok) return std::nullopt;
     if (!variable.value.is_boolean() && !variable.value.is_null()) {
-      Mistake(node.range, fmt::format("`{}` has to be {}, and `{}` is {}", name, kWanted, node.scalar,
-                                      DescribeJson(variable.value)),
-              fmt::format("declare the variable `{}` with type: bool", variable.variable));
+      Mistake(
+          node.range,
+          fmt::format("`{}` has to be {}, and `{}` is {}", name, kWanted, node.scalar, DescribeJson(variable.value)),
+          fmt::format("declare the variable `{}` with type: bool", variable.variable));
       return std::nullopt;
     }
     if (!variable.known) return std::nullopt;
@@ -165,9 +166,10 @@ std::optional<std::vector<std::string>> Reader::VariableTexts(const YamlNode& no
   std::vector<std::string> texts;
   for (const Json& item : variable.value) {
     if (item.is_structured() || item.is_null()) {
-      Mistake(node.range, fmt::format("`{}` has to be a list of texts, and `{}` has {} in it", name, node.scalar,
-                                      DescribeJson(item)),
-              fmt::format("declare the variable `{}` with type: list(string)", variable.variable));
+      Mistake(
+          node.range,
+          fmt::format("`{}` has to be a list of texts, and `{}` has {} in it", name, node.scalar, DescribeJson(item)),
+          fmt::format("declare the variable `{}` with type: list(string)", variable.variable));
       return std::nullopt;
     }
     texts.push_back(JsonText(item));
@@ -178,7 +180,8 @@ std::optional<std::vector<std::string>> Reader::VariableTexts(const YamlNode& no
 std::optional<std::vector<std::string>> Reader::Texts(const YamlNode& node, const std::string& name) {
   if (IsSoleVariable(node)) return VariableTexts(node, name);
   if (node.kind != YamlNode::Kind::kSequence) {
-    WrongType(node, name, "a list", node.kind == YamlNode::Kind::kScalar ? fmt::format("write [\"{}\"]", Shown(node.scalar)) : "");
+    WrongType(node, name, "a list",
+              node.kind == YamlNode::Kind::kScalar ? fmt::format("write [\"{}\"]", Shown(node.scalar)) : "");
     return std::nullopt;
   }
   std::vector<std::string> texts;
@@ -198,8 +201,9 @@ std::optional<std::vector<Template>> Reader::Templates(const YamlNode& node, con
     return std::vector<Template>(texts->begin(), texts->end());
   }
   if (node.kind != YamlNode::Kind::kSequence) {
-    WrongType(node, name, "a list",
-              node.kind == YamlNode::Kind::kScalar ? "write [program, argument, …], or [sh, -c, \"…\"] for a shell" : "");
+    WrongType(
+        node, name, "a list",
+        node.kind == YamlNode::Kind::kScalar ? "write [program, argument, …], or [sh, -c, \"…\"] for a shell" : "");
     return std::nullopt;
   }
   std::vector<Template> texts;
@@ -232,7 +236,8 @@ std::optional<Reference> Reader::Secret(const YamlNode& node, const std::string&
   return std::nullopt;
 }
 
-bool Reader::Accept(const YamlNode& node, const std::string& name, const std::string& problem, const std::string& hint) {
+bool Reader::Accept(const YamlNode& node, const std::string& name, const std::string& problem,
+                    const std::string& hint) {
   if (problem.empty()) return true;
   Mistake(node.range, fmt::format("`{}` is not valid: {}", name, problem), hint);
   return false;

@@ -1,5 +1,5 @@
-// Typed access to the nodes of a definition. Everything that is wrong is reported where it stands; a caller gets a value
-// or nothing, and nothing means: keep the default, there is no more to say. Internal to the config layer.
+// Typed access to the nodes of a definition. Everything that is wrong is reported where it stands; a caller gets a
+// value or nothing, and nothing means: keep the default, there is no more to say. Internal to the config layer.
 #pragma once
 
 #include <optional>

@@ -24,8 +24,8 @@ struct Token {
   std::string_view inner;
 };
 
-// Splits a scalar's text into literals and tokens. `on_literal` and `on_token` are called in order; `on_open` when a `${`
-// has no end.
+// Splits a scalar's text into literals and tokens. `on_literal` and `on_token` are called in order; `on_open` when a
+// `${` has no end.
 template <typename OnLiteral, typename OnToken, typename OnOpen>
 void Scan(std::string_view text, OnLiteral on_literal, OnToken on_token, OnOpen on_open) {
   std::size_t at = 0;
@@ -53,8 +53,8 @@ void Scan(std::string_view text, OnLiteral on_literal, OnToken on_token, OnOpen 
   if (at < text.size()) on_literal(text.substr(at));
 }
 
-// The place in the file of a part of a scalar. Exact when the scalar is written on one line without escapes; else the part
-// itself is looked for.
+// The place in the file of a part of a scalar. Exact when the scalar is written on one line without escapes; else the
+// part itself is looked for.
 Range Locate(const YamlNode& node, std::size_t begin, std::size_t end) {
   const Range& range = node.range;
   if (range.source == nullptr) return range;
@@ -121,7 +121,8 @@ class Resolver {
         node.scalar, [&](std::string_view literal) { result_.parts.emplace_back(std::string(literal)); },
         [&](const Token& token) { Resolve(node, token); },
         [&](std::size_t at) {
-          Mistake(Locate(node, at, at + 2), "this reference has no end: missing `}`", "write $${ for the characters ${");
+          Mistake(Locate(node, at, at + 2), "this reference has no end: missing `}`",
+                  "write $${ for the characters ${");
         });
     return std::move(result_);
   }
@@ -149,12 +150,13 @@ class Resolver {
       return fail(fmt::format("unknown variable: `{}` is not declared", path[1]), hint);
     }
     if (declaration->sensitive && allow_ != Allow::kSecretValue) {
-      return fail(fmt::format("`{}` is sensitive: it may be used only as the value of a secret", path[1]),
-                  fmt::format("declare secrets: {{NAME: {{value: \"${{var.{}}}\"}}}} and use ${{secrets.NAME}}", path[1]));
+      return fail(
+          fmt::format("`{}` is sensitive: it may be used only as the value of a secret", path[1]),
+          fmt::format("declare secrets: {{NAME: {{value: \"${{var.{}}}\"}}}} and use ${{secrets.NAME}}", path[1]));
     }
     const VariableType::Kind kind = declaration->type.kind;
-    const bool scalar = kind == VariableType::Kind::kString || kind == VariableType::Kind::kNumber ||
-                        kind == VariableType::Kind::kBool;
+    const bool scalar =
+        kind == VariableType::Kind::kString || kind == VariableType::Kind::kNumber || kind == VariableType::Kind::kBool;
     if (path.size() > 2 && scalar) {
       return fail(fmt::format("`{}` is a {}: it has no `{}`", path[1], declaration->type.ToString(), path[2]),
                   fmt::format("write ${{var.{}}}", path[1]));
@@ -181,9 +183,9 @@ class Resolver {
         if (value->is_object()) {
           for (const auto& [key, unused] : value->items()) keys.push_back(key);
         }
-        return fail(fmt::format("the variable `{}` has no `{}`", walked, path[i]),
-                    value->is_array() ? fmt::format("it has {} items, counted from 0", value->size())
-                                      : Suggest(path[i], keys));
+        return fail(
+            fmt::format("the variable `{}` has no `{}`", walked, path[i]),
+            value->is_array() ? fmt::format("it has {} items, counted from 0", value->size()) : Suggest(path[i], keys));
       }
       value = next;
       walked += "." + path[i];
@@ -216,13 +218,19 @@ class Resolver {
     for (; steps > 0 && inner != nullptr; --steps) inner = inner->element.get();
     if (inner == nullptr) return nullptr;
     switch (inner->kind) {
-      case VariableType::Kind::kString: return "";
-      case VariableType::Kind::kNumber: return 0;
-      case VariableType::Kind::kBool: return false;
-      case VariableType::Kind::kList: return Json::array();
+      case VariableType::Kind::kString:
+        return "";
+      case VariableType::Kind::kNumber:
+        return 0;
+      case VariableType::Kind::kBool:
+        return false;
+      case VariableType::Kind::kList:
+        return Json::array();
       case VariableType::Kind::kMap:
-      case VariableType::Kind::kObject: return Json::object();
-      case VariableType::Kind::kAny: break;
+      case VariableType::Kind::kObject:
+        return Json::object();
+      case VariableType::Kind::kAny:
+        break;
     }
     return nullptr;
   }
@@ -231,9 +239,9 @@ class Resolver {
     const Range range = Locate(node, token.begin, token.end);
     const auto path = SplitPath(token.inner);
     if (!path) {
-      return Mistake(range, fmt::format("`{}` is not a reference: only names joined by dots can stand here",
-                                        Shown(token.inner)),
-                     "write $${ for the characters ${");
+      return Mistake(
+          range, fmt::format("`{}` is not a reference: only names joined by dots can stand here", Shown(token.inner)),
+          "write $${ for the characters ${");
     }
     const std::string& root = path->front();
     if (root == "var") return ResolveVariable(*path, range);
@@ -273,9 +281,11 @@ class Resolver {
       return;
     }
     if (found.value.is_structured()) {
-      return Mistake(range, fmt::format("`${{{}}}` is {}: only a text, number or boolean can stand in a text",
-                                        Join(path, "."), DescribeJson(found.value)),
-                     found.value.is_object() ? fmt::format("take one of its values: ${{{}.KEY}}", Join(path, ".")) : "");
+      return Mistake(
+          range,
+          fmt::format("`${{{}}}` is {}: only a text, number or boolean can stand in a text", Join(path, "."),
+                      DescribeJson(found.value)),
+          found.value.is_object() ? fmt::format("take one of its values: ${{{}.KEY}}", Join(path, ".")) : "");
     }
     if (allow_ == Allow::kSecrets) return MistakeNotSecret(range);
     if (!found.known) {
@@ -319,8 +329,8 @@ class Resolver {
     if (allow_ == Allow::kSecrets) {
       MistakeNotSecret(range);
     } else {
-      Mistake(range, fmt::format("`${{{}}}` cannot stand here: it is known only once the environment exists",
-                                 Join(path, ".")),
+      Mistake(range,
+              fmt::format("`${{{}}}` cannot stand here: it is known only once the environment exists", Join(path, ".")),
               "here only ${var.…} and ${env.…} can stand");
     }
     return false;
@@ -430,9 +440,7 @@ const std::vector<std::string>& ReferenceRoots() {
   return roots;
 }
 
-std::string Evaluated::Text() const {
-  return Template(parts).ToString();
-}
+std::string Evaluated::Text() const { return Template(parts).ToString(); }
 
 Evaluated Evaluate(const YamlNode& node, const Scope& scope, Allow allow, Diagnostics& diagnostics) {
   return Resolver(scope, allow, diagnostics).Run(node);

@@ -67,11 +67,12 @@ struct Evaluated {
 // `$${` stands for `${`. `node` has to be a scalar.
 Evaluated Evaluate(const YamlNode& node, const Scope& scope, Allow allow, Diagnostics& diagnostics);
 
-// Whether the scalar is one reference to a variable and nothing else; such a scalar can stand for a list, map or number.
+// Whether the scalar is one reference to a variable and nothing else; such a scalar can stand for a list, map or
+// number.
 bool IsSoleVariable(const YamlNode& node);
 
 struct VariableValue {
-  bool ok = true;     // false: a mistake was reported
+  bool ok = true;  // false: a mistake was reported
   bool known = true;
   Json value;
   std::string variable;  // its name

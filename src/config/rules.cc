@@ -38,7 +38,8 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
 std::optional<int> ParseNumber(std::string_view text, int low, int high) {
   int number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || !IsDigit(text[0]) || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (text.empty() || !IsDigit(text[0]) || error != std::errc{} || end != text.data() + text.size())
+    return std::nullopt;
   if (number < low || number > high) return std::nullopt;
   return number;
 }
@@ -71,26 +72,36 @@ std::vector<int> FargateMemories(int cpu) {
     return sizes;
   };
   switch (cpu) {
-    case 256: return {512, 1024, 2048};
-    case 512: return steps(1024, 4096, 1024);
-    case 1024: return steps(2048, 8192, 1024);
-    case 2048: return steps(4096, 16384, 1024);
-    case 4096: return steps(8192, 30720, 1024);
-    case 8192: return steps(16384, 61440, 4096);
-    case 16384: return steps(32768, 122880, 8192);
-    default: return {};
+    case 256:
+      return {512, 1024, 2048};
+    case 512:
+      return steps(1024, 4096, 1024);
+    case 1024:
+      return steps(2048, 8192, 1024);
+    case 2048:
+      return steps(4096, 16384, 1024);
+    case 4096:
+      return steps(8192, 30720, 1024);
+    case 8192:
+      return steps(16384, 61440, 4096);
+    case 16384:
+      return steps(32768, 122880, 8192);
+    default:
+      return {};
   }
 }
 
 std::string FargateProblem(int cpu, int memory) {
   const std::vector<int> memories = FargateMemories(cpu);
-  if (memories.empty()) return fmt::format("Fargate has no {} CPU units; it has {}", cpu, fmt::join(FargateCpus(), ", "));
+  if (memories.empty())
+    return fmt::format("Fargate has no {} CPU units; it has {}", cpu, fmt::join(FargateCpus(), ", "));
   if (std::find(memories.begin(), memories.end(), memory) != memories.end()) return "";
   if (memories.size() <= 4) {
-    return fmt::format("with {} CPU units Fargate has {} MiB of memory, not {}", cpu, fmt::join(memories, ", "), memory);
+    return fmt::format("with {} CPU units Fargate has {} MiB of memory, not {}", cpu, fmt::join(memories, ", "),
+                       memory);
   }
-  return fmt::format("with {} CPU units Fargate has {} to {} MiB of memory in steps of {}, not {}", cpu, memories.front(),
-                     memories.back(), memories[1] - memories[0], memory);
+  return fmt::format("with {} CPU units Fargate has {} to {} MiB of memory in steps of {}, not {}", cpu,
+                     memories.front(), memories.back(), memories[1] - memories[0], memory);
 }
 
 int SmallestFargateCpu(int memory) {
@@ -102,7 +113,8 @@ int SmallestFargateCpu(int memory) {
 
 std::string PathPatternProblem(std::string_view pattern) {
   if (!pattern.starts_with('/')) return "a path pattern starts with `/`";
-  if (pattern.size() > 128) return fmt::format("a path pattern has at most 128 characters, this one {}", pattern.size());
+  if (pattern.size() > 128)
+    return fmt::format("a path pattern has at most 128 characters, this one {}", pattern.size());
   for (const char c : pattern) {
     if (!IsAlnum(c) && !Contains("_-.$/~\"'@:+&*?", c)) return "a path pattern may not have " + Shown(c);
   }

@@ -6,16 +6,26 @@ namespace adhoc::config {
 
 std::string Reference::ToString() const {
   switch (kind) {
-    case Kind::kDatabaseHost: return "${database.host}";
-    case Kind::kDatabasePort: return "${database.port}";
-    case Kind::kDatabaseName: return "${database.name}";
-    case Kind::kDatabaseUser: return "${database.user}";
-    case Kind::kDatabasePassword: return "${database.password}";
-    case Kind::kServiceAddress: return "${" + name + ".address}";
-    case Kind::kBucketName: return "${bucket.name}";
-    case Kind::kBucketUrl: return "${bucket.url}";
-    case Kind::kImage: return "${image." + name + "}";
-    case Kind::kSecret: return "${secrets." + name + "}";
+    case Kind::kDatabaseHost:
+      return "${database.host}";
+    case Kind::kDatabasePort:
+      return "${database.port}";
+    case Kind::kDatabaseName:
+      return "${database.name}";
+    case Kind::kDatabaseUser:
+      return "${database.user}";
+    case Kind::kDatabasePassword:
+      return "${database.password}";
+    case Kind::kServiceAddress:
+      return "${" + name + ".address}";
+    case Kind::kBucketName:
+      return "${bucket.name}";
+    case Kind::kBucketUrl:
+      return "${bucket.url}";
+    case Kind::kImage:
+      return "${image." + name + "}";
+    case Kind::kSecret:
+      return "${secrets." + name + "}";
   }
   return "";
 }

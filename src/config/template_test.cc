@@ -26,8 +26,9 @@ TEST(Template, LiteralsNeedNoLookup) {
 TEST(Template, AsksForEachReference) {
   const Template text(std::vector<Template::Part>{"redis://", Reference{Kind::kServiceAddress, "redis", {}}, ":6379/",
                                                   Reference{Kind::kBucketName, "", {}}});
-  const std::string resolved =
-      text.Resolve([](const Reference& reference) { return reference.kind == Kind::kServiceAddress ? reference.name + ".internal" : "b"; });
+  const std::string resolved = text.Resolve([](const Reference& reference) {
+    return reference.kind == Kind::kServiceAddress ? reference.name + ".internal" : "b";
+  });
   EXPECT_EQ(resolved, "redis://redis.internal:6379/b");
   ASSERT_EQ(text.References().size(), 2U);
   EXPECT_EQ(text.References()[0].ToString(), "${redis.address}");

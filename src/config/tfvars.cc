@@ -187,8 +187,8 @@ class Parser {
       return;
     }
     if (Peek() == ':' || StartsWith("==")) {
-      Mistake(At(at_, at_ + (Peek() == ':' ? 1 : 2)), fmt::format("expected `=` after `{}`, found `{}`", Shown(name),
-                                                                   Peek() == ':' ? ":" : "=="),
+      Mistake(At(at_, at_ + (Peek() == ':' ? 1 : 2)),
+              fmt::format("expected `=` after `{}`, found `{}`", Shown(name), Peek() == ':' ? ":" : "=="),
               fmt::format("write: {} = …", Shown(name)));
       at_ += Peek() == ':' ? 1 : 2;
     } else if (Peek() != '=') {
@@ -200,7 +200,8 @@ class Parser {
     }
     SkipSpace(false);
     if (AtLineEnd()) {
-      Mistake(name_range, fmt::format("`{}` has no value", Shown(name)), fmt::format("write: {} = \"\" for an empty text", Shown(name)));
+      Mistake(name_range, fmt::format("`{}` has no value", Shown(name)),
+              fmt::format("write: {} = \"\" for an empty text", Shown(name)));
       Abandon();
     }
     const std::size_t errors = diagnostics_.errors();
@@ -301,7 +302,8 @@ class Parser {
     if (word == "null") return;
     const std::size_t end = at_;
     if (Peek() == '(') {
-      Mistake(At(begin, end), fmt::format("functions are not allowed here: `{}(…)`", Shown(word)), "write the finished value");
+      Mistake(At(begin, end), fmt::format("functions are not allowed here: `{}(…)`", Shown(word)),
+              "write the finished value");
       Abandon();
     }
     // What follows belongs to the same mistake: a.b.c, v1.2.3, a/b:c.
@@ -392,13 +394,19 @@ class Parser {
       text += meaning;
     };
     switch (c) {
-      case 'n': return simple('\n');
-      case 'r': return simple('\r');
-      case 't': return simple('\t');
-      case '"': return simple('"');
-      case '\\': return simple('\\');
+      case 'n':
+        return simple('\n');
+      case 'r':
+        return simple('\r');
+      case 't':
+        return simple('\t');
+      case '"':
+        return simple('"');
+      case '\\':
+        return simple('\\');
       case 'u':
-      case 'U': break;
+      case 'U':
+        break;
       default:
         if (!AtLineEnd()) ++at_;
         Mistake(From(begin), fmt::format("unknown escape: `{}`", Shown(text_.substr(begin, at_ - begin))),
@@ -561,9 +569,9 @@ class Parser {
    public:
     Nested(Parser& parser, std::size_t begin) : parser_(parser) {
       if (++parser_.depth_ > parser_.limits_.depth) {
-        parser_.Mistake(parser_.At(begin, begin + 1),
-                        fmt::format("nested too deeply: more than {} lists and objects in each other",
-                                    parser_.limits_.depth));
+        parser_.Mistake(
+            parser_.At(begin, begin + 1),
+            fmt::format("nested too deeply: more than {} lists and objects in each other", parser_.limits_.depth));
         --parser_.depth_;
         throw GiveUp{true};
       }
@@ -675,7 +683,8 @@ class Parser {
       } else {
         Value item = ParseValue();
         if (!keys.insert(*key).second) {
-          Mistake(key_range, fmt::format("the key `{}` is set twice in this object", Shown(*key)), "remove one of the two");
+          Mistake(key_range, fmt::format("the key `{}` is set twice in this object", Shown(*key)),
+                  "remove one of the two");
         } else {
           value.object.push_back({std::move(*key), key_range, std::move(item)});
         }
@@ -704,10 +713,14 @@ class Parser {
 
 Json Value::ToJson() const {
   switch (kind) {
-    case Kind::kNull: return nullptr;
-    case Kind::kBool: return boolean;
-    case Kind::kNumber: return number;
-    case Kind::kString: return string;
+    case Kind::kNull:
+      return nullptr;
+    case Kind::kBool:
+      return boolean;
+    case Kind::kNumber:
+      return number;
+    case Kind::kString:
+      return string;
     case Kind::kList: {
       Json items = Json::array();
       for (const Value& item : list) items.push_back(item.ToJson());
@@ -724,12 +737,18 @@ Json Value::ToJson() const {
 
 std::string_view Describe(Value::Kind kind) {
   switch (kind) {
-    case Value::Kind::kNull: return "null";
-    case Value::Kind::kBool: return "a boolean";
-    case Value::Kind::kNumber: return "a number";
-    case Value::Kind::kString: return "a text";
-    case Value::Kind::kList: return "a list";
-    case Value::Kind::kObject: return "an object";
+    case Value::Kind::kNull:
+      return "null";
+    case Value::Kind::kBool:
+      return "a boolean";
+    case Value::Kind::kNumber:
+      return "a number";
+    case Value::Kind::kString:
+      return "a text";
+    case Value::Kind::kList:
+      return "a list";
+    case Value::Kind::kObject:
+      return "an object";
   }
   return "";
 }

@@ -1,7 +1,7 @@
 // Reads `<name>.tfvars`: the values of HCL as Terraform reads them in variable files. Assignments at the top level;
 // strings with escapes, heredocs, numbers, booleans, null, lists, objects, comments. Interpolation and expressions are
-// refused, as Terraform does. Every mistake is reported with its place; after one, reading goes on at the next line that can
-// start an assignment. Safe on hostile input: depth and size are limited, and nothing is evaluated.
+// refused, as Terraform does. Every mistake is reported with its place; after one, reading goes on at the next line
+// that can start an assignment. Safe on hostile input: depth and size are limited, and nothing is evaluated.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ struct Value {
 
   Kind kind = Kind::kNull;
   bool boolean = false;
-  Json number;         // an integer where it is written as one and fits 64 bits, else a double
+  Json number;  // an integer where it is written as one and fits 64 bits, else a double
   std::string string;
   std::vector<Value> list;
   std::vector<ObjectItem> object;  // in the order of the file; keys are unique
@@ -59,7 +59,7 @@ struct Variables {
 };
 
 struct TfvarsLimits {
-  int depth = 64;                             // of lists and objects in each other
+  int depth = 64;                            // of lists and objects in each other
   std::size_t bytes = std::size_t{1} << 20;  // of the whole file
 };
 

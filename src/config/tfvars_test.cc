@@ -23,7 +23,8 @@ std::vector<std::string> Mistakes(const std::string& text) {
   std::vector<std::string> mistakes;
   const Parsed parsed = Parse(text);
   for (const Diagnostic& item : parsed.diagnostics.items()) {
-    mistakes.push_back(std::to_string(item.range.begin.line) + ":" + std::to_string(item.range.begin.column) + " " + item.summary);
+    mistakes.push_back(std::to_string(item.range.begin.line) + ":" + std::to_string(item.range.begin.column) + " " +
+                       item.summary);
   }
   return mistakes;
 }
@@ -119,7 +120,9 @@ TEST(Tfvars, AcceptsEmptyFiles) {
 }
 
 TEST(Tfvars, WindowsFilesMeanTheSame) {
-  const Parsed parsed = Parse("\xEF\xBB\xBF" "a = 1\r\nb = <<EOT\r\nx\r\n y\r\nEOT\r\nc = [\r\n1,\r\n2\r\n]\r\nd = {\r\n e = 1\r\n}\r\n");
+  const Parsed parsed = Parse(
+      "\xEF\xBB\xBF"
+      "a = 1\r\nb = <<EOT\r\nx\r\n y\r\nEOT\r\nc = [\r\n1,\r\n2\r\n]\r\nd = {\r\n e = 1\r\n}\r\n");
   EXPECT_EQ(parsed.diagnostics.Render(), "");
   EXPECT_EQ(parsed.variables.ToJson(), Json::parse(R"({"a":1,"b":"x\n y\n","c":[1,2],"d":{"e":1}})"));
 }
@@ -157,7 +160,9 @@ TEST(Tfvars, ReportsMistakes) {
       {"x: 1", {"1:2 expected `=` after `x`, found `:`"}},
       {"x == 1", {"1:3 expected `=` after `x`, found `==`"}},
       {"\"x\" = 1", {"1:1 a variable's name is not quoted"}},
-      {"x {\n a = 1\n}\ny = z", {"1:1 blocks are not allowed here: `x` is not followed by `=`", "4:5 expected a value, found the bare word `z`"}},
+      {"x {\n a = 1\n}\ny = z",
+       {"1:1 blocks are not allowed here: `x` is not followed by `=`",
+        "4:5 expected a value, found the bare word `z`"}},
       {"x = 1 y = 2", {"1:7 expected the end of the line after a value, found `y`"}},
       {"x = 1,\ny = 2", {"1:6 expected the end of the line after a value, found `,`"}},
       {"x = 1\nx = 2", {"2:1 `x` is set twice: first in line 1"}},
@@ -169,11 +174,14 @@ TEST(Tfvars, ReportsMistakes) {
       {"x = { a = 1", {"1:5 this object has no end: missing `}`"}},
       {"x = [1 2]", {"1:7 expected `,` or `]` after a value, found `2`"}},
       {"x = [1, 2", {"1:5 this list has no end: missing `]`"}},
-      {"x = [1,\n 2\ny = z", {"1:5 this list has no end: missing `]`", "3:5 expected a value, found the bare word `z`"}},
+      {"x = [1,\n 2\ny = z",
+       {"1:5 this list has no end: missing `]`", "3:5 expected a value, found the bare word `z`"}},
       {"x = [for a in b : a]", {"1:6 expressions are not allowed here: `for`"}},
       {"x = [,]", {"1:6 expected a value, found `,`"}},
       {"x = <<EOT\nabc\n", {"1:5 this text has no end: there is no line with only `EOT`"}},
-      {"x = <<\nabc\n", {"1:5 expected a marker after `<<`, found the end of the line", "2:4 expected `=` after `abc`, found the end of the line"}},
+      {"x = <<\nabc\n",
+       {"1:5 expected a marker after `<<`, found the end of the line",
+        "2:4 expected `=` after `abc`, found the end of the line"}},
       {"x = <<EOT a\nb\nEOT", {"1:11 expected the end of the line after `<<EOT`, found `a`"}},
       {"x = <<EOT\na ${b}\nEOT", {"2:3 references are not allowed here: `${b}`"}},
       {"/* open", {"1:1 this comment has no end"}},
@@ -239,19 +247,19 @@ TEST(Tfvars, LimitsDepthAndSize) {
 TEST(Tfvars, StaysQuickOnLargeInput) {
   const auto started = std::chrono::steady_clock::now();
   std::string list = "x = [";
-  while (list.size() < 200'000) list += "1,";
+  while (list.size() < 100'000) list += "1,";
   list += "]";
   EXPECT_EQ(Parse(list).diagnostics.errors(), 0U);
   std::string names;
-  for (int i = 0; names.size() < 200'000; ++i) names += "a" + std::to_string(i) + "=1\n";
+  for (int i = 0; names.size() < 100'000; ++i) names += "a" + std::to_string(i) + "=1\n";
   EXPECT_EQ(Parse(names).diagnostics.errors(), 0U);
   std::string mistakes;
-  while (mistakes.size() < 200'000) mistakes += "x = [y\n";
+  while (mistakes.size() < 100'000) mistakes += "x = [y\n";
   const Parsed wrong = Parse(mistakes);
   EXPECT_GT(wrong.diagnostics.errors(), 100U);
   EXPECT_EQ(wrong.diagnostics.items().size(), Diagnostics::kMaxKept);
   EXPECT_FALSE(wrong.diagnostics.Render().empty());
-  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(20));
+  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(6));
 }
 
 TEST(Tfvars, RendersMistakes) {

@@ -45,13 +45,19 @@ std::optional<VariableType> ParseType(std::string_view text, int depth) {
 
 std::string Wanted(const VariableType& type) {
   switch (type.kind) {
-    case Kind::kString: return "a text";
-    case Kind::kNumber: return "a number";
-    case Kind::kBool: return "true or false";
-    case Kind::kList: return "a list";
+    case Kind::kString:
+      return "a text";
+    case Kind::kNumber:
+      return "a number";
+    case Kind::kBool:
+      return "true or false";
+    case Kind::kList:
+      return "a list";
     case Kind::kMap:
-    case Kind::kObject: return "a map";
-    case Kind::kAny: break;
+    case Kind::kObject:
+      return "a map";
+    case Kind::kAny:
+      break;
   }
   return "a value";
 }
@@ -64,13 +70,20 @@ std::string WrongType(const std::string& name, const VariableType& type, std::st
 
 std::string VariableType::ToString() const {
   switch (kind) {
-    case Kind::kString: return "string";
-    case Kind::kNumber: return "number";
-    case Kind::kBool: return "bool";
-    case Kind::kObject: return "object";
-    case Kind::kAny: return "any";
-    case Kind::kList: return fmt::format("list({})", element ? element->ToString() : "any");
-    case Kind::kMap: return fmt::format("map({})", element ? element->ToString() : "any");
+    case Kind::kString:
+      return "string";
+    case Kind::kNumber:
+      return "number";
+    case Kind::kBool:
+      return "bool";
+    case Kind::kObject:
+      return "object";
+    case Kind::kAny:
+      return "any";
+    case Kind::kList:
+      return fmt::format("list({})", element ? element->ToString() : "any");
+    case Kind::kMap:
+      return fmt::format("map({})", element ? element->ToString() : "any");
   }
   return "";
 }
@@ -84,14 +97,15 @@ std::optional<Json> Convert(const Value& value, const VariableType& type, const 
     return std::nullopt;
   };
   switch (type.kind) {
-    case Kind::kAny: return value.ToJson();
+    case Kind::kAny:
+      return value.ToJson();
     case Kind::kString:
       if (value.kind == Value::Kind::kString) return value.string;
       if (value.kind == Value::Kind::kNumber || value.kind == Value::Kind::kBool) {
         const std::string& text = value.range.source->text();
-        return refuse(fmt::format(
-            "put it in double quotes: \"{}\"",
-            text.substr(value.range.begin.offset, value.range.end.offset - value.range.begin.offset)));
+        return refuse(
+            fmt::format("put it in double quotes: \"{}\"",
+                        text.substr(value.range.begin.offset, value.range.end.offset - value.range.begin.offset)));
       }
       return refuse("");
     case Kind::kNumber:
@@ -164,7 +178,8 @@ std::optional<Json> Convert(const YamlNode& node, const VariableType& type, cons
     case Kind::kAny:
     case Kind::kList:
     case Kind::kMap:
-    case Kind::kObject: break;
+    case Kind::kObject:
+      break;
   }
   static const VariableType any;
   const VariableType& element = type.element ? *type.element : any;
@@ -199,7 +214,9 @@ std::optional<Json> Convert(const YamlNode& node, const VariableType& type, cons
 }
 
 std::string ValidationProblem(const VariableDeclaration& declaration, const Json& value) {
-  const auto problem = [&](std::string why) { return declaration.message.empty() ? std::move(why) : declaration.message; };
+  const auto problem = [&](std::string why) {
+    return declaration.message.empty() ? std::move(why) : declaration.message;
+  };
   if (!declaration.one_of.empty() &&
       std::find(declaration.one_of.begin(), declaration.one_of.end(), value) == declaration.one_of.end()) {
     std::vector<std::string> choices;

@@ -16,8 +16,8 @@ namespace adhoc::config {
 // Nothing when the text is no type.
 std::optional<VariableType> ParseVariableType(std::string_view text);
 
-// The value as the type wants it. Reports every part that does not fit, at its place. A number is not turned into a text
-// or the reverse: `1.10` without quotes would become 1.1.
+// The value as the type wants it. Reports every part that does not fit, at its place. A number is not turned into a
+// text or the reverse: `1.10` without quotes would become 1.1.
 std::optional<Json> Convert(const Value& value, const VariableType& type, const std::string& name,
                             Diagnostics& diagnostics);
 // The same for YAML, where a text needs no quotes and is taken as it is written.

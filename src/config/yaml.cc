@@ -117,8 +117,10 @@ class TreeBuilder : public YAML::EventHandler {
   // Past `&anchor` and `!tag`.
   std::size_t SkipProperties(std::size_t offset) const {
     while (offset < text_.size() && (text_[offset] == '&' || text_[offset] == '!')) {
-      while (offset < text_.size() && std::string_view(" \t\r\n").find(text_[offset]) == std::string_view::npos) ++offset;
-      while (offset < text_.size() && std::string_view(" \t\r\n").find(text_[offset]) != std::string_view::npos) ++offset;
+      while (offset < text_.size() && std::string_view(" \t\r\n").find(text_[offset]) == std::string_view::npos)
+        ++offset;
+      while (offset < text_.size() && std::string_view(" \t\r\n").find(text_[offset]) != std::string_view::npos)
+        ++offset;
     }
     return offset;
   }
@@ -158,7 +160,8 @@ class TreeBuilder : public YAML::EventHandler {
   void Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlNode::Kind kind) {
     CheckTag(mark, tag);
     if (open_.size() >= kMaxDepth) {
-      diagnostics_.Error(At(mark), fmt::format("nested too deeply: more than {} lists and maps in each other", kMaxDepth));
+      diagnostics_.Error(At(mark),
+                         fmt::format("nested too deeply: more than {} lists and maps in each other", kMaxDepth));
       throw GiveUp{};
     }
     OpenNode open;
@@ -286,16 +289,21 @@ std::string SyntaxHint(std::string_view line, const std::string& message) {
 }  // namespace
 
 const YamlEntry* YamlNode::Find(std::string_view key) const {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const YamlEntry& entry) { return entry.key == key; });
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const YamlEntry& entry) { return entry.key == key; });
   return found == entries.end() ? nullptr : &*found;
 }
 
 std::string DescribeYaml(const YamlNode& node) {
   switch (node.kind) {
-    case YamlNode::Kind::kNull: return "nothing";
-    case YamlNode::Kind::kSequence: return "a list";
-    case YamlNode::Kind::kMap: return "a map";
-    case YamlNode::Kind::kScalar: break;
+    case YamlNode::Kind::kNull:
+      return "nothing";
+    case YamlNode::Kind::kSequence:
+      return "a list";
+    case YamlNode::Kind::kMap:
+      return "a map";
+    case YamlNode::Kind::kScalar:
+      break;
   }
   constexpr std::size_t kMost = 60;
   std::string shown = node.scalar.substr(0, node.scalar.find('\n'));
@@ -314,17 +322,20 @@ std::shared_ptr<const YamlNode> ParseYaml(const std::shared_ptr<const SourceText
   const std::string& text = source->text();
   const auto at = [&](std::size_t begin, std::size_t end) { return Range{source, source->At(begin), source->At(end)}; };
   if (text.size() > kMaxBytes) {
-    diagnostics.Error(at(0, 0), fmt::format("the file is too large: {} bytes, and at most {} are read", text.size(), kMaxBytes));
+    diagnostics.Error(at(0, 0),
+                      fmt::format("the file is too large: {} bytes, and at most {} are read", text.size(), kMaxBytes));
     return nullptr;
   }
   if (const auto invalid = FindInvalidUtf8(text)) {
-    diagnostics.Error(at(*invalid, *invalid + 1), "the file is not valid UTF-8: stray byte here", "save the file as UTF-8");
+    diagnostics.Error(at(*invalid, *invalid + 1), "the file is not valid UTF-8: stray byte here",
+                      "save the file as UTF-8");
     return nullptr;
   }
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
     if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F) {
-      diagnostics.Error(at(i, i + 1), fmt::format("control character U+{:04X}", byte), "remove it, or write it as an escape");
+      diagnostics.Error(at(i, i + 1), fmt::format("control character U+{:04X}", byte),
+                        "remove it, or write it as an escape");
       return nullptr;
     }
   }

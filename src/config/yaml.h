@@ -1,6 +1,6 @@
 // A YAML document as a tree in which every node and key knows its place. Anchors, aliases and merge keys (`<<`) are
-// already followed: a node may have several parents. Scalars keep their text; what type a place wants, its reader knows.
-// Internal to the config layer. Immutable once read; thread-safe.
+// already followed: a node may have several parents. Scalars keep their text; what type a place wants, its reader
+// knows. Internal to the config layer. Immutable once read; thread-safe.
 #pragma once
 
 #include <memory>
@@ -37,8 +37,8 @@ struct YamlEntry {
 // "a list", "a map", "the number 5", "the text `x`": for messages that say what was found.
 std::string DescribeYaml(const YamlNode& node);
 
-// Null when the text is not YAML. Reports syntax errors, duplicate keys, a second document, aliases that make the document
-// huge or endless, and nesting beyond reason.
+// Null when the text is not YAML. Reports syntax errors, duplicate keys, a second document, aliases that make the
+// document huge or endless, and nesting beyond reason.
 std::shared_ptr<const YamlNode> ParseYaml(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics);
 
 // The YAML core schema: true and false; decimal, 0o and 0x integers; decimal numbers.
