@@ -216,7 +216,6 @@ std::string FakeRuntime::Create(const ContainerSpec& spec) {
   if (!spec.network.empty() && !state->networks.count(spec.network)) {
     throw RuntimeError(RuntimeErrorKind::kNotFound, fmt::format("no such network: {}", spec.network));
   }
-  if (!spec.share_network_with.empty()) Need(*state, spec.share_network_with);
   for (const Mount& mount : spec.mounts) {
     if (!mount.volume.empty()) state->volumes.try_emplace(mount.volume);
   }
@@ -229,6 +228,9 @@ std::string FakeRuntime::Create(const ContainerSpec& spec) {
   container.state.image_id = image->second->info.id;
   container.state.created_at = clock_.Now();
   container.state.labels = spec.labels;
+  if (!spec.share_network_with.empty()) {
+    container.state.share_network_with = Need(*state, spec.share_network_with).state.id;
+  }
   std::string id = container.state.id;
   state->containers.emplace(id, std::move(container));
   return id;
@@ -341,6 +343,12 @@ void FakeRuntime::Remove(const std::string& id, bool force) {
     CheckReachable(*state);
     Container* container = Find(*state, id);
     if (!container) return;
+    for (auto& [key, other] : state->containers) {
+      if (other.state.share_network_with == container->state.id) {
+        throw RuntimeError(RuntimeErrorKind::kConflict,
+                           fmt::format("container {} shares the network of {}", other.state.name, id));
+      }
+    }
     if (container->state.running()) {
       if (!force) throw RuntimeError(RuntimeErrorKind::kConflict, fmt::format("container {} is running", id));
       container->signals.push_back("SIGKILL");
@@ -366,6 +374,7 @@ std::vector<ContainerState> FakeRuntime::List(const Labels& labels) {
   for (auto& [id, container] : state->containers) {
     if (MatchesLabels(container.state.labels, labels)) result.push_back(container.state);
   }
+  SortForRemoval(result);
   return result;
 }
 

@@ -119,6 +119,18 @@ TEST_F(FakeRuntimeTest, FailuresCarryTheirKind) {
   EXPECT_EQ(KindOf([&] { runtime_.List({}); }), RuntimeErrorKind::kUnreachable);
 }
 
+TEST_F(FakeRuntimeTest, ContainersAreListedInTheOrderInWhichTheyCanBeRemoved) {
+  runtime_.AddImage("web:1");
+  std::string pause = Run({.image = "web:1"});
+  std::string joiner = Run({.image = "web:1", .share_network_with = pause});
+  EXPECT_EQ(KindOf([&] { runtime_.Remove(pause, true); }), RuntimeErrorKind::kConflict);
+  std::vector<localcloud::ContainerState> listed = runtime_.List({});
+  ASSERT_EQ(listed.size(), 2u);
+  EXPECT_EQ(listed[0].id, joiner);
+  for (const auto& container : listed) runtime_.Remove(container.id, true);
+  EXPECT_TRUE(runtime_.List({}).empty());
+}
+
 TEST_F(FakeRuntimeTest, TheProgramSeesTheCommand) {
   runtime_.AddImage("app:1", [](const ContainerSpec& spec) {
     FakeProcess process;

@@ -304,6 +304,7 @@ class DockerRuntime : public ContainerRuntime {
     for (const Json& entry : api_.Get("cannot list containers", target)) {
       if (std::optional<ContainerState> state = Inspect(entry.value("Id", ""))) result.push_back(std::move(*state));
     }
+    SortForRemoval(result);
     return result;
   }
 

@@ -92,12 +92,7 @@ class DockerRuntimeTest : public ::testing::Test {
   }
   void TearDown() override {
     if (!engine_.runtime) return;
-    // Joiners first: podman refuses to remove what others depend on.
-    std::vector<ContainerState> containers = runtime().List(engine_.labels);
-    for (auto it = containers.rbegin(); it != containers.rend(); ++it) {
-      if (it->ip.empty()) runtime().Remove(it->id, true);
-    }
-    for (const ContainerState& container : containers) runtime().Remove(container.id, true);
+    for (const ContainerState& container : runtime().List(engine_.labels)) runtime().Remove(container.id, true);
   }
 
   ContainerRuntime& runtime() { return *engine_.runtime; }
@@ -333,6 +328,8 @@ TEST_F(DockerRuntimeTest, NamesAndAddressesOnTheNetwork) {
   joiner.share_network_with = server_id;
   std::string joined = Run(joiner);
   EXPECT_EQ(runtime().Inspect(joined)->ip, "");
+  EXPECT_EQ(runtime().Inspect(joined)->share_network_with, server_id);
+  EXPECT_EQ(KindOf([&] { runtime().Remove(server_id, true); }), RuntimeErrorKind::kConflict) << last_error_;
   std::string local =
       "import urllib.request,time\nfor i in range(100):\n try:\n  "
       "print(urllib.request.urlopen('http://127.0.0.1:8000/').status); break\n except OSError: time.sleep(0.05)";

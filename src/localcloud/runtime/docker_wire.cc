@@ -190,10 +190,12 @@ ContainerState ParseContainer(const Json& inspect) {
   }
 
   const Json& settings = At(inspect, "NetworkSettings");
-  const Json& host = At(inspect, "HostConfig");
-  bool joined =
-      Text(host, "NetworkMode").starts_with("container:");  // then podman tells the other one's address and ports
-  if (joined) return container;
+  constexpr std::string_view kJoined = "container:";
+  std::string mode = Text(At(inspect, "HostConfig"), "NetworkMode");
+  if (mode.starts_with(kJoined)) {  // podman then tells the other one's address and ports
+    container.share_network_with = mode.substr(kJoined.size());
+    return container;
+  }
   const Json& networks = At(settings, "Networks");
   if (networks.is_object()) {
     for (const auto& [name, network] : networks.items()) {

@@ -99,6 +99,7 @@ TEST(ParseContainer, AJoinerHasNoAddressOfItsOwn) {
   Json inspect = PodmanInspect("running", true);
   inspect["HostConfig"]["NetworkMode"] = "container:0123";
   ContainerState state = ParseContainer(inspect);
+  EXPECT_EQ(state.share_network_with, "0123");
   EXPECT_EQ(state.ip, "");
   EXPECT_TRUE(state.ports.empty());
 }

@@ -113,6 +113,7 @@ struct ContainerState {
   std::optional<TimePoint> finished_at;
   Labels labels;
   std::string ip;                    // on its network while running; empty when it shares another container's
+  std::string share_network_with;    // the id of that container
   std::vector<PublishedPort> ports;  // with the real host ports
 
   bool running() const { return status == ContainerStatus::kRunning; }
@@ -252,10 +253,11 @@ class ContainerRuntime {
   virtual void Stop(const std::string& id, std::chrono::seconds grace) = 0;
   // Only sends the signal ("SIGUSR2"). Throws kConflict when it is not running.
   virtual void Kill(const std::string& id, const std::string& signal) = 0;
-  // With its anonymous volumes. force: kills it first. No effect when there is none.
+  // With its anonymous volumes. force: kills it first. No effect when there is none. Throws kConflict while another
+  // container shares its network.
   virtual void Remove(const std::string& id, bool force) = 0;
   virtual std::optional<ContainerState> Inspect(const std::string& id) = 0;
-  // Running or not.
+  // Running or not. Those that share another one's network come before it, the order in which they can be removed.
   virtual std::vector<ContainerState> List(const Labels& labels) = 0;
   // Blocks until it is not running, `stop` (then nothing), or it was removed (throws kNotFound).
   virtual std::optional<int> Wait(const std::string& id, std::stop_token stop) = 0;
@@ -299,6 +301,9 @@ class ContainerRuntime {
   virtual void RemoveVolume(const std::string& name) = 0;  // no effect when there is none
   virtual std::vector<VolumeInfo> ListVolumes(const Labels& labels) = 0;
 };
+
+// Puts those that share another one's network first, otherwise keeping the order.
+void SortForRemoval(std::vector<ContainerState>& containers);
 
 // Whether `labels` satisfies a filter as List takes it.
 bool MatchesLabels(const Labels& labels, const Labels& filter);
