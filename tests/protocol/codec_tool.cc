@@ -64,7 +64,8 @@ Json WriteHeaders(const adhoc::net::Headers& headers) {
 }
 
 Json WriteResponse(const adhoc::net::Response& response) {
-  return {{"status", response.status}, {"headers", WriteHeaders(response.headers)}, {"body", Base64Encode(response.body)}};
+  return {
+      {"status", response.status}, {"headers", WriteHeaders(response.headers)}, {"body", Base64Encode(response.body)}};
 }
 
 adhoc::net::Response ReadResponse(const Json& order) {
@@ -128,8 +129,8 @@ Json Answer(const Json& order) {
         service, operation, ConvertBlobs(operation.output, order.at("document"), Base64Decode), "request-1"));
   }
   if (what == "decode_response") {
-    return {{"document", ConvertBlobs(operation.output, DecodeResponse(service, operation, ReadResponse(order)),
-                                      Base64Encode)}};
+    return {{"document",
+             ConvertBlobs(operation.output, DecodeResponse(service, operation, ReadResponse(order)), Base64Encode)}};
   }
   return {{"error", "unknown order " + what}};
 }

@@ -1,9 +1,9 @@
-// One codec for both directions of all five protocols (json, query, ec2, rest-json, rest-xml): the client encodes requests and
-// decodes responses, the server decodes requests and encodes responses, and decode(encode(x)) == x.
+// One codec for both directions of all five protocols (json, query, ec2, rest-json, rest-xml): the client encodes
+// requests and decodes responses, the server decodes requests and encodes responses, and decode(encode(x)) == x.
 // Follows botocore's serialize.py and parsers.py. Pure functions; thread-safe.
 //
-// Where decode(encode(x)) can not give x: the forms of query and ec2 have no empty structure or map, ec2 and flattened XML
-// no empty list, and header timestamps no fractions.
+// Where decode(encode(x)) can not give x: the forms of query and ec2 have no empty structure or map, ec2 and flattened
+// XML no empty list, and header timestamps no fractions.
 #pragma once
 
 #include <stdexcept>
@@ -33,15 +33,15 @@ net::Response EncodeResponse(const Service& service, const Operation& operation,
                              std::string_view request_id);
 Json DecodeResponse(const Service& service, const Operation& operation, const net::Response& response);
 
-// Whether S3 answered 200 and failed later, with an error as the body (CopyObject, CompleteMultipartUpload): read it with
-// DecodeError and treat it as a 500.
+// Whether S3 answered 200 and failed later, with an error as the body (CopyObject, CompleteMultipartUpload): read it
+// with DecodeError and treat it as a 500.
 bool HasErrorBody(const Service& service, const Operation& operation, const net::Response& response);
 
 struct ErrorInfo {
   std::string code;  // the wire code
   std::string message;
   int status = 400;
-  bool sender = true;  // query: Type Sender or Receiver
+  bool sender = true;            // query: Type Sender or Receiver
   Json fields = Json::object();  // further members of the error shape
   std::string request_id;
 };
@@ -49,15 +49,15 @@ struct ErrorInfo {
 net::Response EncodeError(const Service& service, const ErrorInfo& error);
 ErrorInfo DecodeError(const Service& service, const net::Response& response);
 
-// Which operation a request is for: by X-Amz-Target, Action, or the model's method and URI (the most specific match, with
-// the virtual-host form of S3 already rewritten to the path form). Null when none matches.
+// Which operation a request is for: by X-Amz-Target, Action, or the model's method and URI (the most specific match,
+// with the virtual-host form of S3 already rewritten to the path form). Null when none matches.
 const Operation* RouteRequest(const Service& service, const net::Request& request);
 
 // Checks a document against the model: required members, types, enums, lengths, ranges, patterns.
 struct Violation {
   enum class Kind { kMissing, kUnknown, kType, kEnum, kLength, kRange, kPattern };
   Kind kind;
-  std::string path;  // containerDefinitions[0].name
+  std::string path;     // containerDefinitions[0].name
   std::string message;  // AWS's wording where the service validates that way, see aws-facts
 };
 std::vector<Violation> Validate(const Shape& shape, const Json& document);

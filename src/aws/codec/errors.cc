@@ -217,12 +217,14 @@ void DecodeXmlError(const Service& service, const net::Response& response, Error
     node = FindChild(errors ? errors : root, "Error");
   }
   for (std::string_view name : {"RequestId", "RequestID"}) {
-    if (const pugi::xml_node id = FindChild(root, name); id && error.request_id.empty()) error.request_id = id.text().get();
+    if (const pugi::xml_node id = FindChild(root, name); id && error.request_id.empty())
+      error.request_id = id.text().get();
   }
   if (!node) return;
   error.code = FindChild(node, "Code").text().get();
   error.message = FindChild(node, "Message").text().get();
-  if (const pugi::xml_node type = FindChild(node, "Type")) error.sender = std::string_view(type.text().get()) == "Sender";
+  if (const pugi::xml_node type = FindChild(node, "Type"))
+    error.sender = std::string_view(type.text().get()) == "Sender";
   const Shape* shape = service.FindError(error.code);
   for (pugi::xml_node child : node.children()) {
     if (child.type() != pugi::node_element) continue;

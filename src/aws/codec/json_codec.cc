@@ -113,8 +113,8 @@ void Normalize(const Member& use, Json& value) {
         ThrowWrongType(use, value);
       }
       const auto number = value.get<std::int64_t>();
-      if (use.shape->type == ShapeType::kInteger && (number > std::numeric_limits<std::int32_t>::max() ||
-                                                     number < std::numeric_limits<std::int32_t>::min())) {
+      if (use.shape->type == ShapeType::kInteger &&
+          (number > std::numeric_limits<std::int32_t>::max() || number < std::numeric_limits<std::int32_t>::min())) {
         ThrowWrongType(use, value);
       }
       return;

@@ -79,7 +79,8 @@ class FormWriter {
       Add(prefix_, entry.first);
       prefix_.resize(entry_length);
       prefix_ += '.';
-      prefix_ += value_use.location_name.empty() ? std::string_view("value") : std::string_view(value_use.location_name);
+      prefix_ +=
+          value_use.location_name.empty() ? std::string_view("value") : std::string_view(value_use.location_name);
       Write(value_use, entry.second);
       prefix_.resize(entry_length);
     });
@@ -124,8 +125,8 @@ class FormReader {
   }
 
  private:
-  // Groups the parameters by the next part of their names. visit(part, group, length of the names up to the part's end).
-  // The exact name sorts before everything under it but perhaps not beside it, so it comes as a group of its own.
+  // Groups the parameters by the next part of their names. visit(part, group, length of the names up to the part's
+  // end). The exact name sorts before everything under it but perhaps not beside it, so it comes as a group of its own.
   template <typename Visit>
   static void ForEachComponent(Parameters parameters, std::size_t prefix, Visit visit) {
     for (std::size_t i = 0; i < parameters.size();) {

@@ -96,8 +96,9 @@ class Generator {
   }
 
   std::string Text(int low, int high) {
-    static const char* const kPieces[] = {"a", "b", "Z", "0", " ", "-", ".", "/", "&", "<", ">", "\"", "'", "=", "%", "+", "#",
-                                          "\n", "\t", "\\", "ä", "€", "漢", "😀", "%20", "&amp;", "]]>", ";", "{", "}", "\r"};
+    static const char* const kPieces[] = {"a",  "b", "Z",   "0",     " ",   "-", ".",  "/",  "&",  "<", ">",
+                                          "\"", "'", "=",   "%",     "+",   "#", "\n", "\t", "\\", "ä", "€",
+                                          "漢", "😀", "%20", "&amp;", "]]>", ";", "{",  "}",  "\r"};
     std::string text;
     const std::int64_t count = Number(low, high);
     for (int i = 0; i < count; ++i) text += kPieces[Number(0, std::size(kPieces) - 1)];
@@ -192,7 +193,8 @@ class Generator {
 
 }  // namespace
 
-Json RandomDocument(const Service& service, const Shape* shape, std::mt19937_64& random, RandomDocumentOptions options) {
+Json RandomDocument(const Service& service, const Shape* shape, std::mt19937_64& random,
+                    RandomDocumentOptions options) {
   if (shape == nullptr) return Json::object();
   return Generator(service, random, options).Root(*shape);
 }

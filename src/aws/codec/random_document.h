@@ -1,5 +1,5 @@
-// Random documents for the tests of the codec: of a shape, and such as its protocol can carry there and back. Each member
-// that is not required is there or not by chance; strings are random text, not what the service would accept.
+// Random documents for the tests of the codec: of a shape, and such as its protocol can carry there and back. Each
+// member that is not required is there or not by chance; strings are random text, not what the service would accept.
 #pragma once
 
 #include <random>
@@ -10,7 +10,7 @@
 namespace adhoc::aws {
 
 struct RandomDocumentOptions {
-  bool request = true;        // else a response
+  bool request = true;         // else a response
   bool whole_seconds = false;  // timestamps without fractions
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "aws/codec/aws_chunked.h"
 #include "aws/codec/json_codec.h"
 #include "aws/codec/s3_quirks.h"
 #include "aws/codec/values.h"
@@ -264,6 +265,35 @@ bool AnyBodyMember(const Shape& shape, const Json& document) {
   });
 }
 
+bool HasItem(const net::QueryItems& items, std::string_view name) {
+  return std::any_of(items.begin(), items.end(), [&](const auto& item) { return item.first == name; });
+}
+
+// Some SDKs move the headers of a presigned request into its query string.
+void ReadHoistedHeaders(const Shape& shape, const net::QueryItems& items, Json& document) {
+  net::Headers headers;
+  for (const auto& [name, value] : items) {
+    if (name.size() > 6 && net::EqualsIgnoreCase(name.substr(0, 6), "x-amz-")) headers.Add(name, value);
+  }
+  ReadHeaders(shape, headers, document);
+}
+
+Json DecodeChunkedRequest(const Service& service, const Operation& operation, const net::Request& request) {
+  net::Request plain;
+  plain.method = request.method;
+  plain.target = request.target;
+  plain.headers = request.headers;
+  plain.body = DecodeAwsChunked(request.headers, request.body, plain.headers);
+  // What is stored keeps the other encodings only.
+  std::string encoding = plain.headers.GetOr("Content-Encoding", "");
+  if (encoding.starts_with("aws-chunked"))
+    encoding.erase(0, std::min(encoding.size(), encoding.find_first_not_of(", ", 11)));
+  plain.headers.Remove("Content-Encoding");
+  if (!encoding.empty()) plain.headers.Set("Content-Encoding", encoding);
+  plain.headers.Remove("x-amz-content-sha256");
+  return DecodeRestRequest(service, operation, plain);
+}
+
 }  // namespace
 
 net::Request EncodeRestRequest(const Service& service, const Operation& operation, const Json& input) {
@@ -328,6 +358,7 @@ Json DecodeRestRequest(const Service& service, const Operation& operation, const
   Json document = Json::object();
   if (operation.input == nullptr) return document;
   const Shape& shape = *operation.input;
+  if (service.name == "s3" && IsAwsChunked(request.headers)) return DecodeChunkedRequest(service, operation, request);
 
   const Member* payload = PayloadMember(shape);
   if (payload != nullptr) {
@@ -364,7 +395,9 @@ Json DecodeRestRequest(const Service& service, const Operation& operation, const
       document[member.name] = ParseScalar(member, value);
     }
   }
-  ReadQuery(operation, net::ParseQuery(request.query(), true), document);
+  const net::QueryItems query = net::ParseQuery(request.query(), true);
+  ReadQuery(operation, query, document);
+  if (service.name == "s3" && HasItem(query, "X-Amz-Signature")) ReadHoistedHeaders(shape, query, document);
   ReadHeaders(shape, request.headers, document);
   return document;
 }
@@ -463,7 +496,7 @@ const Operation* RouteRest(const Service& service, const net::Request& request) 
         } else if (member.location == Location::kHeader) {
           if (request.headers.Has(member.wire_name())) {
             points += 10;
-          } else if (need_headers) {
+          } else if (need_headers && operation.query.empty()) {
             return -1;
           }
         }
@@ -473,7 +506,8 @@ const Operation* RouteRest(const Service& service, const net::Request& request) 
     for (const UriSegment& segment : operation.path) points += segment.label ? 0 : 1;
     return points;
   };
-  // A required header tells CopyObject from PutObject; where that leaves nothing, its absence is for validation to find.
+  // A required header tells CopyObject from PutObject. Where the query says enough (?attributes), or nothing else is
+  // left, its absence is for validation to find.
   for (const bool need_headers : {true, false}) {
     const Operation* best = nullptr;
     int best_score = -1;

@@ -29,7 +29,9 @@ TEST_P(RoundTripTest, Requests) {
       Json read = DecodeRequest(service, operation, request);
       // Added to the messages of S3 that must have it.
       if (operation.checksum_required && !document.contains("ContentMD5")) read.erase("ContentMD5");
-      ASSERT_EQ(read, document) << name << "\n" << Difference(document, read) << "\n" << request.target << "\n"
+      ASSERT_EQ(read, document) << name << "\n"
+                                << Difference(document, read) << "\n"
+                                << request.target << "\n"
                                 << request.body.substr(0, 3000);
     }
   }
@@ -43,8 +45,7 @@ TEST_P(RoundTripTest, Responses) {
       const Json document = RandomDocument(service, operation.output, random, {.request = false});
       const net::Response response = EncodeResponse(service, operation, document, "id");
       const Json read = DecodeResponse(service, operation, response);
-      ASSERT_EQ(read, document) << name << "\n" << Difference(document, read) << "\n"
-                                << response.body.substr(0, 3000);
+      ASSERT_EQ(read, document) << name << "\n" << Difference(document, read) << "\n" << response.body.substr(0, 3000);
     }
   }
 }

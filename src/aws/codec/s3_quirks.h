@@ -16,8 +16,9 @@ std::string_view S3RootName(const Operation& operation);
 // GetBucketLocation answers with the region as the text of its root.
 bool IsLocationConstraint(const Operation& operation);
 
-// A listing asked for with encoding-type=url has its keys and prefixes percent-encoded on the wire, so that they may hold
-// characters which XML cannot. Documents always hold the plain keys; the listing's EncodingType says how they travel.
+// A listing asked for with encoding-type=url has its keys and prefixes percent-encoded on the wire, so that they may
+// hold characters which XML cannot. Documents always hold the plain keys; the listing's EncodingType says how they
+// travel.
 bool S3KeysAreUrlEncoded(const Json& listing);
 void UrlEncodeS3Keys(Json& listing);
 void UrlDecodeS3Keys(Json& listing);

@@ -1,5 +1,6 @@
 // Validate.
 #include <boost/regex.hpp>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -13,20 +14,21 @@ namespace adhoc::aws {
 
 namespace {
 
-// A pattern of the model, or null when it is written in a dialect that this library lacks (Unicode classes): such a pattern
-// is not checked. Boost's engine, unlike the standard library's, does not recurse and gives up on explosive patterns.
+// A pattern of the model, or null when it is written in a dialect that this library lacks (Unicode classes): such a
+// pattern is not checked. Boost's engine, unlike the standard library's, does not recurse and gives up on explosive
+// patterns.
 std::shared_ptr<const boost::regex> PatternOf(const Shape& shape) {
   static Sync<std::map<const Shape*, std::shared_ptr<const boost::regex>>> cache;
   auto patterns = cache.lock();
   auto [it, added] = patterns->try_emplace(&shape);
   // \u, \x{…} and \p reach beyond bytes, and so do sets with characters outside ASCII.
-  const bool bytes_only = shape.pattern.find("\\u") == std::string::npos &&
-                          shape.pattern.find("\\p") == std::string::npos &&
-                          shape.pattern.find("\\P") == std::string::npos &&
-                          shape.pattern.find("\\x") == std::string::npos &&
-                          shape.pattern.find_first_not_of("\t\n\r !\"#$%&'()*+,-./0123456789:;<=>?@"
-                                                          "ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
-                                                          "abcdefghijklmnopqrstuvwxyz{|}~") == std::string::npos;
+  const bool bytes_only =
+      shape.pattern.find("\\u") == std::string::npos && shape.pattern.find("\\p") == std::string::npos &&
+      shape.pattern.find("\\P") == std::string::npos && shape.pattern.find("\\x") == std::string::npos &&
+      shape.pattern.find_first_not_of(
+          "\t\n\r !\"#$%&'()*+,-./0123456789:;<=>?@"
+          "ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
+          "abcdefghijklmnopqrstuvwxyz{|}~") == std::string::npos;
   if (added && bytes_only) {
     try {
       it->second = std::make_shared<boost::regex>(shape.pattern, boost::regex::perl);
@@ -47,14 +49,16 @@ bool Matches(const Shape& shape, const std::string& text) {
   }
 }
 
-// A violation's place as two texts: containerDefinitions[0].name for people, and
-// containerDefinitions.1.member.name as AWS writes it.
+// A violation's place as two texts: Actions[0].TargetGroupArn for people, and actions.1.member.targetGroupArn as AWS
+// writes it, whatever the case of the names on the wire.
 struct Place {
   std::string path;
   std::string aws;
 
   Place Member(const std::string& name) const {
-    return {path.empty() ? name : path + "." + name, aws.empty() ? name : aws + "." + name};
+    std::string aws_name = name;
+    aws_name[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(aws_name[0])));
+    return {path.empty() ? name : path + "." + name, aws.empty() ? aws_name : aws + "." + aws_name};
   }
   Place Element(std::size_t index) const {
     return {path + "[" + std::to_string(index) + "]", aws + "." + std::to_string(index + 1) + ".member"};
@@ -108,8 +112,8 @@ class Validator {
     violations_.push_back({kind, place.path, std::move(message)});
   }
   void AddType(const Json& value, const Place& place, const std::string& wanted) {
-    Add(Violation::Kind::kType, place, "Invalid type for parameter " + place.path + ": " + TypeText(value) +
-                                           " where " + wanted + " belongs");
+    Add(Violation::Kind::kType, place,
+        "Invalid type for parameter " + place.path + ": " + TypeText(value) + " where " + wanted + " belongs");
   }
   void AddConstraint(Violation::Kind kind, const Member& use, const Json& value, const Place& place,
                      const std::string& constraint) {
@@ -138,10 +142,12 @@ class Validator {
                  const std::string& what) {
     const Shape& shape = *use.shape;
     if (shape.min && size < *shape.min) {
-      AddConstraint(kind, use, value, place, "Member must have " + what + " greater than or equal to " + NumberText(*shape.min));
+      AddConstraint(kind, use, value, place,
+                    "Member must have " + what + " greater than or equal to " + NumberText(*shape.min));
     }
     if (shape.max && size > *shape.max) {
-      AddConstraint(kind, use, value, place, "Member must have " + what + " less than or equal to " + NumberText(*shape.max));
+      AddConstraint(kind, use, value, place,
+                    "Member must have " + what + " less than or equal to " + NumberText(*shape.max));
     }
   }
 

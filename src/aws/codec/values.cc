@@ -15,8 +15,7 @@ namespace adhoc::aws {
 namespace {
 
 constexpr char kBase64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 constexpr const char* kWeekdays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 
 // Years 0 to 9999, which is what the text forms can say.
@@ -244,13 +243,13 @@ std::string FormatTimestamp(double seconds, TimestampFormat format) {
   char text[64];
   int length = 0;
   if (format == TimestampFormat::kRfc822) {
-    length = std::snprintf(text, sizeof text, "%s, %02u %s %04d %02d:%02d:%02d GMT",
-                           kWeekdays[weekday(day).c_encoding()], month_day, kMonths[month - 1], year, hour, minute,
-                           second);
+    length =
+        std::snprintf(text, sizeof text, "%s, %02u %s %04d %02d:%02d:%02d GMT", kWeekdays[weekday(day).c_encoding()],
+                      month_day, kMonths[month - 1], year, hour, minute, second);
     return {text, static_cast<std::size_t>(length)};
   }
-  length = std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", year, month, month_day, hour, minute,
-                         second);
+  length =
+      std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", year, month, month_day, hour, minute, second);
   std::string result(text, static_cast<std::size_t>(length));
   if (const int fraction = static_cast<int>(clock.subseconds().count()); fraction != 0) {
     length = fraction % 1000 == 0 ? std::snprintf(text, sizeof text, ".%03d", fraction / 1000)
@@ -272,7 +271,8 @@ Json ParseTimestamp(std::string_view text) {
   } else {
     double seconds = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (error != std::errc() || end != text.data() + text.size() || !(seconds >= kMinSeconds && seconds <= kMaxSeconds)) {
+    if (error != std::errc() || end != text.data() + text.size() ||
+        !(seconds >= kMinSeconds && seconds <= kMaxSeconds)) {
       throw CodecError("a timestamp is in no known format: " + std::string(text.substr(0, 60)));
     }
     return FromMicros(std::llround(seconds * 1e6));
@@ -295,8 +295,8 @@ std::string FormatDouble(double value) {
   // Plain notation where it is of sensible length; the shortest digits that read back as the same number.
   const double magnitude = std::fabs(value);
   const bool plain = magnitude == 0 || (magnitude >= 1e-5 && magnitude < 1e17);
-  auto [end, error] = std::to_chars(text, text + sizeof text, value,
-                                    plain ? std::chars_format::fixed : std::chars_format::scientific);
+  auto [end, error] =
+      std::to_chars(text, text + sizeof text, value, plain ? std::chars_format::fixed : std::chars_format::scientific);
   std::string result(text, end);
   if (plain && result.find('.') == std::string::npos) result += ".0";
   return result;

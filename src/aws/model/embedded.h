@@ -12,7 +12,7 @@ struct EmbeddedModel {
   const char* endpoint_prefix;
   const char* api_version;
   const char* operations;  // their names, each between blanks
-  const char* begin;  // a JSON record per line
+  const char* begin;       // a JSON record per line
   const char* end;
 };
 

@@ -36,9 +36,9 @@ Protocol ParseProtocol(const std::string& name) {
 
 ShapeType ParseType(const std::string& name) {
   static const std::map<std::string, ShapeType> types = {
-      {"structure", ShapeType::kStructure}, {"list", ShapeType::kList},       {"map", ShapeType::kMap},
-      {"string", ShapeType::kString},       {"blob", ShapeType::kBlob},       {"boolean", ShapeType::kBoolean},
-      {"integer", ShapeType::kInteger},     {"long", ShapeType::kLong},       {"float", ShapeType::kFloat},
+      {"structure", ShapeType::kStructure}, {"list", ShapeType::kList},          {"map", ShapeType::kMap},
+      {"string", ShapeType::kString},       {"blob", ShapeType::kBlob},          {"boolean", ShapeType::kBoolean},
+      {"integer", ShapeType::kInteger},     {"long", ShapeType::kLong},          {"float", ShapeType::kFloat},
       {"double", ShapeType::kDouble},       {"timestamp", ShapeType::kTimestamp}};
   return types.at(name);
 }

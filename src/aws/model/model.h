@@ -17,7 +17,17 @@ namespace adhoc::aws {
 enum class Protocol { kJson, kRestJson, kQuery, kEc2, kRestXml };
 
 enum class ShapeType {
-  kStructure, kList, kMap, kString, kBlob, kBoolean, kInteger, kLong, kFloat, kDouble, kTimestamp
+  kStructure,
+  kList,
+  kMap,
+  kString,
+  kBlob,
+  kBoolean,
+  kInteger,
+  kLong,
+  kFloat,
+  kDouble,
+  kTimestamp
 };
 
 enum class Location { kBody, kUri, kQueryString, kHeader, kHeaders, kStatusCode };
@@ -26,7 +36,7 @@ struct Shape;
 
 // A use of a shape: as a structure's member, a list's element, a map's key or value.
 struct Member {
-  std::string name;           // the member's name in documents
+  std::string name;  // the member's name in documents
   const Shape* shape = nullptr;
   std::string location_name;  // the wire name where it differs from `name`, else empty
   std::string query_name;     // ec2 only
@@ -55,20 +65,20 @@ struct Shape {
   Member key;                   // map
   Member value;                 // map
   bool flattened = false;
-  std::string location_name;    // of a payload's or a flattened list's root
+  std::string location_name;  // of a payload's or a flattened list's root
   std::string xml_namespace;
-  std::string payload;          // the member that is the HTTP body, or empty
+  std::string payload;  // the member that is the HTTP body, or empty
   std::vector<std::string> enumeration;
-  std::optional<double> min;    // of a number's value, a string's length, a list's size
+  std::optional<double> min;  // of a number's value, a string's length, a list's size
   std::optional<double> max;
   std::string pattern;
   std::string timestamp_format;
   bool streaming = false;
   bool sensitive = false;
   bool exception = false;
-  std::string error_code;       // on the wire, e.g. PriorityInUse for PriorityInUseException
+  std::string error_code;  // on the wire, e.g. PriorityInUse for PriorityInUseException
   int error_status = 400;
-  bool fault = false;           // the service's fault, not the sender's
+  bool fault = false;  // the service's fault, not the sender's
 
   // Null when the structure has no such member.
   const Member* FindMember(std::string_view member_name) const;
@@ -99,15 +109,15 @@ struct UriSegment {
 struct Operation {
   std::string name;
   std::string method = "POST";
-  std::string uri = "/";          // as in the model: /{Bucket}/{Key+}?uploads
+  std::string uri = "/";  // as in the model: /{Bucket}/{Key+}?uploads
   int success_status = 200;
-  const Shape* input = nullptr;   // null: no input
+  const Shape* input = nullptr;  // null: no input
   const Shape* output = nullptr;
-  Member input_root;              // the operation's own locationName/xmlNamespace for the input body (rest-xml)
-  std::string result_wrapper;     // query: DescribeRulesResult
+  Member input_root;           // the operation's own locationName/xmlNamespace for the input body (rest-xml)
+  std::string result_wrapper;  // query: DescribeRulesResult
   std::vector<const Shape*> errors;
   bool host_prefix = false;
-  std::string endpoint_prefix;    // of the operation's endpoint, e.g. "data-" (Cloud Map discovery); may be empty
+  std::string endpoint_prefix;     // of the operation's endpoint, e.g. "data-" (Cloud Map discovery); may be empty
   bool checksum_required = false;  // the body needs Content-MD5 or an x-amz-checksum-… header
 
   // `uri`, taken apart.
@@ -131,18 +141,18 @@ struct Paginator {
 };
 
 struct Service {
-  std::string name;             // botocore's folder name: ecs, elbv2, servicediscovery
+  std::string name;  // botocore's folder name: ecs, elbv2, servicediscovery
   Protocol protocol = Protocol::kJson;
-  std::string json_version;     // 1.0 or 1.1
-  std::string target_prefix;    // of X-Amz-Target
+  std::string json_version;   // 1.0 or 1.1
+  std::string target_prefix;  // of X-Amz-Target
   std::string api_version;
   std::string endpoint_prefix;
   std::string signing_name;
   std::string xml_namespace;
-  bool global = false;          // one endpoint, signed for us-east-1 (iam, route53)
+  bool global = false;  // one endpoint, signed for us-east-1 (iam, route53)
   std::map<std::string, Operation, std::less<>> operations;
   std::map<std::string, const Shape*, std::less<>> shapes;
-  std::map<std::string, Waiter, std::less<>> waiters;       // by botocore's name, e.g. ServicesStable
+  std::map<std::string, Waiter, std::less<>> waiters;        // by botocore's name, e.g. ServicesStable
   std::map<std::string, Paginator, std::less<>> paginators;  // by operation
 
   const Operation* FindOperation(std::string_view operation) const;
