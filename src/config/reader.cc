@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "config/rules.h"
 #include "config/variable_type.h"
 
 namespace adhoc::config {
@@ -234,6 +235,42 @@ std::optional<Reference> Reader::Secret(const YamlNode& node, const std::string&
   if (references.size() == 1 && !other) return references.front();
   Mistake(node.range, fmt::format("`{}` has to be exactly one reference to a secret", name), std::string(kHint));
   return std::nullopt;
+}
+
+std::optional<std::string> Reader::Literal(const YamlNode& node, const std::string& name) {
+  if (node.kind != YamlNode::Kind::kScalar) {
+    Mistake(node.range, fmt::format("`{}` has to be a text, found {}", name, DescribeYaml(node)));
+    return std::nullopt;
+  }
+  if (node.scalar.find("${") != std::string::npos) {
+    Mistake(node.range, fmt::format("`{}` cannot hold references", name), "write the value itself");
+    return std::nullopt;
+  }
+  return node.scalar;
+}
+
+void Reader::Set(const YamlNode& body, const std::string& name, const char* key, std::string& value) {
+  if (const YamlEntry* entry = body.Find(key)) {
+    if (auto text = Text(*entry->value, name + "." + key)) value = std::move(*text);
+  }
+}
+void Reader::Set(const YamlNode& body, const std::string& name, const char* key, int& value, int low, int high) {
+  if (const YamlEntry* entry = body.Find(key)) {
+    if (auto number = Integer(*entry->value, name + "." + key, low, high)) value = *number;
+  }
+}
+void Reader::Set(const YamlNode& body, const std::string& name, const char* key, bool& value) {
+  if (const YamlEntry* entry = body.Find(key)) {
+    if (auto boolean = Boolean(*entry->value, name + "." + key)) value = *boolean;
+  }
+}
+
+void Reader::CheckName(const YamlEntry& entry, std::string_view what, std::size_t max_length) {
+  const std::string problem = NameProblem(entry.key, max_length);
+  if (!problem.empty()) {
+    Mistake(entry.key_range,
+            fmt::format("`{}` is no name for {} {}: {}", entry.key, what == "image" ? "an" : "a", what, problem));
+  }
 }
 
 bool Reader::Accept(const YamlNode& node, const std::string& name, const std::string& problem,

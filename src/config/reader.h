@@ -2,6 +2,7 @@
 // value or nothing, and nothing means: keep the default, there is no more to say. Internal to the config layer.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <set>
 #include <string>
@@ -38,6 +39,17 @@ class Reader {
   std::optional<std::vector<std::string>> Texts(const YamlNode& node, const std::string& name);
   std::optional<std::vector<Template>> Templates(const YamlNode& node, const std::string& name);
   std::optional<Reference> Secret(const YamlNode& node, const std::string& name);
+
+  // The text, in a place that is the same for every environment, so that nothing in it can refer to a variable.
+  std::optional<std::string> Literal(const YamlNode& node, const std::string& name);
+
+  // Puts the value of a key, where it is present and right, in place of the default.
+  void Set(const YamlNode& body, const std::string& name, const char* key, std::string& value);
+  void Set(const YamlNode& body, const std::string& name, const char* key, int& value, int low, int high);
+  void Set(const YamlNode& body, const std::string& name, const char* key, bool& value);
+
+  // Checks a key that names something, e.g. `what` = "service".
+  void CheckName(const YamlEntry& entry, std::string_view what, std::size_t max_length);
 
   // Reports `problem` of the value at `node` unless it is empty; whether it is empty.
   bool Accept(const YamlNode& node, const std::string& name, const std::string& problem, const std::string& hint = "");

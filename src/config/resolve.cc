@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -67,10 +68,15 @@ Config LoadConfig(const LoadOptions& options) {
   CheckEnvironmentName(options.environment);
   Diagnostics diagnostics;
   const std::optional<Definition> definition = ParseDefinition(ReadDefinition(options.definition), diagnostics);
-  diagnostics.ThrowIfErrors();
-  const TargetDeclaration& target = definition->GetTarget(options.target);
+  const std::string directory = std::filesystem::path(options.definition).parent_path().string();
   const std::string path =
-      options.variables.empty() ? VariablesPath(definition->directory, options.environment) : options.variables;
+      options.variables.empty() ? VariablesPath(directory, options.environment) : options.variables;
+  if (diagnostics.HasErrors()) {
+    // What the values are worth cannot be told, but how they are written can.
+    if (std::filesystem::exists(path)) LoadVariables(path, diagnostics);
+    diagnostics.ThrowIfErrors();
+  }
+  const TargetDeclaration& target = definition->GetTarget(options.target);
   const Variables file = LoadVariables(path, diagnostics);
   const std::map<std::string, Json> variables =
       BindVariables(*definition, target, file, options.overrides, path, diagnostics);

@@ -25,7 +25,8 @@ struct LoadOptions {
 };
 
 // What every command on an environment starts with. Throws Error (missing file, bad name) or DiagnosticsError with all
-// the mistakes of the definition, or else with all those of the variables and of what they make of the definition.
+// the mistakes of the definition and of how the variables are written, or else with all those of their values and of
+// what these make of the definition.
 Config LoadConfig(const LoadOptions& options);
 
 }  // namespace adhoc::config

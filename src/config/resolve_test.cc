@@ -346,6 +346,15 @@ TEST_F(LoadConfigTest, ShowsTheMistakesOfVariablesAndWhatTheyCauseTogether) {
 )");
 }
 
+TEST_F(LoadConfigTest, ShowsTheMistakesOfBothFiles) {
+  Write("adhoc.yaml", "name: x\nservice: {}\nservices: {a: {image: r:1}}\n");
+  Write("envs/alpha.tfvars", "tag = v1\n");
+  const std::string failure = Failure();
+  EXPECT_NE(failure.find("adhoc.yaml:2:1: error: unknown key `service`"), std::string::npos);
+  EXPECT_NE(failure.find("envs/alpha.tfvars:1:7: error: expected a value, found the bare word `v1`"),
+            std::string::npos);
+}
+
 TEST_F(LoadConfigTest, RefusesNamesThatDoNotFit) {
   Write("adhoc.yaml", "name: x\nservices: {application-server: {image: r:1, port: 1, paths: [/*]}}\n");
   options_.environment = "a-rather-long-name";

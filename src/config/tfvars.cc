@@ -3,16 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
-#include <cmath>
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "base/text.h"
+#include "config/tfvars_scanner.h"
 
 namespace adhoc::config {
 
@@ -20,33 +17,10 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-bool IsNameStart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
-}
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsNamePart(char c) { return IsNameStart(c) || IsDigit(c) || c == '-'; }
-bool IsBlank(char c) { return c == ' ' || c == '\t'; }
-
-// Thrown where the rest of an assignment cannot be understood; caught in ParseFile, which goes on at the next line or,
-// from inside a list or object, at the next line that looks like an assignment.
-struct GiveUp {
-  bool nested = false;
-};
-
-// A name or word as messages show it.
-std::string Shown(std::string_view word) {
-  constexpr std::size_t kMost = 60;
-  if (FindInvalidUtf8(word)) return "…";
-  if (word.size() <= kMost) return std::string(word);
-  std::size_t end = kMost;
-  while ((static_cast<unsigned char>(word[end]) & 0xC0U) == 0x80U) --end;
-  return std::string(word.substr(0, end)) + "…";
-}
-
-class Parser {
+class Parser : private TfvarsScanner {
  public:
   Parser(std::shared_ptr<const SourceText> source, Diagnostics& diagnostics, const TfvarsLimits& limits)
-      : source_(std::move(source)), text_(source_->text()), diagnostics_(diagnostics), limits_(limits) {}
+      : TfvarsScanner(std::move(source), diagnostics), limits_(limits) {}
 
   Variables ParseFile() {
     if (text_.size() > limits_.bytes) {
@@ -65,7 +39,7 @@ class Parser {
         SkipSpace(true);
         if (AtEnd()) break;
         ParseAssignment(variables);
-      } catch (const GiveUp& end) {
+      } catch (const TfvarsGiveUp& end) {
         if (end.nested) {
           SkipToNextAssignment();
         } else {
@@ -77,48 +51,6 @@ class Parser {
   }
 
  private:
-  bool AtEnd() const { return at_ >= text_.size(); }
-  char Peek(std::size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
-  bool StartsWith(std::string_view prefix) const { return text_.substr(at_).starts_with(prefix); }
-  bool AtLineEnd() const { return AtEnd() || Peek() == '\n' || StartsWith("\r\n"); }
-
-  Range At(std::size_t begin, std::size_t end) const { return Range{source_, source_->At(begin), source_->At(end)}; }
-  Range From(std::size_t begin) const { return At(begin, at_); }
-
-  void Mistake(Range range, std::string summary, std::string hint = "") {
-    diagnostics_.Error(std::move(range), std::move(summary), std::move(hint));
-  }
-
-  [[noreturn]] void Abandon() { throw GiveUp{depth_ > 0}; }
-
-  // Blanks and comments; line ends too where they mean nothing.
-  void SkipSpace(bool line_ends) {
-    while (!AtEnd()) {
-      if (IsBlank(Peek())) {
-        ++at_;
-      } else if (line_ends && AtLineEnd()) {
-        at_ += Peek() == '\r' ? 2 : 1;
-      } else if (Peek() == '#' || StartsWith("//")) {
-        while (!AtLineEnd()) ++at_;
-      } else if (StartsWith("/*")) {
-        const std::size_t begin = at_;
-        const std::size_t end = text_.find("*/", at_ + 2);
-        if (end == std::string_view::npos) {
-          Mistake(At(begin, begin + 2), "this comment has no end", "close it with */");
-          at_ = text_.size();
-          return;
-        }
-        at_ = end + 2;
-      } else {
-        return;
-      }
-    }
-  }
-
-  void SkipLine() {
-    while (!AtEnd() && Peek() != '\n') ++at_;
-  }
-
   // Whether an assignment begins here: `name =`, but not `name ==`.
   bool LooksLikeAssignment() const {
     std::size_t i = at_;
@@ -136,39 +68,13 @@ class Parser {
       if (!AtEnd()) ++at_;
     } while (!AtEnd() && !LooksLikeAssignment());
   }
-
-  std::string_view ReadName() {
-    const std::size_t begin = at_;
-    while (!AtEnd() && IsNamePart(Peek())) ++at_;
-    return text_.substr(begin, at_ - begin);
-  }
-
-  // What stands here, for a message.
-  std::string Found() const {
-    if (AtEnd()) return "the end of the file";
-    if (AtLineEnd()) return "the end of the line";
-    const auto byte = static_cast<unsigned char>(Peek());
-    if (byte < 0x20 || byte == 0x7F) return fmt::format("the control character U+{:04X}", byte);
-    std::size_t length = 1;
-    if (IsNameStart(Peek())) {
-      while (IsNamePart(Peek(length))) ++length;
-    } else if (byte >= 0x80) {
-      while (length < 4 && (static_cast<unsigned char>(Peek(length)) & 0xC0U) == 0x80U) ++length;
-    }
-    const std::string_view word = text_.substr(at_, length);
-    if (FindInvalidUtf8(word)) return "a byte that is not UTF-8";
-    return fmt::format("`{}`", Shown(word));
-  }
-
-  Range Here() const { return At(at_, std::min(text_.size(), at_ + 1)); }
-
   void ParseAssignment(Variables& variables) {
     const std::size_t begin = at_;
     std::string name;
     if (Peek() == '"') {
       // Terraform refuses this too; the value is worth checking all the same.
       name = ParseString();
-      Mistake(From(begin), "a variable's name is not quoted", fmt::format("write: {} = …", Shown(name)));
+      Mistake(From(begin), "a variable's name is not quoted", fmt::format("write: {} = …", ShownWord(name)));
     } else if (IsNameStart(Peek())) {
       name = ReadName();
     } else {
@@ -178,8 +84,8 @@ class Parser {
     const Range name_range = From(begin);
     SkipSpace(false);
     if (Peek() == '{' || Peek() == '"') {
-      Mistake(name_range, fmt::format("blocks are not allowed here: `{}` is not followed by `=`", Shown(name)),
-              fmt::format("write: {} = …", Shown(name)));
+      Mistake(name_range, fmt::format("blocks are not allowed here: `{}` is not followed by `=`", ShownWord(name)),
+              fmt::format("write: {} = …", ShownWord(name)));
       while (Peek() != '{' && !AtLineEnd()) ++at_;
       if (AtLineEnd()) Abandon();
       ParseValue();
@@ -188,20 +94,20 @@ class Parser {
     }
     if (Peek() == ':' || StartsWith("==")) {
       Mistake(At(at_, at_ + (Peek() == ':' ? 1 : 2)),
-              fmt::format("expected `=` after `{}`, found `{}`", Shown(name), Peek() == ':' ? ":" : "=="),
-              fmt::format("write: {} = …", Shown(name)));
+              fmt::format("expected `=` after `{}`, found `{}`", ShownWord(name), Peek() == ':' ? ":" : "=="),
+              fmt::format("write: {} = …", ShownWord(name)));
       at_ += Peek() == ':' ? 1 : 2;
     } else if (Peek() != '=') {
-      Mistake(Here(), fmt::format("expected `=` after `{}`, found {}", Shown(name), Found()),
-              fmt::format("write: {} = …", Shown(name)));
+      Mistake(Here(), fmt::format("expected `=` after `{}`, found {}", ShownWord(name), Found()),
+              fmt::format("write: {} = …", ShownWord(name)));
       Abandon();
     } else {
       ++at_;
     }
     SkipSpace(false);
     if (AtLineEnd()) {
-      Mistake(name_range, fmt::format("`{}` has no value", Shown(name)),
-              fmt::format("write: {} = \"\" for an empty text", Shown(name)));
+      Mistake(name_range, fmt::format("`{}` has no value", ShownWord(name)),
+              fmt::format("write: {} = \"\" for an empty text", ShownWord(name)));
       Abandon();
     }
     const std::size_t errors = diagnostics_.errors();
@@ -214,7 +120,7 @@ class Parser {
         MistakeAfterValue(value_end);
         SkipLine();
       }
-    } catch (const GiveUp&) {
+    } catch (const TfvarsGiveUp&) {
       AddAssignment(variables, {std::move(name), name_range, {}, true});
       throw;
     }
@@ -225,7 +131,7 @@ class Parser {
     const auto [earlier, added] = lines_.emplace(assignment.name, assignment.name_range.begin.line);
     if (!added) {
       Mistake(assignment.name_range,
-              fmt::format("`{}` is set twice: first in line {}", Shown(assignment.name), earlier->second),
+              fmt::format("`{}` is set twice: first in line {}", ShownWord(assignment.name), earlier->second),
               "remove one of the two");
       return;
     }
@@ -302,14 +208,14 @@ class Parser {
     if (word == "null") return;
     const std::size_t end = at_;
     if (Peek() == '(') {
-      Mistake(At(begin, end), fmt::format("functions are not allowed here: `{}(…)`", Shown(word)),
+      Mistake(At(begin, end), fmt::format("functions are not allowed here: `{}(…)`", ShownWord(word)),
               "write the finished value");
       Abandon();
     }
     // What follows belongs to the same mistake: a.b.c, v1.2.3, a/b:c.
     constexpr std::string_view kJoined = "./:@";
     while (!AtEnd() && (IsNamePart(Peek()) || kJoined.find(Peek()) != std::string_view::npos)) ++at_;
-    const std::string all = Shown(text_.substr(begin, at_ - begin));
+    const std::string all = ShownWord(text_.substr(begin, at_ - begin));
     if (word == "var" || word == "local" || word == "data" || word == "module" || word == "each") {
       Mistake(At(begin, at_), fmt::format("references are not allowed here: `{}`", all),
               "a variables file holds finished values only");
@@ -326,244 +232,6 @@ class Parser {
     }
   }
 
-  void ParseNumber(Value& value) {
-    const std::size_t begin = at_;
-    std::string digits;
-    if (Peek() == '-') {
-      digits = "-";
-      ++at_;
-      while (IsBlank(Peek())) ++at_;
-    }
-    bool integer = true;
-    const auto read_digits = [&] {
-      const std::size_t start = at_;
-      while (IsDigit(Peek())) digits += text_[at_++];
-      return at_ > start;
-    };
-    bool valid = read_digits();
-    if (valid && Peek() == '.' && IsDigit(Peek(1))) {
-      integer = false;
-      digits += text_[at_++];
-      read_digits();
-    }
-    if (valid && (Peek() == 'e' || Peek() == 'E') &&
-        (IsDigit(Peek(1)) || ((Peek(1) == '+' || Peek(1) == '-') && IsDigit(Peek(2))))) {
-      integer = false;
-      ++at_;
-      digits += 'e';
-      if (Peek() == '+') ++at_;
-      if (Peek() == '-') digits += text_[at_++];
-      read_digits();
-    }
-    if (IsNamePart(Peek()) || Peek() == '.') {
-      // 1.2.3, 0x10, 10GB, 111_222: one wrong word rather than a number and what follows it.
-      valid = false;
-      while (!AtEnd() && (IsNamePart(Peek()) || Peek() == '.')) ++at_;
-    }
-    value.kind = Value::Kind::kNumber;
-    value.number = 0;
-    if (!valid) {
-      const std::string all = Shown(text_.substr(begin, at_ - begin));
-      Mistake(From(begin), fmt::format("this is not a number: `{}`", all),
-              fmt::format("a text has double quotes: \"{}\"", all));
-      return;
-    }
-    if (integer) {
-      std::int64_t number = 0;
-      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-      if (error == std::errc{} && end == digits.data() + digits.size()) {
-        value.number = number;
-        return;
-      }
-    }
-    double number = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (error == std::errc::result_out_of_range || !std::isfinite(number)) {
-      Mistake(From(begin), "this number is out of range", "write it in double quotes if it is meant as a text");
-      return;
-    }
-    value.number = number;
-  }
-
-  // One `\…` at the cursor. Appends what it stands for.
-  void ParseEscape(std::string& text) {
-    const std::size_t begin = at_++;
-    const char c = Peek();
-    const auto simple = [&](char meaning) {
-      ++at_;
-      text += meaning;
-    };
-    switch (c) {
-      case 'n':
-        return simple('\n');
-      case 'r':
-        return simple('\r');
-      case 't':
-        return simple('\t');
-      case '"':
-        return simple('"');
-      case '\\':
-        return simple('\\');
-      case 'u':
-      case 'U':
-        break;
-      default:
-        if (!AtLineEnd()) ++at_;
-        Mistake(From(begin), fmt::format("unknown escape: `{}`", Shown(text_.substr(begin, at_ - begin))),
-                "a text knows \\n \\r \\t \\\" \\\\ \\uXXXX \\UXXXXXXXX; write \\\\ for a backslash");
-        return;
-    }
-    const std::size_t wanted = c == 'u' ? 4 : 8;
-    ++at_;
-    char32_t code_point = 0;
-    std::size_t digits = 0;
-    for (; digits < wanted && std::isxdigit(static_cast<unsigned char>(Peek())) != 0; ++digits, ++at_) {
-      const char digit = Peek();
-      const int number = IsDigit(digit) ? digit - '0' : (digit | 0x20) - 'a' + 10;
-      code_point = code_point * 16 + static_cast<char32_t>(number);
-    }
-    if (digits < wanted) {
-      Mistake(From(begin), fmt::format("this escape needs {} hexadecimal digits: it has {}", wanted, digits));
-    } else if (code_point == 0) {
-      Mistake(From(begin), "a text cannot hold the character U+0000");
-    } else if (!AppendUtf8(text, code_point)) {
-      Mistake(From(begin), "this escape is not a character of Unicode");
-    }
-  }
-
-  // `$${`, `%%{`, `${` and `%{`. Returns false when none of them is here.
-  bool ParseTemplateMark(std::string& text) {
-    if (StartsWith("$${") || StartsWith("%%{")) {
-      text += text_.substr(at_ + 1, 2);
-      at_ += 3;
-      return true;
-    }
-    if (!StartsWith("${") && !StartsWith("%{")) return false;
-    const std::size_t begin = at_;
-    const char mark = Peek();
-    at_ += 2;
-    // The reference itself may hold quotes: var.x["a"].
-    int depth = 1;
-    while (!AtLineEnd() && depth > 0) {
-      if (Peek() == '{') ++depth;
-      if (Peek() == '}') --depth;
-      ++at_;
-    }
-    if (depth > 0) {
-      // Without an end on this line, only the mark is consumed, so that the string's own end is still found.
-      at_ = begin + 2;
-    }
-    Mistake(From(begin),
-            fmt::format("{} are not allowed here: `{}`", mark == '$' ? "references" : "template directives",
-                        Shown(text_.substr(begin, at_ - begin))),
-            fmt::format("a variables file holds finished values only; write {0}{0}{{ for the characters {0}{{", mark));
-    return true;
-  }
-
-  // Reports a control character at the cursor. `\r` stands only before `\n`, which the callers see first.
-  void CheckControl() {
-    const auto byte = static_cast<unsigned char>(Peek());
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7F) {
-      Mistake(Here(), fmt::format("control character U+{:04X} in a text", byte),
-              byte == 0 ? "" : fmt::format("write \\u{:04x}", byte));
-    }
-  }
-
-  std::string ParseString() {
-    const std::size_t begin = at_++;
-    std::string text;
-    while (true) {
-      if (AtLineEnd()) {
-        Mistake(At(begin, at_), "this text has no end on its line",
-                "close it with \"; write \\n for a line end, or use <<EOT for several lines");
-        return text;
-      }
-      const char c = Peek();
-      if (c == '"') {
-        ++at_;
-        return text;
-      }
-      if (c == '\\') {
-        ParseEscape(text);
-      } else if (!ParseTemplateMark(text)) {
-        CheckControl();
-        text += c;
-        ++at_;
-      }
-    }
-  }
-
-  std::string ParseHeredoc() {
-    const std::size_t begin = at_;
-    at_ += 2;
-    const bool strip = Peek() == '-';
-    if (strip) ++at_;
-    if (!IsNameStart(Peek())) {
-      Mistake(From(begin), fmt::format("expected a marker after `<<`, found {}", Found()), "write <<EOT");
-      Abandon();
-    }
-    const std::string marker(ReadName());
-    const Range opening = From(begin);
-    while (IsBlank(Peek())) ++at_;
-    if (!AtLineEnd()) {
-      Mistake(Here(), fmt::format("expected the end of the line after `<<{}`, found {}", Shown(marker), Found()),
-              "the text starts on the next line");
-      SkipLine();
-    }
-    struct Line {
-      std::string text;
-      std::size_t indent = 0;
-      bool blank = false;
-    };
-    std::vector<Line> lines;
-    while (true) {
-      if (AtEnd()) {
-        Mistake(opening, fmt::format("this text has no end: there is no line with only `{}`", Shown(marker)),
-                fmt::format("end it with {} on a line of its own", Shown(marker)));
-        Abandon();
-      }
-      at_ += Peek() == '\r' ? 2 : 1;
-      // The marker may be indented, whether or not the text is stripped.
-      std::size_t end = at_;
-      while (end < text_.size() && IsBlank(text_[end])) ++end;
-      if (text_.substr(end).starts_with(marker)) {
-        const std::size_t after = end + marker.size();
-        const std::size_t rest = std::min(text_.find_first_not_of(" \t", after), text_.size());
-        if (rest == text_.size() || text_[rest] == '\n' || text_.substr(rest).starts_with("\r\n")) {
-          at_ = after;
-          break;
-        }
-      }
-      Line line;
-      const std::size_t start = at_;
-      while (!AtLineEnd()) {
-        if (!ParseTemplateMark(line.text)) {
-          CheckControl();
-          line.text += Peek();
-          ++at_;
-        }
-      }
-      const std::string_view raw = text_.substr(start, at_ - start);
-      line.indent = std::min(raw.find_first_not_of(" \t"), raw.size());
-      line.blank = line.indent == raw.size();
-      lines.push_back(std::move(line));
-    }
-    std::size_t stripped = 0;
-    if (strip) {
-      // As HCL does it: lines without text neither count nor change.
-      stripped = std::string::npos;
-      for (const Line& line : lines) {
-        if (!line.blank) stripped = std::min(stripped, line.indent);
-      }
-    }
-    std::string text;
-    for (const Line& line : lines) {
-      text += line.blank ? line.text : line.text.substr(stripped);
-      text += '\n';
-    }
-    return text;
-  }
-
   // Enters a list or object; the destructor leaves it.
   class Nested {
    public:
@@ -573,7 +241,7 @@ class Parser {
             parser_.At(begin, begin + 1),
             fmt::format("nested too deeply: more than {} lists and objects in each other", parser_.limits_.depth));
         --parser_.depth_;
-        throw GiveUp{true};
+        throw TfvarsGiveUp{true};
       }
     }
     ~Nested() { --parser_.depth_; }
@@ -673,17 +341,17 @@ class Parser {
       } else if (Peek() == ':') {
         ++at_;
       } else {
-        Mistake(Here(), fmt::format("expected `=` after the key `{}`, found {}", Shown(*key), Found()),
-                fmt::format("write: {} = …", Shown(*key)));
+        Mistake(Here(), fmt::format("expected `=` after the key `{}`, found {}", ShownWord(*key), Found()),
+                fmt::format("write: {} = …", ShownWord(*key)));
         Abandon();
       }
       SkipSpace(false);
       if (AtLineEnd() || Peek() == '}' || Peek() == ',') {
-        Mistake(key_range, fmt::format("`{}` has no value", Shown(*key)));
+        Mistake(key_range, fmt::format("`{}` has no value", ShownWord(*key)));
       } else {
         Value item = ParseValue();
         if (!keys.insert(*key).second) {
-          Mistake(key_range, fmt::format("the key `{}` is set twice in this object", Shown(*key)),
+          Mistake(key_range, fmt::format("the key `{}` is set twice in this object", ShownWord(*key)),
                   "remove one of the two");
         } else {
           value.object.push_back({std::move(*key), key_range, std::move(item)});
@@ -700,12 +368,7 @@ class Parser {
     }
   }
 
-  std::shared_ptr<const SourceText> source_;
-  std::string_view text_;
-  Diagnostics& diagnostics_;
   TfvarsLimits limits_;
-  std::size_t at_ = 0;
-  int depth_ = 0;
   std::map<std::string, int, std::less<>> lines_;  // of the names that are set
 };
 
