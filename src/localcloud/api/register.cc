@@ -3,12 +3,15 @@
 namespace adhoc::localcloud {
 
 void RegisterServices(Api& api, Cloud& cloud) {
+  RegisterAcm(api, cloud);
   RegisterEc2(api, cloud);
   RegisterEcs(api, cloud);
   RegisterElbv2(api, cloud);
   RegisterIam(api, cloud);
   RegisterLogs(api, cloud);
+  RegisterRoute53(api, cloud);
   RegisterSecretsManager(api, cloud);
+  RegisterServiceDiscovery(api, cloud);
   RegisterSts(api, cloud);
 }
 
