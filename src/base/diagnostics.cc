@@ -227,6 +227,13 @@ std::string Render(const Diagnostic& diagnostic, bool color) {
 }
 
 void Diagnostics::Add(Diagnostic diagnostic) {
+  // A text that is read in several places, such as a YAML anchor's, is wrong only once.
+  if (diagnostic.range.known() && std::any_of(items_.begin(), items_.end(), [&](const Diagnostic& item) {
+        return item.range.source == diagnostic.range.source && item.range.begin == diagnostic.range.begin &&
+               item.severity == diagnostic.severity && item.summary == diagnostic.summary;
+      })) {
+    return;
+  }
   if (diagnostic.severity == Severity::kError) ++errors_;
   if (items_.size() < kMaxKept) items_.push_back(std::move(diagnostic));
 }

@@ -79,6 +79,7 @@ class Diagnostics {
   // After this many errors further ones are counted, not kept: a binary file must not print a book.
   static constexpr std::size_t kMaxKept = 100;
 
+  // The same mistake at the same place counts once.
   void Add(Diagnostic diagnostic);
   void Error(Range range, std::string summary, std::string hint = "");
   void Warning(Range range, std::string summary, std::string hint = "");

@@ -129,6 +129,16 @@ TEST(Diagnostics, AreOrderedByPlaceWithinEachFile) {
   EXPECT_LT(text.find("second"), text.find("third"));
 }
 
+TEST(Diagnostics, SayEachMistakeOnce) {
+  const auto source = SourceText::FromText("f", "a b");
+  Diagnostics diagnostics;
+  diagnostics.Error(Find(source, "a"), "wrong");
+  diagnostics.Error(Find(source, "a"), "wrong");
+  diagnostics.Error(Find(source, "a"), "also odd");
+  diagnostics.Error(Find(source, "b"), "wrong");
+  EXPECT_EQ(diagnostics.errors(), 3U);
+}
+
 TEST(Diagnostics, CountsWhatItDoesNotKeep) {
   Diagnostics diagnostics;
   for (int i = 0; i < 250; ++i) diagnostics.Error({}, "again");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/text.h"
@@ -193,6 +194,29 @@ class ApplicationReader {
   Application application_;
 };
 
+// The message without the name of the service or task: `services.web.cpu` → `*.cpu`.
+std::string WithoutOwner(const std::string& summary) {
+  std::string text = summary;
+  for (const std::string_view section : {"`services.", "`tasks."}) {
+    for (std::size_t at = text.find(section); at != std::string::npos; at = text.find(section, at + 1)) {
+      const std::size_t end = text.find_first_of(".`", at + section.size());
+      if (end != std::string::npos) text.replace(at + 1, end - at - 1, "*");
+    }
+  }
+  return text;
+}
+
+// What several services take from one anchor is written once, and wrong once: the first of them stands for all.
+Diagnostics WithoutRepetitions(const Diagnostics& all) {
+  Diagnostics kept;
+  std::set<std::pair<std::size_t, std::string>> seen;
+  for (const Diagnostic& item : all.items()) {
+    if (item.range.known() && !seen.emplace(item.range.begin.offset, WithoutOwner(item.summary)).second) continue;
+    kept.Add(item);
+  }
+  return kept;
+}
+
 }  // namespace
 
 Scope MakeScope(const YamlNode& root, const std::vector<VariableDeclaration>& declarations,
@@ -232,7 +256,10 @@ Scope MakeScope(const YamlNode& root, const std::vector<VariableDeclaration>& de
 }
 
 Application ReadApplication(const YamlNode& root, const Scope& scope, bool spot_by_default, Diagnostics& diagnostics) {
-  return ApplicationReader(scope, spot_by_default, diagnostics).Read(root);
+  Diagnostics found;
+  Application application = ApplicationReader(scope, spot_by_default, found).Read(root);
+  diagnostics.Append(WithoutRepetitions(found));
+  return application;
 }
 
 }  // namespace adhoc::config

@@ -249,6 +249,13 @@ TEST(Definition, MergesLikeYaml) {
   EXPECT_EQ(parsed.diagnostics.Render(), "");
 }
 
+TEST(Definition, ReportsTheMistakeOfAnAnchorOnce) {
+  EXPECT_EQ(Mistakes("name: x\nx-a: &a {image: r:1, cpu: abc, environment: {A: \"${env.nam}\"}}\n"
+                     "services: {b: {<<: *a}, c: {<<: *a}}\ntasks: {d: {<<: *a}}\n"),
+            (Strings{"2:50 unknown reference: `${env.nam}` | did you mean `${env.name}`?",
+                     "2:27 `services.b.cpu` has to be a whole number from 256 to 16384, found the text `abc`"}));
+}
+
 TEST(Definition, ReportsVariables) {
   struct Case {
     const char* declaration;
