@@ -161,8 +161,6 @@ class Renderer {
         File(".http", ErrorFile("400 Bad Request")), File(".http", ErrorFile("408 Request Timeout")),
         File(".http", ErrorFile("502 Bad Gateway")), File(".http", ErrorFile("503 Service Temporarily Unavailable")),
         File(".http", ErrorFile("504 Gateway Time-out")));
-    // An idle client connection survives a reload, and its next request is answered by the old process, which is told
-    // of every change of targets too. So nothing here depends on how long connections stay open.
     return fmt::format(
         "  log stdout format raw local0 notice\n"
         "  nbthread 2\n"
@@ -210,13 +208,22 @@ class Renderer {
 
   void RenderListener(const ListenerModel& listener) {
     const std::string frontend = fmt::format("p{}", listener.port);
+    const std::string again = fmt::format("unix@{}/{}.sock", directory_, frontend);
     std::string text = fmt::format("\nfrontend {}\n  bind :{}", frontend, listener.port);
     if (listener.tls) {
       text += " ssl";
       for (const auto& pem : listener.certificates) text += " crt " + File(".pem", pem);
       text += " alpn h2,http/1.1";
     }
-    text += "\n";
+    // A kept-alive connection outlives a reload: its next request still comes to the old worker, whose rules and
+    // targets are no longer true and can no longer be changed. It hands the request as it is to the worker in charge,
+    // then closes.
+    text += fmt::format(
+        "\n  bind {} accept-proxy mode 600\n"
+        "  http-request allow if {{ stopping }}\n",
+        again);
+    answering_backends_.push_back(
+        fmt::format("\nbackend {}-again\n  server again {} send-proxy-v2\n", frontend, again));
     text += fmt::format(
         "  http-request return status 405 content-type text/html file {} hdr Server awselb/2.0 if METH_TRACE\n",
         File(".html", Page("405 Not Allowed")));
@@ -235,7 +242,7 @@ class Renderer {
     }
     // Chosen once per request, before the rules refer to it.
     std::string choices;
-    std::string rules;
+    std::string rules = fmt::format("  use_backend {}-again if {{ stopping }}\n", frontend);
     for (const auto& rule : listener.rules) RenderRule(listener, frontend, rule, choices, rules);
     AddSection(text + choices + rules);
     for (auto& backend : std::exchange(answering_backends_, {})) AddSection(std::move(backend));
@@ -340,9 +347,11 @@ class Renderer {
       if (group.sticky_seconds > 0) {
         text += fmt::format("  cookie AWSALB insert indirect nocache maxlife {}s\n", group.sticky_seconds);
       }
+      // Not `nbsrv`, which is 0 in every worker that a reload has replaced, whatever servers it has.
       text += fmt::format(
-          "  http-request return status 503 content-type text/html file {} hdr Server awselb/2.0 if {{ nbsrv eq 0 }}\n",
-          File(".html", Page("503 Service Temporarily Unavailable")));
+          "  http-request return status 503 content-type text/html file {} hdr Server awselb/2.0 "
+          "if {{ connslots({}) eq 0 }}\n",
+          File(".html", Page("503 Service Temporarily Unavailable")), backend);
       // With a server to try, HAProxy's own 503 means that it could not be reached.
       text += fmt::format("  errorfile 503 {}\n", unreachable);
       std::string servers;

@@ -99,6 +99,20 @@ TEST(HaproxyConfigTest, RulesBecomeBackendsInOrder) {
   EXPECT_TRUE(config.backends.at("tg-alpha-frontend").servers.empty());
 }
 
+TEST(HaproxyConfigTest, AReplacedWorkerHandsRequestsOnUntouched) {
+  const std::string text = RenderHaproxyConfig(Sample(), "/d").text;
+  EXPECT_NE(Section(text, "frontend p8080")
+                .find("  bind unix@/d/p8080.sock accept-proxy mode 600\n"
+                      "  http-request allow if { stopping }\n"
+                      "  http-request "),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("  use_backend p8080-again if { stopping }\n  acl r10-0 "), std::string::npos)
+      << "before any rule";
+  EXPECT_NE(text.find("backend p8080-again\n  server again unix@/d/p8080.sock send-proxy-v2\n"), std::string::npos);
+  EXPECT_EQ(text.find("nbsrv"), std::string::npos) << "is 0 in a replaced worker";
+}
+
 TEST(HaproxyConfigTest, HostHeaderCarriesThePortExceptTheUsualOnes) {
   LoadBalancerModel model = Sample();
   const auto frontend = [&] { return RenderHaproxyConfig(model, "/d").text; };

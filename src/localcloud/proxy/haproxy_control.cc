@@ -74,20 +74,16 @@ std::string OnWorker(const std::string& worker, std::string_view command) {
 
 std::unique_ptr<HaproxyCli> MakeHaproxyCli() { return std::make_unique<UnixSocketCli>(); }
 
-Workers ParseProcesses(std::string_view show_proc) {
-  Workers workers;
+std::string ParseWorker(std::string_view show_proc) {
+  std::string current;
   std::istringstream lines{std::string(show_proc)};
-  bool old = false;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("# old workers")) old = true;
-    if (line.starts_with("# programs") || line.starts_with("# old programs")) break;
+  for (std::string line; std::getline(lines, line) && !line.starts_with("# old workers");) {
     std::istringstream words(line);
     std::string pid;
     std::string type;
-    if (words >> pid >> type && type == "worker" && !pid.starts_with('#'))
-      (old ? workers.old : workers.current).push_back(pid);
+    if (words >> pid >> type && type == "worker") current = pid;
   }
-  return workers;
+  return current;
 }
 
 ServerStates ParseServers(std::string_view show_servers_state) {
@@ -149,9 +145,9 @@ bool HasServers(const std::map<std::string, HaproxyConfig::Backend>& wanted, con
 
 std::string LiveVersion(HaproxyCli& cli, const std::filesystem::path& directory) {
   try {
-    const Workers workers = ParseProcesses(cli.Run(directory, "show proc"));
-    if (workers.current.empty()) return "";
-    const std::string answer = cli.Run(directory, OnWorker(workers.current.back(), "get var proc.adhoc_version"));
+    const std::string worker = ParseWorker(cli.Run(directory, "show proc"));
+    if (worker.empty()) return "";
+    const std::string answer = cli.Run(directory, OnWorker(worker, "get var proc.adhoc_version"));
     const auto begin = answer.find('<');
     const auto end = answer.find('>');
     return begin == std::string::npos || end == std::string::npos ? "" : answer.substr(begin + 1, end - begin - 1);
@@ -162,23 +158,12 @@ std::string LiveVersion(HaproxyCli& cli, const std::filesystem::path& directory)
 
 bool ApplyServers(HaproxyCli& cli, const std::filesystem::path& directory,
                   const std::map<std::string, HaproxyConfig::Backend>& wanted) {
-  const Workers workers = ParseProcesses(cli.Run(directory, "show proc"));
-  const auto observe = [&](const std::string& worker) {
-    return ParseServers(cli.Run(directory, OnWorker(worker, "show servers state")));
-  };
-  const auto change = [&](const std::string& worker) {
-    for (const auto& command : ServerCommands(wanted, observe(worker))) cli.Run(directory, OnWorker(worker, command));
-  };
-  for (const auto& worker : workers.old) {
-    try {
-      change(worker);
-    } catch (const Error&) {
-      // It has ended meanwhile, which is as good.
-    }
-  }
-  if (workers.current.empty()) return false;
-  change(workers.current.back());
-  return HasServers(wanted, observe(workers.current.back()));
+  const std::string worker = ParseWorker(cli.Run(directory, "show proc"));
+  if (worker.empty()) return false;
+  const auto observe = [&] { return ParseServers(cli.Run(directory, OnWorker(worker, "show servers state"))); };
+  const auto commands = ServerCommands(wanted, observe());
+  for (const auto& command : commands) cli.Run(directory, OnWorker(worker, command));
+  return HasServers(wanted, observe());
 }
 
 }  // namespace adhoc::localcloud::proxy

@@ -2,9 +2,8 @@
 // haproxy_config.h).
 //
 // A new version of the configuration is a reload: the master starts a new worker, which takes the listening sockets
-// over, and the old one answers what its client connections still send. A change of targets alone needs none: servers
-// are added to and taken out of every worker, old ones included, so that none of them sends a request to a target that
-// has been deregistered, however long its clients keep their connections open.
+// over, and the old one hands what its client connections still send to the new one. A change of targets alone needs no
+// reload: servers are added to and taken out of the running worker.
 #pragma once
 
 #include <filesystem>
@@ -29,11 +28,8 @@ std::unique_ptr<HaproxyCli> MakeHaproxyCli();
 
 // ---- Reading answers. Pure.
 
-struct Workers {
-  std::vector<std::string> current;  // process ids
-  std::vector<std::string> old;
-};
-Workers ParseProcesses(std::string_view show_proc);
+// The process id of the worker that accepts connections, or nothing.
+std::string ParseWorker(std::string_view show_proc);
 
 // Of each backend, its servers and whether they take requests.
 using ServerStates = std::map<std::string, std::map<std::string, bool>>;
@@ -50,7 +46,7 @@ bool HasServers(const std::map<std::string, HaproxyConfig::Backend>& wanted, con
 
 // The version that new connections get; empty when HAProxy doesn't answer.
 std::string LiveVersion(HaproxyCli& cli, const std::filesystem::path& directory);
-// Changes the servers of all workers. False when the current one doesn't have them afterwards.
+// Changes the servers. False when HAProxy doesn't have them afterwards.
 bool ApplyServers(HaproxyCli& cli, const std::filesystem::path& directory,
                   const std::map<std::string, HaproxyConfig::Backend>& wanted);
 

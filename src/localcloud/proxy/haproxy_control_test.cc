@@ -25,11 +25,10 @@ constexpr const char* kServers =
 using Backends = std::map<std::string, HaproxyConfig::Backend>;
 using Commands = std::vector<std::string>;
 
-TEST(HaproxyControlTest, ReadsWorkers) {
-  const Workers workers = ParseProcesses(kProcesses);
-  EXPECT_EQ(workers.current, std::vector<std::string>{"31"});
-  EXPECT_EQ(workers.old, (std::vector<std::string>{"9", "24"}));
-  EXPECT_TRUE(ParseProcesses("").current.empty());
+TEST(HaproxyControlTest, FindsTheWorkerInCharge) {
+  EXPECT_EQ(ParseWorker(kProcesses), "31");
+  EXPECT_EQ(ParseWorker(""), "");
+  EXPECT_EQ(ParseWorker("7 master 1 [failed: 1]\n# workers\n# old workers\n9 worker 2 0d 2.6\n"), "");
 }
 
 TEST(HaproxyControlTest, ReadsServers) {

@@ -189,7 +189,7 @@ struct ProxyController::Impl {
   TimePoint NoteFailure(const std::string& arn, const Error& error) {
     auto& failure = failures[arn];
     const std::string message = error.what();
-    if (failure.message != message) {
+    if (failure.message != message && !Stopping()) {
       spdlog::warn("load balancer {}: {}", arn.empty() ? "containers" : arn, message);
       failure.message = message;
     }
@@ -213,6 +213,8 @@ struct ProxyController::Impl {
       const auto label = container.labels.find(kIdentityLabel);
       if (container.running() && label != container.labels.end() && label->second == identity) running = &container;
     }
+    // Just after its death the engine may still list it as running.
+    if (running != nullptr && LiveVersion(cli, directory).empty() && !IsRunning(running->id)) running = nullptr;
     if (running == nullptr) {
       if (waiting) return false;
       for (const auto& container : containers) cloud.runtime.Remove(container.id, true);
@@ -302,14 +304,18 @@ struct ProxyController::Impl {
     return id;
   }
 
+  bool IsRunning(const std::string& container) {
+    const auto state = cloud.runtime.Inspect(container);
+    return state && state->running();
+  }
+
   // False when it isn't live in time, or its container has ended.
   bool AwaitVersion(const fs::path& directory, const HaproxyConfig& config, const std::string& container) {
     const TimePoint deadline = After(cloud.clock.Now(), options.reload_patience);
     for (int attempt = 1; LiveVersion(cli, directory) != config.version; ++attempt) {
       if (cloud.clock.Now() >= deadline || Stopping()) return false;
       if (attempt % 20 == 0) {
-        const auto state = cloud.runtime.Inspect(container);
-        if (!state || !state->running()) return false;
+        if (!IsRunning(container)) return false;
       }
       cloud.clock.SleepFor(options.poll_interval, stop.get_token());
     }
@@ -327,8 +333,7 @@ struct ProxyController::Impl {
   // Why HAProxy refuses what it was given, in its own words.
   std::string Complaints(const std::string& container) {
     try {
-      const auto state = cloud.runtime.Inspect(container);
-      if (!state || !state->running()) return "its container has ended" + LastWords(container);
+      if (!IsRunning(container)) return "its container has ended" + LastWords(container);
       const auto check =
           cloud.runtime.RunExec(container, {.argv = {"haproxy", "-c", "-f", fmt::format("{}/haproxy.cfg", kInside)}},
                                 std::chrono::seconds(10));

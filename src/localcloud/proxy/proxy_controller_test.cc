@@ -77,12 +77,11 @@ class FakeHaproxy : public HaproxyCli {
     return "";
   }
 
-  // The servers that take requests, of the newest worker and (if asked) of the oldest.
-  std::vector<std::string> Ready(const std::string& backend, bool oldest = false) {
+  // The servers that take requests.
+  std::vector<std::string> Ready(const std::string& backend) {
     std::vector<std::string> ready;
     if (processes_.empty()) return ready;
-    auto& workers = processes_.begin()->second.workers;
-    for (const auto& [server, takes_requests] : (oldest ? workers.front() : workers.back()).servers[backend]) {
+    for (const auto& [server, takes_requests] : processes_.begin()->second.workers.back().servers[backend]) {
       if (takes_requests) ready.push_back(server);
     }
     return ready;
@@ -376,7 +375,7 @@ TEST_F(ProxyControllerTest, AfterARestartNothingIsErasedBeforeHaproxyWasAsked) {
   EXPECT_EQ(StateOf("10.0.1.20"), "gone");
 }
 
-TEST_F(ProxyControllerTest, ARuleIsAReloadAndOldWorkersKeepLearningAboutTargets) {
+TEST_F(ProxyControllerTest, ARuleIsAReloadAndATargetIsNot) {
   PutListener(8080);
   PutTarget("10.0.1.20", "healthy");
   Settle();
@@ -397,7 +396,6 @@ TEST_F(ProxyControllerTest, ARuleIsAReloadAndOldWorkersKeepLearningAboutTargets)
   controller_->Reconcile();
   EXPECT_EQ(haproxy_.Count("reload"), 1);
   EXPECT_EQ(haproxy_.Ready("tg-web"), std::vector<std::string>{"t10_0_1_21-80"});
-  EXPECT_EQ(haproxy_.Ready("tg-web", true), std::vector<std::string>{"t10_0_1_21-80"});
 }
 
 TEST_F(ProxyControllerTest, ARefusedConfigurationLeavesTheOldOneInPlace) {
