@@ -61,6 +61,7 @@ ApiError ViolationError(const aws::Service& service, const std::vector<aws::Viol
 ApiError UnknownOperation(const aws::Service& service, std::string_view asked) {
   switch (service.protocol) {
     case Protocol::kJson:
+    case Protocol::kCbor:
       return {"UnknownOperationException", fmt::format("{} does not answer {} here", service.name, asked)};
     case Protocol::kQuery:
     case Protocol::kEc2:
@@ -148,6 +149,7 @@ net::Response Gateway::Handle(const net::Request& received) {
   if (service == nullptr) {
     return {.status = 404, .body = fmt::format("the local cloud has no service for {}\n", AskedFor(received))};
   }
+  service = &aws::ServiceAsSpoken(*service, received);
   std::optional<net::Request> rewritten;
   if (service_name == "s3") {
     if (auto target = TargetWithBucket(received)) {
@@ -202,7 +204,8 @@ net::Response Gateway::Handle(const net::Request& received) {
   } catch (const ApiError& error) {
     return aws::EncodeError(*service, ToErrorInfo(*service, error, request_id));
   } catch (const aws::CodecError& error) {
-    const bool json = service->protocol == Protocol::kJson || service->protocol == Protocol::kRestJson;
+    const bool json = service->protocol == Protocol::kJson || service->protocol == Protocol::kRestJson ||
+                      service->protocol == Protocol::kCbor;
     const bool xml = service->protocol == Protocol::kRestXml;
     return aws::EncodeError(*service, {.code = json ? "SerializationException" : xml ? "MalformedXML" : "MalformedInput",
                                        .message = error.what(),

@@ -9,7 +9,8 @@
 //   {"do": "encode_error", "service", "code", "message", "status"}  → {"status", "headers", "body"}
 //   {"do": "decode_error", "service", "status", "headers", "body"}  → {"code", "message", "fields"}
 //
-// Bodies and blobs are base64; headers are lists of pairs. What goes wrong is answered with {"error"}.
+// "protocol": "cbor" or "json" asks for another of the service's protocols than its model's. Bodies and blobs are
+// base64; headers are lists of pairs. What goes wrong is answered with {"error"}.
 #include <cstdio>
 #include <iostream>
 #include <random>
@@ -85,7 +86,11 @@ Json Answer(const Json& order) {
     }
     return {{"services", services}};
   }
-  const Service& service = GetService(order.at("service").get<std::string>());
+  const std::string name = order.at("service");
+  const std::string protocol = order.value("protocol", "");
+  const Service& service = protocol == "cbor"   ? GetServiceIn(name, Protocol::kCbor)
+                           : protocol == "json" ? GetServiceIn(name, Protocol::kJson)
+                                                : GetService(name);
   if (what == "encode_error") {
     return WriteResponse(EncodeError(service, {.code = order.at("code"),
                                                .message = order.at("message"),
@@ -102,10 +107,11 @@ Json Answer(const Json& order) {
     request.target = order.at("target");
     request.headers = ReadHeaders(order.at("headers"));
     request.body = Base64Decode(order.at("body").get<std::string>());
-    const Operation* operation = RouteRequest(service, request);
+    const Service& spoken = ServiceAsSpoken(service, request);
+    const Operation* operation = RouteRequest(spoken, request);
     if (operation == nullptr) return {{"error", "no operation matches"}};
     return {{"operation", operation->name},
-            {"document", ConvertBlobs(operation->input, DecodeRequest(service, *operation, request), Base64Encode)}};
+            {"document", ConvertBlobs(operation->input, DecodeRequest(spoken, *operation, request), Base64Encode)}};
   }
   const Operation& operation = service.GetOperation(order.at("operation").get<std::string>());
   if (what == "generate") {

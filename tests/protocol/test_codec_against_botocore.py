@@ -251,6 +251,41 @@ def test_botocore_reads_our_responses(tool, service):
             same(shape, from_document(shape, document), parsed, operation.name)
 
 
+@pytest.mark.skipif("smithy-rpc-v2-cbor" not in botocore.serialize.SERIALIZERS, reason="this botocore has no CBOR")
+def test_cloudwatch_in_cbor(tool):
+    model = embed_models.load(embed_models.Loader(), "cloudwatch", "service-2")
+    embed_models.apply_overlay(model, OVERLAY["cloudwatch"])
+    model["metadata"]["protocol"] = "smithy-rpc-v2-cbor"
+    model["metadata"]["targetPrefix"] = "GraniteServiceVersion20100801"
+    service = botocore.model.ServiceModel(model, service_name="cloudwatch")
+    serializer = botocore.serialize.create_serializer("smithy-rpc-v2-cbor", include_validation=False)
+    parser = botocore.parsers.create_parser("smithy-rpc-v2-cbor")
+    for operation in embedded(tool, service):
+        for document in documents(tool, service, operation, request=True, whole_seconds=True):
+            message = serializer.serialize_to_request(from_document(operation.input_shape, document), operation)
+            target = f"/service/{service.metadata['targetPrefix']}/operation/{operation.name}"
+            assert message["url_path"] == target
+            read = tool("decode_request", service="cloudwatch", method="POST", target=target,
+                        headers=[[name, str(value)] for name, value in message["headers"].items()],
+                        body=base64.b64encode(message["body"]).decode())
+            assert (read["operation"], read["document"]) == (operation.name, document)
+        shape = operation.output_shape
+        for document in documents(tool, service, operation, request=False, whole_seconds=False):
+            ours = tool("encode_response", service="cloudwatch", protocol="cbor", operation=operation.name,
+                        document=document)
+            parsed = parser.parse({"status_code": 200, "body": base64.b64decode(ours["body"]),
+                                   "headers": botocore.awsrequest.HeadersDict(ours["headers"])}, shape)
+            parsed.pop("ResponseMetadata")
+            if shape is not None:
+                same(shape, from_document(shape, document), parsed, operation.name)
+    ours = tool("encode_error", service="cloudwatch", protocol="cbor", code="ResourceNotFound", message="ü", status=404)
+    parsed = parser.parse({"status_code": 404, "body": base64.b64decode(ours["body"]),
+                           "headers": botocore.awsrequest.HeadersDict(ours["headers"])},
+                          service.operation_model("GetDashboard").output_shape)
+    assert parsed["Error"]["Message"] == "ü"
+    assert "ResourceNotFound" in (parsed["Error"]["Code"], parsed["Error"].get("QueryErrorCode"))
+
+
 def test_botocore_reads_our_errors(tool, service):
     parser = botocore.parsers.create_parser(service.metadata["protocol"])
     for operation in embedded(tool, service):

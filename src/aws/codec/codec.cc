@@ -1,5 +1,6 @@
 #include "aws/codec/codec.h"
 
+#include "aws/codec/cbor_codec.h"
 #include "aws/codec/json_codec.h"
 #include "aws/codec/query_codec.h"
 #include "aws/codec/rest_codec.h"
@@ -10,6 +11,11 @@
 namespace adhoc::aws {
 
 namespace {
+
+constexpr char kCborProtocol[] = "rpc-v2-cbor";
+
+// The service goes by the name of its JSON form.
+std::string CborPath(const Service& service) { return "/service/" + service.target_prefix + "/operation/"; }
 
 // The models have ec2's namespace without the slash that its answers have.
 std::string ResponseNamespace(const Service& service) {
@@ -80,6 +86,18 @@ net::Request EncodeRequest(const Service& service, const Operation& operation, c
         throw CodecError(operation.name + " takes no input");
       }
       break;
+    case Protocol::kCbor:
+      request.method = "POST";
+      request.target = CborPath(service) + operation.name;
+      request.headers.Set("smithy-protocol", kCborProtocol);
+      request.headers.Set("Accept", "application/cbor");
+      if (operation.input != nullptr) {
+        request.headers.Set("Content-Type", "application/cbor");
+        WriteCborStructure(*operation.input, input, true, request.body);
+      } else if (!input.empty()) {
+        throw CodecError(operation.name + " takes no input");
+      }
+      break;
     case Protocol::kQuery:
     case Protocol::kEc2:
       request.method = operation.method;
@@ -97,6 +115,8 @@ Json DecodeRequest(const Service& service, const Operation& operation, const net
       return DecodeRestRequest(service, operation, request);
     case Protocol::kJson:
       return operation.input == nullptr ? Json::object() : ReadJsonStructure(*operation.input, request.body);
+    case Protocol::kCbor:
+      return operation.input == nullptr ? Json::object() : ReadCborStructure(*operation.input, request.body);
     case Protocol::kQuery:
     case Protocol::kEc2:
       return ReadForm(service, operation, request.body, request.query());
@@ -116,6 +136,13 @@ net::Response EncodeResponse(const Service& service, const Operation& operation,
       response.headers.Set("Content-Type", "application/x-amz-json-" + service.json_version);
       // Operations without an output answer with an empty body.
       if (operation.output != nullptr) WriteJsonStructure(*operation.output, output, false, response.body);
+      break;
+    case Protocol::kCbor:
+      response.headers.Set("smithy-protocol", kCborProtocol);
+      if (operation.output != nullptr) {
+        response.headers.Set("Content-Type", "application/cbor");
+        WriteCborStructure(*operation.output, output, false, response.body);
+      }
       break;
     case Protocol::kQuery:
     case Protocol::kEc2:
@@ -138,6 +165,8 @@ Json DecodeResponse(const Service& service, const Operation& operation, const ne
       return DecodeRestResponse(service, operation, response);
     case Protocol::kJson:
       return operation.output == nullptr ? Json::object() : ReadJsonStructure(*operation.output, response.body);
+    case Protocol::kCbor:
+      return operation.output == nullptr ? Json::object() : ReadCborStructure(*operation.output, response.body);
     case Protocol::kQuery:
     case Protocol::kEc2:
       return DecodeQueryResponse(operation, response);
@@ -158,6 +187,14 @@ bool HasErrorBody(const Service& service, const Operation& operation, const net:
   }
 }
 
+const Service& ServiceAsSpoken(const Service& service, const net::Request& request) {
+  // Of the services that have a form of their own, only CloudWatch has another besides.
+  if (service.protocol != Protocol::kQuery || service.target_prefix.empty()) return service;
+  if (request.headers.Get("smithy-protocol") == kCborProtocol) return GetServiceIn(service.name, Protocol::kCbor);
+  if (request.headers.Has("X-Amz-Target")) return GetServiceIn(service.name, Protocol::kJson);
+  return service;
+}
+
 const Operation* RouteRequest(const Service& service, const net::Request& request) {
   switch (service.protocol) {
     case Protocol::kRestJson:
@@ -169,6 +206,11 @@ const Operation* RouteRequest(const Service& service, const net::Request& reques
       const std::size_t dot = target->rfind('.');
       if (dot == std::string_view::npos || target->substr(0, dot) != service.target_prefix) return nullptr;
       return service.FindOperation(target->substr(dot + 1));
+    }
+    case Protocol::kCbor: {
+      const std::string prefix = CborPath(service);
+      const std::string_view path = request.path();
+      return path.starts_with(prefix) ? service.FindOperation(path.substr(prefix.size())) : nullptr;
     }
     case Protocol::kQuery:
     case Protocol::kEc2: {

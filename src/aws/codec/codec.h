@@ -1,4 +1,4 @@
-// One codec for both directions of all five protocols (json, query, ec2, rest-json, rest-xml): the client encodes
+// One codec for both directions of all protocols (json, query, ec2, rest-json, rest-xml, CBOR): the client encodes
 // requests and decodes responses, the server decodes requests and encodes responses, and decode(encode(x)) == x.
 // Follows botocore's serialize.py and parsers.py. Pure functions; thread-safe.
 //
@@ -48,6 +48,10 @@ struct ErrorInfo {
 
 net::Response EncodeError(const Service& service, const ErrorInfo& error);
 ErrorInfo DecodeError(const Service& service, const net::Response& response);
+
+// The service in the protocol that the request speaks: CloudWatch takes CBOR and JSON besides query, and current SDKs
+// prefer them. For every other service, the service itself. A server hands the result to the functions of this header.
+const Service& ServiceAsSpoken(const Service& service, const net::Request& request);
 
 // Which operation a request is for: by X-Amz-Target, Action, or the model's method and URI (the most specific match,
 // with the virtual-host form of S3 already rewritten to the path form). Null when none matches.

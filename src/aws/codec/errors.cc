@@ -1,6 +1,7 @@
 // EncodeError and DecodeError.
 #include <algorithm>
 
+#include "aws/codec/cbor_codec.h"
 #include "aws/codec/codec.h"
 #include "aws/codec/json_codec.h"
 #include "aws/codec/s3_quirks.h"
@@ -58,6 +59,21 @@ net::Response EncodeJsonError(const Service& service, const ErrorInfo& error) {
                   });
   }
   body += '}';
+  return response;
+}
+
+net::Response EncodeCborError(const Service& service, const ErrorInfo& error) {
+  net::Response response;
+  response.status = error.status;
+  response.headers.Set("Content-Type", "application/cbor");
+  response.headers.Set("smithy-protocol", "rpc-v2-cbor");
+  response.headers.Set("x-amzn-RequestId", error.request_id);
+  const Shape* shape = service.FindError(error.code);
+  WriteCborMapHead(2, response.body);
+  WriteCborText("__type", response.body);
+  WriteCborText(error.code, response.body);
+  WriteCborText(MessageName(shape, "message"), response.body);
+  WriteCborText(error.message, response.body);
   return response;
 }
 
@@ -169,7 +185,9 @@ std::string_view ReasonPhrase(int status) {
 void DecodeJsonError(const Service& service, const net::Response& response, ErrorInfo& error) {
   Json body = Json::object();
   try {
-    if (!response.body.empty()) body = ParseJson(response.body);
+    if (!response.body.empty()) {
+      body = service.protocol == Protocol::kCbor ? ParseCbor(response.body) : ParseJson(response.body);
+    }
   } catch (const CodecError&) {
     // A proxy's page; the status says more.
   }
@@ -242,9 +260,21 @@ void DecodeXmlError(const Service& service, const net::Response& response, Error
 }  // namespace
 
 net::Response EncodeError(const Service& service, const ErrorInfo& error) {
-  return service.protocol == Protocol::kJson || service.protocol == Protocol::kRestJson
-             ? EncodeJsonError(service, error)
-             : EncodeXmlError(service, error);
+  switch (service.protocol) {
+    case Protocol::kJson:
+    case Protocol::kRestJson:
+    case Protocol::kCbor: {
+      net::Response response =
+          service.protocol == Protocol::kCbor ? EncodeCborError(service, error) : EncodeJsonError(service, error);
+      // Clients that knew the query form keep the codes that it had.
+      if (!service.xml_namespace.empty()) {
+        response.headers.Set("x-amzn-query-error", error.code + (error.sender ? ";Sender" : ";Receiver"));
+      }
+      return response;
+    }
+    default:
+      return EncodeXmlError(service, error);
+  }
 }
 
 ErrorInfo DecodeError(const Service& service, const net::Response& response) {
@@ -255,7 +285,8 @@ ErrorInfo DecodeError(const Service& service, const net::Response& response) {
     if (error.request_id.empty()) error.request_id = response.headers.GetOr(name, "");
   }
   try {
-    if (service.protocol == Protocol::kJson || service.protocol == Protocol::kRestJson) {
+    if (service.protocol == Protocol::kJson || service.protocol == Protocol::kRestJson ||
+        service.protocol == Protocol::kCbor) {
       DecodeJsonError(service, response, error);
     } else {
       DecodeXmlError(service, response, error);

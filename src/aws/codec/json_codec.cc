@@ -48,9 +48,9 @@ void CheckDepth(std::string_view text) {
   }
 }
 
-void Normalize(const Member& use, Json& value);
+void Normalize(const Member& use, Json& value, BlobForm blobs);
 
-void NormalizeStructure(const Shape& shape, Json& value) {
+void NormalizeStructure(const Shape& shape, Json& value, BlobForm blobs) {
   auto& object = value.get_ref<Json::object_t&>();
   std::vector<std::pair<const Member*, Json>> renamed;
   for (auto it = object.begin(); it != object.end();) {
@@ -59,7 +59,7 @@ void NormalizeStructure(const Shape& shape, Json& value) {
       it = object.erase(it);
       continue;
     }
-    Normalize(*member, it->second);
+    Normalize(*member, it->second, blobs);
     if (member->name == it->first) {
       ++it;
     } else {
@@ -71,31 +71,32 @@ void NormalizeStructure(const Shape& shape, Json& value) {
 }
 
 // Makes a document of parsed JSON in place: unknown members and nulls dropped, blobs decoded, scalars checked.
-void Normalize(const Member& use, Json& value) {
+void Normalize(const Member& use, Json& value, BlobForm blobs) {
   switch (use.shape->type) {
     case ShapeType::kStructure:
       if (!value.is_object()) ThrowWrongType(use, value);
-      NormalizeStructure(*use.shape, value);
+      NormalizeStructure(*use.shape, value, blobs);
       return;
     case ShapeType::kList: {
       if (!value.is_array()) ThrowWrongType(use, value);
       auto& array = value.get_ref<Json::array_t&>();
       std::erase_if(array, [](const Json& item) { return item.is_null(); });
-      for (Json& item : array) Normalize(use.shape->element, item);
+      for (Json& item : array) Normalize(use.shape->element, item, blobs);
       return;
     }
     case ShapeType::kMap: {
       if (!value.is_object()) ThrowWrongType(use, value);
       auto& object = value.get_ref<Json::object_t&>();
       std::erase_if(object, [](const auto& item) { return item.second.is_null(); });
-      for (auto& [key, item] : object) Normalize(use.shape->value, item);
+      for (auto& [key, item] : object) Normalize(use.shape->value, item, blobs);
       return;
     }
     case ShapeType::kString:
       if (!value.is_string()) ThrowWrongType(use, value);
       return;
     case ShapeType::kBlob:
-      value = Base64Decode(StringOf(use, value));
+      if (!value.is_string()) ThrowWrongType(use, value);
+      if (blobs == BlobForm::kBase64) value = Base64Decode(value.get_ref<const std::string&>());
       return;
     case ShapeType::kBoolean:
       if (!value.is_boolean()) ThrowWrongType(use, value);
@@ -275,8 +276,8 @@ Json ParseJson(std::string_view text) {
   }
 }
 
-Json FromJson(const Member& use, Json value) {
-  Normalize(use, value);
+Json FromJson(const Member& use, Json value, BlobForm blobs) {
+  Normalize(use, value, blobs);
   return value;
 }
 
@@ -285,7 +286,7 @@ Json ReadJsonStructure(const Shape& shape, std::string_view body) {
   Json value = ParseJson(body);
   if (value.is_null()) return Json::object();
   if (!value.is_object()) ThrowWrongType(UseOf(shape), value);
-  NormalizeStructure(shape, value);
+  NormalizeStructure(shape, value, BlobForm::kBase64);
   return value;
 }
 

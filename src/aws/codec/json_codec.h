@@ -18,6 +18,8 @@ void WriteJsonString(std::string_view text, std::string& out);
 Json ParseJson(std::string_view text);
 // Members of the body only; an empty body is an empty document.
 Json ReadJsonStructure(const Shape& shape, std::string_view body);
-Json FromJson(const Member& use, Json value);
+// Makes a document of parsed JSON (or of parsed CBOR, whose blobs are bytes already).
+enum class BlobForm { kBase64, kBytes };
+Json FromJson(const Member& use, Json value, BlobForm blobs = BlobForm::kBase64);
 
 }  // namespace adhoc::aws

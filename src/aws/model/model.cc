@@ -7,6 +7,7 @@
 
 #include "aws/model/embedded.h"
 #include "base/error.h"
+#include "base/sync.h"
 
 namespace adhoc::aws {
 
@@ -54,7 +55,8 @@ Location ParseLocation(const std::string& name) {
 
 class Loader {
  public:
-  explicit Loader(LoadedService& target) : target_(target), service_(target.service) {}
+  Loader(LoadedService& target, std::optional<Protocol> protocol = {})
+      : target_(target), service_(target.service), protocol_(protocol) {}
 
   // One line at a time, so that the whole tree is never in memory.
   void Load(std::string_view text) {
@@ -92,7 +94,7 @@ class Loader {
 
   void LoadService(Json& record) {
     service_.name = TakeString(record, "name");
-    service_.protocol = ParseProtocol(record.at("protocol"));
+    service_.protocol = protocol_ ? *protocol_ : ParseProtocol(record.at("protocol"));
     service_.json_version = TakeString(record, "jsonVersion");
     service_.target_prefix = TakeString(record, "targetPrefix");
     service_.api_version = TakeString(record, "apiVersion");
@@ -225,6 +227,7 @@ class Loader {
 
   LoadedService& target_;
   Service& service_;
+  std::optional<Protocol> protocol_;  // instead of the model's
 };
 
 const Member* FindWireName(const std::vector<std::pair<std::string, const Member*>>& names, std::string_view name) {
@@ -309,6 +312,23 @@ const Service& GetService(std::string_view name) {
                 "add it to models/operations.txt");
   }
   return *service;
+}
+
+const Service& GetServiceIn(std::string_view name, Protocol protocol) {
+  const Service& service = GetService(name);
+  if (service.protocol == protocol) return service;
+  static Sync<std::map<std::pair<std::string, Protocol>, LoadedService>> others;
+  auto loaded = others.lock();
+  auto [it, added] = loaded->try_emplace({service.name, protocol});
+  if (added) {
+    for (std::size_t i = 0; i < kEmbeddedModelCount; ++i) {
+      const EmbeddedModel& model = kEmbeddedModels[i];
+      if (name == model.name) {
+        Loader(it->second, protocol).Load({model.begin, static_cast<std::size_t>(model.end - model.begin)});
+      }
+    }
+  }
+  return it->second.service;
 }
 
 const std::vector<std::string>& EmbeddedServices() {

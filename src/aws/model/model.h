@@ -14,7 +14,8 @@
 
 namespace adhoc::aws {
 
-enum class Protocol { kJson, kRestJson, kQuery, kEc2, kRestXml };
+// kCbor is Smithy's RPC v2; no model is of it, but CloudWatch answers in it, too.
+enum class Protocol { kJson, kRestJson, kQuery, kEc2, kRestXml, kCbor };
 
 enum class ShapeType {
   kStructure,
@@ -166,6 +167,8 @@ struct Service {
 const Service* FindService(std::string_view name);
 // Throws Error.
 const Service& GetService(std::string_view name);
+// The same service in another of its protocols.
+const Service& GetServiceIn(std::string_view name, Protocol protocol);
 const std::vector<std::string>& EmbeddedServices();
 
 // Whether the operation is embedded, without parsing any model.
