@@ -2,8 +2,8 @@
 // or a condition becomes, and the upkeep of the references between listeners, rules and target groups. All within a
 // transaction.
 //
-// Private fields: `_tags`, `_attributes` ({key: value}); of a listener `_certificates` (ARNs besides the default one);
-// of a rule `_listener` (ARN); of a target `_draining_since` and `_registered_at` (epoch seconds).
+// Private fields: `_tags`, `_attributes` ({key: value}); of a listener `_certificates` (as Certificates, those besides
+// the default one); of a rule `_listener` (ARN); of a target `_draining_since` and `_registered_at` (epoch seconds).
 #pragma once
 
 #include <cstdint>

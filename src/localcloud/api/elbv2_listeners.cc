@@ -240,7 +240,8 @@ Json AddListenerCertificates(Cloud&, Call& call) {
     const std::string arn = Text(certificate, "CertificateArn");
     CheckCertificate(txn, arn);
     Json& list = listener["_certificates"];
-    if (std::find(list.begin(), list.end(), arn) == list.end()) list.push_back(arn);
+    const Json entry{{"CertificateArn", arn}};
+    if (std::find(list.begin(), list.end(), entry) == list.end()) list.push_back(entry);
     added.push_back({{"CertificateArn", arn}, {"IsDefault", false}});
   }
   std::size_t certificates = 0;
@@ -263,7 +264,7 @@ Json RemoveListenerCertificates(Cloud&, Call& call) {
       throw ApiError("OperationNotPermitted", "The default certificate of a listener cannot be removed");
     }
     Json& list = listener["_certificates"];
-    list.erase(std::remove(list.begin(), list.end(), Json(arn)), list.end());
+    list.erase(std::remove(list.begin(), list.end(), Json({{"CertificateArn", arn}})), list.end());
   }
   return Json::object();
 }
@@ -274,8 +275,9 @@ Json DescribeListenerCertificates(Cloud&, Call& call) {
   for (const auto& certificate : Items(listener, "Certificates")) {
     list.push_back({{"CertificateArn", certificate["CertificateArn"]}, {"IsDefault", true}});
   }
-  for (const auto& arn : Items(listener, "_certificates"))
-    list.push_back({{"CertificateArn", arn}, {"IsDefault", false}});
+  for (const auto& certificate : Items(listener, "_certificates")) {
+    list.push_back({{"CertificateArn", certificate["CertificateArn"]}, {"IsDefault", false}});
+  }
   return MarkedPage(call.input, std::move(list), "Certificates");
 }
 

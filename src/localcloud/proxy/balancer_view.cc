@@ -103,11 +103,11 @@ std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn) {
     for (const Json* listener : listeners[arn]) {
       ListenerModel model{.port = listener->value("Port", 0), .tls = Member(*listener, "Protocol") == "HTTPS"};
       std::vector<std::string> certificates;
-      for (const auto& certificate : listener->value("Certificates", Json::array())) {
-        certificates.push_back(Member(certificate, "CertificateArn"));
+      for (const char* list : {"Certificates", "_certificates"}) {
+        for (const auto& certificate : listener->value(list, Json::array())) {
+          certificates.push_back(Member(certificate, "CertificateArn"));
+        }
       }
-      for (const auto& certificate : listener->value("_certificates", Json::array()))
-        certificates.push_back(certificate);
       for (const auto& certificate : certificates) {
         if (std::string pem = Pem(txn, certificate); !pem.empty()) model.certificates.push_back(std::move(pem));
       }

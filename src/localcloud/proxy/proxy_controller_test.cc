@@ -546,6 +546,27 @@ TEST_F(ProxyControllerTest, StateIsWrittenOnlyWhenItChanges) {
   EXPECT_EQ(StateOf("10.0.1.20"), "healthy");
 }
 
+TEST_F(ProxyControllerTest, HttpsListenersGetTheirCertificates) {
+  Edit([&](Store::Transaction& txn) {
+    for (const std::string name : {"one", "two"}) {
+      txn.Put(kCertificates, "arn:" + name,
+              {{"_certificate", "CERT " + name}, {"_private_key", "KEY " + name + "\n"}, {"_chain", "CHAIN\n"}});
+    }
+  });
+  PutListener(443, false);
+  Edit([&](Store::Transaction& txn) {
+    Json& listener = txn.Edit(kListeners, fmt::format("{}443", kListener));
+    listener["Protocol"] = "HTTPS";
+    listener["Certificates"] = Json::array({{{"CertificateArn", "arn:one"}}});
+    listener["_certificates"] = Json::array({{{"CertificateArn", "arn:two"}}, {{"CertificateArn", "arn:gone"}}});
+  });
+  const auto txn = store_.Begin();
+  const auto listener = ReadBalancers(*txn).at(0).model.listeners.at(0);
+  EXPECT_TRUE(listener.tls);
+  EXPECT_EQ(listener.certificates,
+            (std::vector<std::string>{"CERT one\nCHAIN\nKEY one\n", "CERT two\nCHAIN\nKEY two\n"}));
+}
+
 TEST_F(ProxyControllerTest, ThreadsReactToCommits) {
   FakeClock waiting;
   FakeRuntime runtime(waiting);
