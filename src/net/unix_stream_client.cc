@@ -12,7 +12,9 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -63,6 +65,10 @@ class Socket {
   template <typename Buffers>
   std::size_t read_some(const Buffers& buffers, error_code& error) {
     asio::mutable_buffer first = *asio::buffer_sequence_begin(buffers);
+    if (on_idle && !WaitReadable()) {
+      error = asio::error::operation_aborted;
+      return 0;
+    }
     ssize_t count;
     do {
       count = ::recv(fd_, first.data(), first.size(), 0);
@@ -87,10 +93,24 @@ class Socket {
     pollfd descriptor{fd_, POLLIN, 0};
     return ::poll(&descriptor, 1, 0) == 0;
   }
+  // When set, called whenever a read has waited for `idle`; false ends the read with operation_aborted.
+  std::function<bool()> on_idle;
+  std::chrono::milliseconds idle{0};
+
   void ShutdownWrite() { ::shutdown(fd_, SHUT_WR); }
   void Shutdown() { ::shutdown(fd_, SHUT_RDWR); }
 
  private:
+  bool WaitReadable() {
+    pollfd descriptor{fd_, POLLIN, 0};
+    while (true) {
+      int ready = ::poll(&descriptor, 1, static_cast<int>(idle.count()));
+      if (ready > 0) return true;
+      if (ready < 0 && errno != EINTR) return true;  // the read will tell
+      if (ready == 0 && !on_idle()) return false;
+    }
+  }
+
   int fd_ = -1;
 };
 
@@ -145,14 +165,14 @@ class UnixStreamClient : public StreamClient {
       body += piece;
       return true;
     };
-    Response response = Exchange(request, collect, std::stop_token());
+    Response response = Exchange(request, collect, std::stop_token(), std::chrono::milliseconds(0));
     if (response.status < 400) response.body = std::move(body);
     return response;
   }
 
-  Response Stream(const Request& request, const std::function<bool(std::string_view)>& on_body,
-                  std::stop_token stop) override {
-    return Exchange(request, on_body, std::move(stop));
+  Response Stream(const Request& request, const std::function<bool(std::string_view)>& on_body, std::stop_token stop,
+                  std::chrono::milliseconds idle) override {
+    return Exchange(request, on_body, std::move(stop), idle);
   }
 
   Hijacked Hijack(const Request& request) override {
@@ -226,6 +246,7 @@ class UnixStreamClient : public StreamClient {
       http::read_some(connection.socket, connection.buffer, parser, error);
       std::size_t count = piece.size() - parser.get().body().size;
       if (count > 0 && !on_body(std::string_view(piece.data(), count))) return false;
+      if (error == asio::error::operation_aborted) return false;
       if (error && error != http::error::need_buffer) {
         Fail(error == http::error::partial_message ? "the answer was cut off" : error.message(), true);
       }
@@ -233,8 +254,8 @@ class UnixStreamClient : public StreamClient {
     return true;
   }
 
-  Response Exchange(const Request& request, const std::function<bool(std::string_view)>& on_body,
-                    std::stop_token stop) {
+  Response Exchange(const Request& request, const std::function<bool(std::string_view)>& on_body, std::stop_token stop,
+                    std::chrono::milliseconds idle) {
     std::unique_ptr<Connection> connection = SendOnSome(request);
     std::optional<std::stop_callback<std::function<void()>>> interrupt;
     interrupt.emplace(stop, [socket = &connection->socket] { socket->Shutdown(); });
@@ -243,6 +264,10 @@ class UnixStreamClient : public StreamClient {
     try {
       response = ReadHead(*connection, parser);
       bool refused = response.status >= 400;
+      if (!refused && idle.count() > 0) {
+        connection->socket.idle = idle;
+        connection->socket.on_idle = [&] { return on_body(std::string_view()); };
+      }
       bool complete =
           (refused || on_body(std::string_view())) && ReadBody(*connection, parser, [&](std::string_view piece) {
             if (!refused) return on_body(piece);
@@ -256,9 +281,10 @@ class UnixStreamClient : public StreamClient {
       return response;
     }
     interrupt.reset();
+    connection->socket.on_idle = nullptr;
     if (stop.stop_requested()) return response;  // the connection may have been shut down
-    auto idle = idle_.lock();
-    if (idle->size() < kMaxIdleConnections) idle->push_back(std::move(connection));
+    auto reusable = idle_.lock();
+    if (reusable->size() < kMaxIdleConnections) reusable->push_back(std::move(connection));
     return response;
   }
 

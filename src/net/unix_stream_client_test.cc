@@ -159,6 +159,25 @@ TEST(UnixStreamClient, AStreamIsHandedOverAsItArrivesAndEndsWhenStopped) {
   EXPECT_EQ(pieces, (std::vector<std::string>{"", "tick"}));
 }
 
+TEST(UnixStreamClient, ASilentStreamCanBeLeft) {
+  Server server({[](Server&, int c) {
+    Server::ReadRequest(c);
+    Server::Write(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntick\r\n");
+    EXPECT_TRUE(Server::AtEnd(c));
+  }});
+  std::vector<std::string> pieces;
+  Response response = MakeUnixSocketClient(server.path())
+                          ->Stream(
+                              Request{},
+                              [&](std::string_view piece) {
+                                pieces.emplace_back(piece);
+                                return pieces.size() < 4;
+                              },
+                              {}, std::chrono::milliseconds(5));
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(pieces, (std::vector<std::string>{"", "tick", "", ""}));
+}
+
 TEST(UnixStreamClient, ARefusalOfAStreamIsInTheResponse) {
   Server server({[](Server&, int c) {
     Server::ReadRequest(c);

@@ -28,6 +28,8 @@ namespace {
 using docker::ErrorOf;
 
 constexpr std::string_view kApi = "/v1.41";
+// After this long without a line, a container whose log is followed is looked at.
+constexpr std::chrono::seconds kSilence{2};
 
 std::string Path(std::string_view kind, std::string_view name, std::string_view action = "") {
   // Image names keep their slashes and colons: the engines route on the rest of the path.
@@ -96,12 +98,20 @@ class Api {
     if (response.status >= 400) throw ErrorOf(what, response.status, response.body);
     return response;
   }
-  // The document, or nothing on 404.
+  // The document, or nothing when there is no such thing.
   std::optional<Json> Find(std::string_view what, const std::string& target) {
     net::Response response = Call(MakeRequest("GET", target));
-    if (response.status == 404) return std::nullopt;
-    if (response.status >= 400) throw ErrorOf(what, response.status, response.body);
-    return Parse(what, response.body);
+    if (response.status < 400) return Parse(what, response.body);
+    RuntimeError error = ErrorOf(what, response.status, response.body);
+    if (IsAbsent(error)) return std::nullopt;
+    throw error;
+  }
+  // No effect when there is no such thing.
+  void Delete(std::string_view what, const std::string& target) {
+    net::Response response = Call(MakeRequest("DELETE", target));
+    if (response.status < 400) return;
+    RuntimeError error = ErrorOf(what, response.status, response.body);
+    if (!IsAbsent(error)) throw error;
   }
   Json Get(std::string_view what, const std::string& target) {
     return Parse(what, Do(what, MakeRequest("GET", target)).body);
@@ -110,8 +120,9 @@ class Api {
     return Parse(what, Do(what, MakeRequest("POST", target, &body)).body);
   }
   void Stream(std::string_view what, const net::Request& request, const std::function<bool(std::string_view)>& on_body,
-              std::stop_token stop) {
-    net::Response response = Try([&](net::StreamClient& client) { return client.Stream(request, on_body, stop); });
+              std::stop_token stop, std::chrono::milliseconds idle = std::chrono::milliseconds(0)) {
+    net::Response response =
+        Try([&](net::StreamClient& client) { return client.Stream(request, on_body, stop, idle); });
     if (response.status >= 400) throw ErrorOf(what, response.status, response.body);
   }
   std::unique_ptr<net::RawConnection> Hijack(std::string_view what, const net::Request& request) {
@@ -163,6 +174,10 @@ class Api {
       }
     }
     return {connection->client, connection->number};
+  }
+
+  static bool IsAbsent(const RuntimeError& error) {
+    return error.kind() == RuntimeErrorKind::kNotFound || error.kind() == RuntimeErrorKind::kImageNotFound;
   }
 
   static Json Parse(std::string_view what, const std::string& body) {
@@ -275,14 +290,8 @@ class DockerRuntime : public ContainerRuntime {
   }
 
   void Remove(const std::string& id, bool force) override {
-    std::string what = fmt::format("cannot remove container {}", ShortId(id));
-    net::Response response =
-        api_.Call(MakeRequest("DELETE", Path("containers", id, force ? "?force=true&v=true" : "?v=true")));
-    if (response.status < 400 || response.status == 404) return;
-    RuntimeError error = ErrorOf(what, response.status, response.body);
-    // Two removals at once: the second one finds a container that is neither there nor gone.
-    if (std::string_view(error.what()).find("removal of container") != std::string_view::npos) return;
-    throw error;
+    api_.Delete(fmt::format("cannot remove container {}", ShortId(id)),
+                Path("containers", id, force ? "?force=true&v=true" : "?v=true"));
   }
 
   std::optional<ContainerState> Inspect(const std::string& id) override {
@@ -339,14 +348,19 @@ class DockerRuntime : public ContainerRuntime {
       bool running = docker::ParseContainer(*inspect).running();
       bool follow = options.follow && running;
       bool wanted = true;
+      bool head = true;
+      auto on_data = [&](std::string_view data) {
+        if (!data.empty() || std::exchange(head, false)) return wanted = assembler.Feed(data, clock_.Now(), sink);
+        // podman never ends the stream of a container that was removed.
+        std::optional<ContainerState> state = Inspect(id);
+        return state && state->running();
+      };
       assembler.Restart();
       net::Request request = MakeRequest(
           "GET",
           Path("containers", id, fmt::format("/logs?stdout=true&stderr=true&timestamps=true&follow={}", follow)));
       try {
-        api_.Stream(
-            what, request, [&](std::string_view data) { return wanted = assembler.Feed(data, clock_.Now(), sink); },
-            stop);
+        api_.Stream(what, request, on_data, stop, kSilence);
       } catch (const RuntimeError& error) {
         if (error.kind() == RuntimeErrorKind::kNotFound) return;  // removed meanwhile
         throw;
@@ -471,9 +485,7 @@ class DockerRuntime : public ContainerRuntime {
   }
 
   void RemoveImage(const std::string& reference) override {
-    net::Response response = api_.Call(MakeRequest("DELETE", Path("images", reference)));
-    if (response.status < 400 || response.status == 404) return;
-    throw ErrorOf(fmt::format("cannot remove image {}", reference), response.status, response.body);
+    api_.Delete(fmt::format("cannot remove image {}", reference), Path("images", reference));
   }
 
   void PullImage(const std::string& reference, const std::string& authorization) override {
@@ -526,9 +538,7 @@ class DockerRuntime : public ContainerRuntime {
   }
 
   void RemoveNetwork(const std::string& name) override {
-    net::Response response = api_.Call(MakeRequest("DELETE", Path("networks", name)));
-    if (response.status < 400 || response.status == 404) return;
-    throw ErrorOf(fmt::format("cannot remove network {}", name), response.status, response.body);
+    api_.Delete(fmt::format("cannot remove network {}", name), Path("networks", name));
   }
 
   std::vector<NetworkInfo> ListNetworks(const Labels& labels) override {
@@ -548,9 +558,7 @@ class DockerRuntime : public ContainerRuntime {
   }
 
   void RemoveVolume(const std::string& name) override {
-    net::Response response = api_.Call(MakeRequest("DELETE", Path("volumes", name)));
-    if (response.status < 400 || response.status == 404) return;
-    throw ErrorOf(fmt::format("cannot remove volume {}", name), response.status, response.body);
+    api_.Delete(fmt::format("cannot remove volume {}", name), Path("volumes", name));
   }
 
   std::vector<VolumeInfo> ListVolumes(const Labels& labels) override {

@@ -191,6 +191,26 @@ TEST_F(DockerRuntimeTest, AFollowedLineArrivesSoonAndAStopEndsIt) {
   EXPECT_LT(delays.back(), 0.5);
 }
 
+TEST_F(DockerRuntimeTest, WhoeverWatchesAContainerNoticesItsRemoval) {
+  std::string id = Run(Shell("echo here; sleep 60"));
+  std::promise<void> line;
+  auto follow = std::async(std::launch::async, [&] {
+    runtime().FollowLogs(id, {}, [&](const LogLine&) { return line.set_value(), true; }, {});
+  });
+  auto wait = std::async(std::launch::async, [&] {
+    try {
+      EXPECT_EQ(runtime().Wait(id, {}), 137);  // seen between its death and its removal
+    } catch (const RuntimeError& error) {
+      EXPECT_EQ(error.kind(), RuntimeErrorKind::kNotFound) << error.what();
+    }
+  });
+  line.get_future().get();
+  RealClock().SleepFor(200ms);
+  runtime().Remove(id, true);
+  EXPECT_EQ(follow.wait_for(10s), std::future_status::ready);
+  EXPECT_EQ(wait.wait_for(10s), std::future_status::ready);
+}
+
 TEST_F(DockerRuntimeTest, LongLinesStayWhole) {
   std::string id = Run(Shell("head -c 100000 /dev/zero | tr '\\0' x; echo; echo end"));
   runtime().Wait(id, {});
@@ -397,11 +417,14 @@ TEST_F(DockerRuntimeTest, ExecWithATerminalHasItsSizeAndPassesControlC) {
     }
     return true;
   };
-  session->Write("echo size $(stty size)\n");
-  EXPECT_TRUE(until("size 30 100\r\n")) << screen;
+  // The engine applies a size some time after it accepted it.
+  auto until_size = [&](const std::string& size) {
+    session->Write("until [ \"$(stty size)\" = '" + size + "' ]; do sleep 0.05; done; echo 'is' " + size + "\n");
+    return until("is " + size + "\r\n");
+  };
+  EXPECT_TRUE(until_size("30 100")) << screen;
   session->Resize(80, 24);
-  session->Write("echo size $(stty size)\n");
-  EXPECT_TRUE(until("size 24 80\r\n")) << screen;
+  EXPECT_TRUE(until_size("24 80")) << screen;
   session->Write("sleep 100\n");
   RealClock().SleepFor(300ms);
   session->Write("\x03");
@@ -506,6 +529,16 @@ TEST_F(DockerRuntimeTest, AnEngineThatWasNamedButDoesNotAnswerIsAnError) {
   EXPECT_EQ(message,
             "cannot use ADHOC_CONTAINER_HOST=unix:///no/such/socket: cannot connect to /no/such/socket: No such file "
             "or directory");
+}
+
+TEST_F(DockerRuntimeTest, RemovingTwiceAtOnceIsNoError) {
+  for (int round = 0; round < 3; ++round) {
+    std::string id = Run(Shell("sleep 60"));
+    std::vector<std::future<void>> removals;
+    for (int i = 0; i < 4; ++i) removals.push_back(std::async(std::launch::async, [&] { runtime().Remove(id, true); }));
+    for (auto& removal : removals) EXPECT_NO_THROW(removal.get());
+    EXPECT_FALSE(runtime().Inspect(id));
+  }
 }
 
 TEST_F(DockerRuntimeTest, WaitEndsWhenStopped) {

@@ -93,6 +93,9 @@ RuntimeErrorKind KindOf(int status, std::string_view message) {
       {"starting container process caused: exec", RuntimeErrorKind::kCommandNotFound},
       {"unable to start container process: exec:", RuntimeErrorKind::kCommandNotFound},
       {"network not found", RuntimeErrorKind::kNotFound},
+      // While it is being removed: podman, Docker.
+      {"no such container", RuntimeErrorKind::kNotFound},
+      {"removal of container", RuntimeErrorKind::kNotFound},
       {"container state improper", RuntimeErrorKind::kConflict},
       {"is not running", RuntimeErrorKind::kConflict},
       {"has dependent containers", RuntimeErrorKind::kConflict},
@@ -187,6 +190,8 @@ ContainerState ParseContainer(const Json& inspect) {
     container.exit_code = static_cast<int>(Number(state, "ExitCode"));
     container.oom_killed = Flag(state, "OOMKilled");
     container.finished_at = ParseEngineTime(Text(state, "FinishedAt"));
+    // podman may note a short process's start after its end.
+    if (container.finished_at) container.started_at = std::min(*container.started_at, *container.finished_at);
   }
 
   const Json& settings = At(inspect, "NetworkSettings");

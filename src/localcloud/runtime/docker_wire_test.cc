@@ -86,6 +86,13 @@ TEST(ParseContainer, KnowsTheEnginesWordsForEnded) {
   }
 }
 
+TEST(ParseContainer, NothingEndsBeforeItStarted) {
+  Json inspect = PodmanInspect("exited", false);
+  inspect["State"]["StartedAt"] = "2026-11-23T07:54:21.8Z";
+  ContainerState state = ParseContainer(inspect);
+  EXPECT_EQ(state.started_at, state.finished_at);
+}
+
 TEST(ParseContainer, AContainerThatNeverStartedHasNotExited) {
   for (const char* word : {"created", "configured", "initialized"}) {
     Json inspect = PodmanInspect(word, false);
@@ -181,6 +188,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{500, "network name rtnet already used: network already exists", RuntimeErrorKind::kNameInUse},
         Refusal{500, "container create: unable to find network with name or ID nonet: network not found",
                 RuntimeErrorKind::kNotFound},
+        Refusal{500, "container 6d75 does not exist in database: no such container", RuntimeErrorKind::kNotFound},
         Refusal{500, "can only create exec sessions on running containers: container state improper",
                 RuntimeErrorKind::kConflict},
         Refusal{409, "image localhost/a:b is in use: image used by 792f: image is in use by a container",
@@ -206,6 +214,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Refusal{403, "Address already in use", RuntimeErrorKind::kAddressInUse},
                       Refusal{403, "Pool overlaps with other one on this address space",
                               RuntimeErrorKind::kAddressInUse},
+                      Refusal{409, "removal of container cbc is already in progress", RuntimeErrorKind::kNotFound},
                       Refusal{409, "Container cbc is not running", RuntimeErrorKind::kConflict},
                       Refusal{500, "something else", RuntimeErrorKind::kOther}));
 
