@@ -87,4 +87,43 @@ Config LoadConfig(const LoadOptions& options) {
   return config;
 }
 
+Config LoadConfigWithoutVariables(const LoadOptions& options, const std::map<std::string, Json>& recorded) {
+  Diagnostics diagnostics;
+  std::optional<Definition> definition = ParseDefinition(ReadDefinition(options.definition), diagnostics);
+  diagnostics.ThrowIfErrors();
+  const auto empty_value = [](const VariableDeclaration& variable) -> Json {
+    if (!variable.one_of.empty()) return variable.one_of.front();
+    switch (variable.type.kind) {
+      case VariableType::Kind::kNumber:
+        return variable.minimum.value_or(0);
+      case VariableType::Kind::kBool:
+        return false;
+      case VariableType::Kind::kList:
+        return Json::array();
+      case VariableType::Kind::kMap:
+      case VariableType::Kind::kObject:
+        return Json::object();
+      case VariableType::Kind::kString:
+      case VariableType::Kind::kAny:
+        break;
+    }
+    return "unset";
+  };
+  for (VariableDeclaration& variable : definition->variables) {
+    const auto found = recorded.find(variable.name);
+    if (found != recorded.end()) {
+      variable.default_value = found->second;
+    } else if (!variable.default_value) {
+      variable.default_value = empty_value(variable);
+    }
+  }
+  const TargetDeclaration& target = definition->GetTarget(options.target);
+  // Refused values don't matter here: nothing is made of them.
+  Diagnostics ignored;
+  const auto variables = BindVariables(*definition, target, Variables(), {}, "", ignored);
+  Config config = Resolve(*definition, target, options.environment, variables, diagnostics);
+  diagnostics.ThrowIfErrors();
+  return config;
+}
+
 }  // namespace adhoc::config

@@ -42,6 +42,8 @@ void ReadAll(Context& context, const Resources& existing, const Resources& resou
   for (const auto& resource : existing) all.push_back(resource.get());
   for (const auto& resource : resources) all.push_back(resource.get());
   const graph::Graph graph = MakeGraphOf(all);
+  std::mutex mutex;
+  std::string missing;
   const auto outcomes = graph.Walk(
       graph::Graph::Direction::kForward, kThreads,
       [&](int vertex) {
@@ -49,9 +51,10 @@ void ReadAll(Context& context, const Resources& existing, const Resources& resou
         const auto observed = resource.Read(context);
         if (observed) context.Publish(resource.id(), *observed);
         if (vertex < static_cast<int>(existing.size())) {
-          if (!observed && missing_is_error) {
-            throw Error(fmt::format("it does not exist: the shared resources {} are not complete", context.shared()),
-                        fmt::format("adhoc shared up {}", context.shared()));
+          const std::string state = observed ? observed->value("state", "active") : "missing";
+          if (state != "active" && state != "available") {
+            const std::lock_guard lock(mutex);
+            missing = fmt::format("{} is {}", resource.id(), state);
           }
           return;
         }
@@ -59,6 +62,10 @@ void ReadAll(Context& context, const Resources& existing, const Resources& resou
       },
       context.stop());
   ThrowFirstFailure(graph, outcomes);
+  if (!missing.empty() && missing_is_error) {
+    throw SharedMissing(fmt::format("the shared resources {} are not complete: {}", context.shared(), missing),
+                        fmt::format("adhoc shared up {}", context.shared()));
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "env/resource.h"
 #include "graph/graph.h"
@@ -44,8 +45,14 @@ class Plan {
 // may no longer know all). Throws Error when there is a circle.
 graph::Graph MakeGraph(const Resources& resources);
 
+// What an environment needs of the shared resources is not there.
+class SharedMissing : public Error {
+ public:
+  using Error::Error;
+};
+
 // Reads all resources and says what would make them as defined. `existing` are looked up, never changed: what an environment
-// uses of the shared resources. Throws Error when one of them is missing or a read fails.
+// uses of the shared resources. Throws SharedMissing when one of them is missing or not ready, Error when a read fails.
 Plan MakePlan(Context& context, const Resources& existing, const Resources& resources);
 
 // Reads all and plans to delete what exists.

@@ -1,0 +1,148 @@
+// adhoc image build: an image of the application at a git tag (S11).
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "base/random.h"
+#include "cli/exit_codes.h"
+#include "cli/shell.h"
+#include "config/definition.h"
+#include "localcloud/runtime/engine_setup.h"
+
+namespace adhoc::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kHelp = R"(Build an image of the application at a git tag, and put it under that tag into the target's registry.
+
+It is built from a worktree of the tag: what is changed in the checkout but not committed and tagged is no part of it.
+
+  adhoc image build backend v1.1.0)";
+
+struct Arguments {
+  std::string image;
+  std::string tag;
+  bool force = false;
+};
+
+std::string Git(const std::string& repository, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"git", "-C", repository});
+  const ProcessResult result = RunProcess(arguments);
+  if (result.exit_code != 0) throw Error(fmt::format("git {}: {}", arguments[3], result.err));
+  return result.out;
+}
+
+// A checkout of the tag in a folder of its own, removed at the end.
+class Worktree {
+ public:
+  Worktree(std::string repository, const std::string& tag)
+      : repository_(std::move(repository)),
+        path_((fs::temp_directory_path() / ("adhoc-build-" + SystemRandom().Hex(8))).string()) {
+    Git(repository_, {"worktree", "add", "--quiet", "--detach", path_, "refs/tags/" + tag});
+  }
+  ~Worktree() {
+    RunProcess({"git", "-C", repository_, "worktree", "remove", "--force", path_});
+  }
+  Worktree(const Worktree&) = delete;
+  Worktree& operator=(const Worktree&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::string repository_;
+  const std::string path_;
+};
+
+void RequireTag(const std::string& repository, const std::string& tag) {
+  if (!fs::exists(repository)) {
+    throw Error(fmt::format("{} does not exist", repository), "`git` of the image in adhoc.yaml names the repository to build from");
+  }
+  // A name from the command line must not be taken for an option or another kind of revision.
+  const bool valid = RunProcess({"git", "check-ref-format", "refs/tags/" + tag}).exit_code == 0;
+  if (valid && RunProcess({"git", "-C", repository, "rev-parse", "--quiet", "--verify", "refs/tags/" + tag + "^{commit}"}).exit_code == 0) {
+    return;
+  }
+  std::string tags = Git(repository, {"tag", "--list", "--sort=version:refname"});
+  for (char& c : tags) {
+    if (c == '\n') c = ' ';
+  }
+  while (!tags.empty() && tags.back() == ' ') tags.pop_back();
+  throw Error(fmt::format("there is no git tag `{}` in {}", tag, repository),
+              tags.empty() ? "make it with `git tag`" : "the tags are: " + tags);
+}
+
+int Build(Shell& shell, const Arguments& arguments) {
+  // What is being built is checked before anything is started.
+  const std::string path = config::FindDefinition(shell.globals.directory.empty() ? "." : shell.globals.directory);
+  const config::Definition definition = config::LoadDefinition(path);
+  const config::Image& image = definition.GetImage(arguments.image);
+  if (image.build.empty()) throw Error(fmt::format("image {} has no `build` in {}", image.name, path));
+  const std::string repository = (fs::path(definition.directory) / image.git).lexically_normal().string();
+  RequireTag(repository, arguments.tag);
+
+  Session session(shell.globals, {}, Session::Variables::kNone);
+  session.EndView();
+  const auto& target = session.config().target;
+  const std::string uri = fmt::format("{}.dkr.ecr.{}.amazonaws.com/{}:{}", target.account, target.region, image.repository, arguments.tag);
+  auto& context = session.context();
+  context.CallUnless({"RepositoryAlreadyExistsException"}, "ecr", "CreateRepository", {{"repositoryName", image.repository}});
+  const auto existing =
+      context.CallUnless({"ImageNotFoundException", "RepositoryNotFoundException"}, "ecr", "DescribeImages",
+                         {{"repositoryName", image.repository}, {"imageIds", Json::array({{{"imageTag", arguments.tag}}})}});
+  if (existing && !arguments.force) {
+    fmt::print("{} is there already\n", uri);
+    fmt::print(stderr, "  --force builds it again\n");
+    return kOk;
+  }
+
+  const auto settings = LocalSettingsFromEnvironment();
+  const localcloud::EngineEnvironment engine = localcloud::PrepareEngine({.state_dir = settings.state_dir, .on_progress = [](std::string_view text) {
+                                                                            fmt::print(stderr, "{}\n", text);
+                                                                          }});
+  const Worktree worktree(repository, arguments.tag);
+  const fs::path folder = fs::path(worktree.path()) / image.build;
+  std::string containerfile = image.containerfile;
+  if (containerfile.empty()) containerfile = fs::exists(folder / "Containerfile") ? "Containerfile" : "Dockerfile";
+  if (!fs::exists(folder / containerfile)) {
+    throw Error(fmt::format("there is no {} in {} at tag {}", containerfile, image.build, arguments.tag));
+  }
+  std::vector<std::string> command{engine.engine, "build", "--tag", uri, "--file", (folder / containerfile).string(),
+                                   "--build-arg", "VERSION=" + arguments.tag};
+  for (const auto& [name, value] : image.build_args) {
+    command.push_back("--build-arg");
+    command.push_back(name + "=" + value);
+  }
+  command.push_back(folder.string());
+  const auto to_stderr = [](std::string_view text) { fmt::print(stderr, "{}", text); };
+  const ProcessResult built = RunProcess(command, {.env = engine.variables, .on_out = to_stderr, .on_err = to_stderr});
+  if (built.exit_code != 0) {
+    throw Error(fmt::format("building {} failed: {} build exited with {}", uri, engine.engine, built.exit_code), "the lines above say why");
+  }
+  if (target.kind == config::TargetKind::kAws) {
+    throw Error("pushing to the registry of an account is not supported yet", fmt::format("{} push {}", engine.engine, uri));
+  }
+  if (shell.globals.json) {
+    PrintJson({{"image", arguments.image}, {"tag", arguments.tag}, {"uri", uri}});
+  } else {
+    fmt::print("{}\n", uri);
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void AddImage(CLI::App& app, Shell& shell) {
+  CLI::App* command = app.add_subcommand("image", "Build images of the application");
+  command->require_subcommand(1);
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* build = command->add_subcommand("build", kHelp);
+  build->add_option("image", arguments->image, "An entry of the definition's `images:`")->required();
+  build->add_option("tag", arguments->tag, "A git tag, which becomes the image's tag")->required();
+  build->add_flag("--force", arguments->force, "Build it although the registry has it");
+  build->callback([&shell, arguments] { shell.action = [&shell, arguments] { return Build(shell, *arguments); }; });
+}
+
+}  // namespace adhoc::cli

@@ -1,0 +1,21 @@
+// Plans and results as people read them.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "config/config.h"
+#include "env/plan.h"
+#include "env/versions.h"
+
+namespace adhoc::cli {
+
+//   + service alpha-gunicorn
+//   ~ task definition alpha-worker
+//       image: backend:v1.0.0 → backend:v1.1.0
+std::string RenderPlan(const env::Plan& plan, bool colour);
+
+// The images whose running tag is not the variables': a deploy that this apply keeps.
+std::string RenderKept(const config::Config& config, const std::map<std::string, env::Version>& versions);
+
+}  // namespace adhoc::cli

@@ -1,0 +1,201 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include "aws/client/client.h"
+#include "base/error.h"
+#include "cli/shell.h"
+#include "config/definition.h"
+#include "config/environment.h"
+#include "env/environment.h"
+#include "net/transport.h"
+#include "ui/view.h"
+
+namespace adhoc::cli {
+namespace {
+
+std::string FromEnvironment(const char* name, const std::string& otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? value : otherwise;
+}
+
+int PortFromEnvironment(const char* name, int otherwise) {
+  const std::string text = FromEnvironment(name, "");
+  if (text.empty()) return otherwise;
+  char* end = nullptr;
+  const long port = std::strtol(text.c_str(), &end, 10);
+  if (*end != '\0' || port < 1 || port > 65535) throw Error(fmt::format("{} is `{}`: not a port", name, text));
+  return static_cast<int>(port);
+}
+
+config::LoadOptions LoadOptionsOf(const Globals& globals, const Subject& subject) {
+  const std::string here = globals.directory.empty() ? "." : globals.directory;
+  config::LoadOptions options{.definition = config::FindDefinition(here), .environment = subject.environment, .target = globals.target};
+  const std::string directory = std::filesystem::path(options.definition).parent_path();
+  if (options.environment.empty()) options.environment = config::DefaultEnvironmentName(directory);
+  // A path given with -f is relative to where the person is; beside the definition is the second guess.
+  if (!subject.variables.empty()) {
+    options.variables = (std::filesystem::path(here) / subject.variables).string();
+    if (!std::filesystem::exists(options.variables) && std::filesystem::exists(std::filesystem::path(directory) / subject.variables)) {
+      options.variables = (std::filesystem::path(directory) / subject.variables).string();
+    }
+  }
+  for (const std::string& text : subject.overrides) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos) throw Error(fmt::format("--var {}: not of the form name=value", text));
+    options.overrides.push_back({.name = text.substr(0, equals), .value = text.substr(equals + 1)});
+  }
+  return options;
+}
+
+}  // namespace
+
+localcloud::LocalSettings LocalSettingsFromEnvironment() {
+  const std::string home = FromEnvironment("HOME", "/root");
+  const std::string state = FromEnvironment("XDG_STATE_HOME", home + "/.local/state");
+  return {.state_dir = std::filesystem::absolute(FromEnvironment("ADHOC_HOME", state + "/adhoc")).lexically_normal().string(),
+          .port = PortFromEnvironment("ADHOC_PORT", 4566)};
+}
+
+struct Session::Impl {
+  Globals globals;
+  localcloud::LocalSettings local;
+  config::Config config;
+  std::unique_ptr<events::Sink> view;
+  std::unique_ptr<env::RecordStore> records;
+  std::unique_ptr<aws::Client> client;
+  std::unique_ptr<env::Context> context;
+  std::atomic<int> api_calls = 0;
+};
+
+Session::Session(const Globals& globals, Subject subject, Variables variables) : impl_(std::make_unique<Impl>()) {
+  impl_->globals = globals;
+  impl_->local = LocalSettingsFromEnvironment();
+  impl_->view = ui::MakeView(globals.json ? ui::Format::kJson : ui::DefaultFormat(STDERR_FILENO), stderr);
+  std::error_code failed;
+  std::filesystem::create_directories(impl_->local.state_dir, failed);
+  if (failed) {
+    throw Error(fmt::format("cannot make {}: {}", impl_->local.state_dir, failed.message()), "set ADHOC_HOME to another folder");
+  }
+  impl_->records = env::OpenLocalRecords(impl_->local.state_dir + "/records.db", RealClock());
+
+  if (variables == Variables::kNone) subject.environment = "none";
+  const config::LoadOptions options = LoadOptionsOf(globals, subject);
+  config::CheckEnvironmentName(options.environment);
+  const std::string file = options.variables.empty()
+                               ? config::VariablesPath(std::filesystem::path(options.definition).parent_path(), options.environment)
+                               : options.variables;
+  if (variables == Variables::kRequired || (variables == Variables::kIfAny && std::filesystem::exists(file))) {
+    impl_->config = config::LoadConfig(options);
+  } else {
+    std::map<std::string, Json> recorded;
+    if (const auto record = impl_->records->Get(options.environment)) {
+      for (const auto& [name, value] : record->variables.items()) recorded[name] = value;
+    }
+    impl_->config = config::LoadConfigWithoutVariables(options, recorded);
+  }
+
+  config::Config& config = impl_->config;
+  const bool local = config.target.kind == config::TargetKind::kLocal;
+  std::string endpoint = config.target.endpoint;
+  if (local && endpoint.empty()) {
+    localcloud::EnsureLocalCloud(impl_->local, globals.program,
+                                 [&](std::string_view text) { sink().Emit(events::Notice{.text = std::string(text)}); });
+    endpoint = impl_->local.endpoint();
+  }
+  aws::ClientOptions client{.region = config.target.region, .endpoint_url = local ? endpoint : ""};
+  auto credentials = local ? aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"})
+                           : aws::DefaultCredentials();
+  impl_->client = std::make_unique<aws::Client>(std::move(client), std::move(credentials), net::MakeCurlTransport(), RealClock(),
+                                                SystemRandom());
+  impl_->client->set_observer([impl = impl_.get()](const aws::CallRecord& call) {
+    ++impl->api_calls;
+    if (impl->globals.verbose) {
+      fmt::print(stderr, "{} {} {} {:.1f} ms\n", call.service, call.operation, call.status,
+                 std::chrono::duration<double, std::milli>(call.elapsed).count());
+    }
+  });
+  if (!local) {
+    const Json who = impl_->client->Call("sts", "GetCallerIdentity");
+    if (who["Account"] != config.target.account) {
+      throw Error(fmt::format("the credentials are of account {}, but target {} is account {}", who["Account"].get<std::string>(),
+                              config.target.name, config.target.account),
+                  "use the credentials or the profile of that account");
+    }
+  }
+  impl_->context = NewContext();
+}
+
+Session::~Session() = default;
+
+const config::Config& Session::config() const { return impl_->config; }
+env::Context& Session::context() { return *impl_->context; }
+env::RecordStore& Session::records() { return *impl_->records; }
+events::Sink& Session::sink() { return *impl_->view; }
+const Globals& Session::globals() const { return impl_->globals; }
+int Session::api_calls() const { return impl_->api_calls; }
+
+void Session::EndView() {
+  // What refers to the view keeps a valid one: plain lines from here on.
+  auto ended = std::move(impl_->view);
+  impl_->view = ui::MakeView(impl_->globals.json ? ui::Format::kJson : ui::Format::kPlain, stderr);
+  ended.reset();
+  impl_->context = NewContext();
+}
+
+std::unique_ptr<env::Context> Session::NewContext(events::Sink* sink) {
+  const bool local = impl_->config.target.kind == config::TargetKind::kLocal;
+  env::Pace pace;
+  if (!local) pace = {.poll = std::chrono::seconds(1), .max_poll = std::chrono::seconds(10), .timeout = std::chrono::minutes(30)};
+  auto context = std::make_unique<env::Context>(*impl_->client, impl_->config, sink != nullptr ? *sink : *impl_->view, RealClock(),
+                                                SystemRandom(), pace, impl_->globals.stop);
+  if (local) {
+    context->set_endpoint(impl_->config.target.endpoint.empty() ? impl_->local.public_endpoint() : impl_->config.target.endpoint);
+  }
+  return context;
+}
+
+env::Prepared Session::PrepareUp() {
+  const auto record = records().Get(config().environment);
+  try {
+    return env::PrepareUp(context(), record);
+  } catch (const env::SharedMissing&) {
+    // On one machine they cost nothing and are made along the way; in an account that is a decision.
+    if (config().target.kind != config::TargetKind::kLocal) throw;
+  }
+  MakeShared();
+  return env::PrepareUp(context(), record);
+}
+
+void Session::MakeShared() {
+  const env::Lock lock(records(), "shared resources " + config().target.shared, "adhoc shared up", std::chrono::minutes(10), sink(),
+                       RealClock(), globals().stop);
+  impl_->context = NewContext();
+  const auto prepared = env::PrepareShared(context());
+  if (!prepared.plan.empty()) {
+    sink().Emit(events::Notice{.text = fmt::format("Shared resources {}: {}", config().target.shared, prepared.plan.Summary())});
+    const env::ApplyResult result = env::Apply(context(), prepared.plan, prepared.resources);
+    if (!result.ok()) throw Error("the shared resources are not complete: " + result.error, result.hint);
+  }
+  impl_->context = NewContext();
+}
+
+void AddEnvironmentArgument(CLI::App& command, Subject& subject) {
+  command.add_option("environment", subject.environment, "Its name; by default made from the git branch");
+}
+
+void AddVariableOptions(CLI::App& command, Subject& subject) {
+  command.add_option("-f,--file", subject.variables, "Variables of the environment (default: envs/<environment>.tfvars)");
+  command.add_option("--var", subject.overrides, "name=value in place of the file's; may be repeated");
+  command.add_option("--lock-timeout", subject.lock_timeout_seconds, "Seconds to wait for another command that changes it")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+void PrintJson(const Json& json) { std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << std::endl; }
+
+}  // namespace adhoc::cli

@@ -1,0 +1,71 @@
+// adhoc up: makes an environment, or makes it as its definition and variables say.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/exit_codes.h"
+#include "cli/render.h"
+#include "cli/shell.h"
+#include "ui/view.h"
+
+namespace adhoc::cli {
+namespace {
+
+constexpr const char* kHelp = R"(Make an environment, or bring it up to date.
+
+Reads adhoc.yaml and envs/<environment>.tfvars, shows what differs from what runs, and changes just that. Running it again
+changes nothing. An image that was deployed since the variables were last applied is kept.
+
+  adhoc up alpha
+  adhoc up alpha -f envs/alpha.tfvars --var log_level=debug)";
+
+void PrintSummary(Session& session, bool changed) {
+  const auto& config = session.config();
+  fmt::print("\n{} {} at {}\n", config.environment, changed ? "is up" : "is up to date", config.url);
+  fmt::print("  adhoc status {0}\n  adhoc logs {0} -f\n", config.environment);
+  for (const auto& service : config.services) {
+    if (service.image.image.empty() || !service.load_balanced()) continue;
+    fmt::print("  adhoc exec {} {} -- bash\n", config.environment, service.name);
+    break;
+  }
+  std::fflush(stdout);
+}
+
+int Up(Shell& shell, const Subject& subject) {
+  Session session(shell.globals, subject, Session::Variables::kRequired);
+  const auto& config = session.config();
+  const env::Lock lock(session.records(), "environment " + config.environment, "adhoc up " + config.environment,
+                       std::chrono::seconds(std::stoi(subject.lock_timeout_seconds)), session.sink(), RealClock(),
+                       shell.globals.stop);
+  const env::Prepared prepared = session.PrepareUp();
+  if (!shell.globals.json) {
+    fmt::print(stderr, "{}{}", RenderKept(config, prepared.versions), RenderPlan(prepared.plan, ui::UseColour(STDERR_FILENO)));
+    fmt::print(stderr, "{}: {}\n", config.environment, prepared.plan.Summary());
+  }
+  const env::ApplyResult result = env::Up(session.context(), prepared, session.records());
+  const bool ok = result.ok();
+  session.EndView();
+  if (!ok) {
+    throw Error(fmt::format("{} is not complete: {}", config.environment, result.error),
+                result.hint.empty() ? fmt::format("mend it, then `adhoc up {}` again: it goes on from here", config.environment)
+                                    : result.hint);
+  }
+  if (shell.globals.json) {
+    PrintJson({{"name", config.environment}, {"url", config.url}, {"plan", prepared.plan.ToJson()}, {"changed", !prepared.plan.empty()}});
+  } else {
+    PrintSummary(session, !prepared.plan.empty());
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void AddUp(CLI::App& app, Shell& shell) {
+  auto subject = std::make_shared<Subject>();
+  CLI::App* command = app.add_subcommand("up", kHelp);
+  AddEnvironmentArgument(*command, *subject);
+  AddVariableOptions(*command, *subject);
+  command->callback([&shell, subject] { shell.action = [&shell, subject] { return Up(shell, *subject); }; });
+}
+
+}  // namespace adhoc::cli
