@@ -1,0 +1,111 @@
+// adhoc local: the local cloud, AWS's APIs on this machine.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "cli/exit_codes.h"
+#include "cli/shell.h"
+#include "localcloud/runtime/engine_setup.h"
+#include "localcloud/server.h"
+#include "localcloud/settings.h"
+
+namespace adhoc::cli {
+namespace {
+
+constexpr const char* kHelp = R"(The local cloud: a server on this machine that speaks AWS's APIs and really runs what they describe.
+
+Commands start it by themselves. Any AWS client can use it:
+
+  export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_ACCESS_KEY_ID=adhoc AWS_SECRET_ACCESS_KEY=adhoc AWS_DEFAULT_REGION=us-east-1
+  aws ecs list-clusters
+
+ADHOC_HOME is the folder of its state, ADHOC_PORT its port.)";
+
+int Start(Shell& shell) {
+  const auto settings = LocalSettingsFromEnvironment();
+  localcloud::EnsureLocalCloud(settings, shell.globals.program, [](std::string_view text) { fmt::print(stderr, "{}\n", text); });
+  fmt::print("{}\n", settings.endpoint());
+  return kOk;
+}
+
+int Serve(Shell& shell, const localcloud::LocalSettings& settings) {
+  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+  spdlog::flush_on(spdlog::level::info);
+  const localcloud::Server server(settings, RealClock(), SystemRandom());
+  spdlog::info("the local cloud listens on 127.0.0.1:{}, its state is in {}", server.port(), settings.state_dir);
+  while (!shell.globals.stop.stop_requested()) RealClock().SleepFor(std::chrono::hours(1), shell.globals.stop);
+  spdlog::info("stopping; containers go on running");
+  return kOk;
+}
+
+int Stop() {
+  const auto settings = LocalSettingsFromEnvironment();
+  fmt::print("{}\n", localcloud::StopLocalCloud(settings) ? "stopped; environments go on running, without what the APIs do for them"
+                                                           : "the local cloud does not run");
+  return kOk;
+}
+
+int Status(Shell& shell) {
+  const auto settings = LocalSettingsFromEnvironment();
+  const auto probe = localcloud::ProbeLocalCloud(settings);
+  const bool runs = probe.state == localcloud::Probe::State::kOurs;
+  if (shell.globals.json) {
+    Json json = runs ? probe.health : Json::object();
+    json["running"] = runs;
+    PrintJson(json);
+  } else if (runs) {
+    const Json engine = probe.health["engine"];
+    fmt::print("running at {}, pid {}, state in {}\n", settings.endpoint(), probe.health.value("pid", 0), settings.state_dir);
+    fmt::print("container engine: {} {}\n", engine.value("name", ""), engine.value("state", ""));
+    if (!engine.value("error", "").empty()) fmt::print("  {}\n  try: {}\n", engine.value("error", ""), engine.value("hint", ""));
+  } else {
+    fmt::print("not running; its state is in {}\n", settings.state_dir);
+  }
+  return kOk;
+}
+
+int Reset() {
+  const auto settings = LocalSettingsFromEnvironment();
+  localcloud::StopLocalCloud(settings);
+  if (std::filesystem::exists(settings.state_dir)) localcloud::RemoveEverything(settings);
+  std::error_code ignored;
+  std::filesystem::remove_all(settings.state_dir, ignored);
+  fmt::print("the local cloud is empty: its containers, networks and {} are gone\n", settings.state_dir);
+  return kOk;
+}
+
+// `eval "$(adhoc local engine)"` lets a shell use the same container engine in the same way.
+int Engine() {
+  const auto settings = LocalSettingsFromEnvironment();
+  std::filesystem::create_directories(settings.state_dir);
+  const auto engine = localcloud::PrepareEngine(
+      {.state_dir = settings.state_dir, .on_progress = [](std::string_view text) { fmt::print(stderr, "{}\n", text); }});
+  fmt::print("export ADHOC_CONTAINER_ENGINE={}\n", engine.engine);
+  for (const auto& [name, value] : engine.variables) fmt::print("export {}='{}'\n", name, value);
+  return kOk;
+}
+
+}  // namespace
+
+void AddLocal(CLI::App& app, Shell& shell) {
+  CLI::App* command = app.add_subcommand("local", kHelp);
+  command->require_subcommand(1);
+  command->add_subcommand("start", "Start it in the background, unless it runs")->callback([&shell] {
+    shell.action = [&shell] { return Start(shell); };
+  });
+  command->add_subcommand("stop", "Stop it; containers go on running")->callback([&shell] { shell.action = Stop; });
+  command->add_subcommand("status", "Whether it runs")->callback([&shell] { shell.action = [&shell] { return Status(shell); }; });
+  command->add_subcommand("reset", "Stop it and remove everything that it ever made")->callback([&shell] { shell.action = Reset; });
+  command->add_subcommand("engine", "Print the shell variables with which it uses the container engine")->callback([&shell] {
+    shell.action = Engine;
+  });
+  auto settings = std::make_shared<localcloud::LocalSettings>(LocalSettingsFromEnvironment());
+  CLI::App* run = command->add_subcommand("run", "Run it in the foreground");
+  run->add_option("--state-dir", settings->state_dir, "Folder of its state")->capture_default_str();
+  run->add_option("--port", settings->port, "Port on 127.0.0.1")->capture_default_str();
+  run->callback([&shell, settings] { shell.action = [&shell, settings] { return Serve(shell, *settings); }; });
+}
+
+}  // namespace adhoc::cli

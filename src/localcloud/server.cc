@@ -1,0 +1,197 @@
+#include "localcloud/server.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+#include "aws/sign/sigv4.h"
+#include "base/error.h"
+#include "base/sync.h"
+#include "localcloud/api/api.h"
+#include "localcloud/cloud.h"
+#include "localcloud/gateway.h"
+#include "localcloud/runtime/docker_runtime.h"
+#include "localcloud/runtime/engine_setup.h"
+#include "localcloud/runtime/runtime.h"
+#include "net/http_server.h"
+
+namespace adhoc::localcloud {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kThreads = 4;
+constexpr std::chrono::seconds kEngineRetry{5};
+
+// The container engine's socket under a name of our own: the engine is found, or started, while requests that need none are
+// answered already.
+fs::path EngineLink(const LocalSettings& settings) { return fs::path(settings.state_dir) / "engine"; }
+
+std::string InstanceOf(const LocalSettings& settings) { return aws::Sha256Hex(settings.state_dir).substr(0, 8); }
+
+Settings CloudSettings(const LocalSettings& settings) {
+  return {.state_dir = settings.state_dir, .port = settings.port, .instance = InstanceOf(settings)};
+}
+
+// Keeps a second server off the same state.
+class StateLock {
+ public:
+  explicit StateLock(const LocalSettings& settings) {
+    const std::string path = settings.state_dir + "/lock";
+    fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd_ < 0) throw Error(fmt::format("cannot open {}: {}", path, strerror(errno)));
+    if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+      close(fd_);
+      throw Error("another local cloud uses " + settings.state_dir, "adhoc local status");
+    }
+  }
+  ~StateLock() { close(fd_); }
+  StateLock(const StateLock&) = delete;
+  StateLock& operator=(const StateLock&) = delete;
+
+ private:
+  int fd_ = -1;
+};
+
+struct EngineState {
+  std::string state = "preparing";  // ready, failed
+  std::string name;
+  std::string error;
+  std::string hint;
+};
+
+void LinkEngine(const LocalSettings& settings, const std::string& socket) {
+  const fs::path link = EngineLink(settings);
+  const fs::path fresh = link.string() + ".new";
+  fs::remove(fresh);
+  fs::create_symlink(socket, fresh);
+  fs::rename(fresh, link);
+}
+
+}  // namespace
+
+struct Server::Impl {
+  Impl(const LocalSettings& local, Clock& clock_, Random& random)
+      : local(local),
+        clock(clock_),
+        lock(local),
+        store(fs::path(local.state_dir) / "cloud.db"),
+        logs(fs::path(local.state_dir) / "cloud.db"),
+        runtime(MakeDockerRuntime(EngineLink(local).string(), clock_)),
+        cloud{CloudSettings(local), store, logs, clock_, random, *runtime},
+        gateway(cloud, api) {
+    RegisterEcs(api, cloud);
+    RegisterElbv2(api, cloud);
+    AddPages();
+    net::ServerOptions options{.threads = kThreads};
+    options.listen = {{.ip = "127.0.0.1", .port = local.port}};
+    http = std::make_unique<net::HttpServer>(
+        options, [this](const net::Request& request) { return gateway.Handle(request); },
+        [this](const net::Request& request, net::WebSocket& socket) { Upgrade(request, socket); });
+    engine_thread = std::jthread([this](std::stop_token stop) { PrepareAndStart(stop); });
+  }
+
+  ~Impl() {
+    engine_thread.request_stop();
+    engine_thread.join();
+    http.reset();
+  }
+
+  void AddPages() {
+    gateway.On("GET", "/_adhoc/health", [this](const net::Request&) {
+      auto state = engine.lock();
+      const Json health = {{"state_dir", local.state_dir},
+                           {"pid", getpid()},
+                           {"port", local.port},
+                           {"engine", {{"state", state->state}, {"name", state->name}, {"error", state->error}, {"hint", state->hint}}}};
+      return net::Response{.headers = {{"Content-Type", "application/json"}}, .body = health.dump() + "\n"};
+    });
+  }
+
+  void Upgrade(const net::Request&, net::WebSocket& socket) { socket.Close(); }
+
+  // Also on each VPC's gateway address, where its containers reach us.
+  void ListenOnNetworks() {
+    std::vector<std::string> addresses;
+    {
+      const auto txn = store.Begin();
+      for (const auto& [id, vpc] : txn->All("ec2.vpcs")) {
+        if (vpc.contains("_gateway")) addresses.push_back(vpc["_gateway"]);
+      }
+    }
+    for (const auto& address : addresses) {
+      try {
+        http->AddAddress({.ip = address, .port = local.port});
+      } catch (const Error& error) {
+        spdlog::warn("{}", error.what());
+      }
+    }
+  }
+
+  void PrepareAndStart(std::stop_token stop) {
+    while (!stop.stop_requested()) {
+      try {
+        const EngineEnvironment found = PrepareEngine({.state_dir = local.state_dir, .on_progress = [](std::string_view text) {
+                                                         spdlog::info("{}", text);
+                                                       }});
+        LinkEngine(local, found.socket_path);
+        StartControllers();
+        *engine.lock() = {.state = "ready", .name = found.engine};
+        spdlog::info("using {} at {}", found.engine, found.socket_path);
+        return;
+      } catch (const Error& error) {
+        spdlog::error("{}; {}", error.what(), error.hint());
+        *engine.lock() = {.state = "failed", .error = error.what(), .hint = error.hint()};
+      }
+      clock.SleepFor(kEngineRetry, stop);
+    }
+  }
+
+  void StartControllers() {}
+
+  const LocalSettings local;
+  Clock& clock;
+  StateLock lock;
+  Store store;
+  LogStore logs;
+  std::unique_ptr<ContainerRuntime> runtime;
+  Cloud cloud;
+  Api api;
+  Gateway gateway;
+  Sync<EngineState> engine;
+  std::unique_ptr<net::HttpServer> http;
+  std::jthread engine_thread;  // last: it uses the others
+};
+
+Server::Server(const LocalSettings& settings, Clock& clock, Random& random) {
+  fs::create_directories(settings.state_dir);
+  fs::permissions(settings.state_dir, fs::perms::owner_all);
+  impl_ = std::make_unique<Impl>(settings, clock, random);
+}
+
+Server::~Server() = default;
+
+int Server::port() const { return impl_->http->port(); }
+
+void RemoveEverything(const LocalSettings& settings) {
+  const StateLock lock(settings);
+  if (fs::exists(fs::symlink_status(EngineLink(settings)))) {
+    const EngineEnvironment engine = PrepareEngine({.state_dir = settings.state_dir, .on_progress = nullptr});
+    const auto runtime = MakeDockerRuntime(engine.socket_path, RealClock());
+    const Labels ours = {{"adhoc.instance", InstanceOf(settings)}};
+    for (const auto& container : runtime->List(ours)) runtime->Remove(container.id, true);
+    for (const auto& network : runtime->ListNetworks(ours)) runtime->RemoveNetwork(network.name);
+    for (const auto& volume : runtime->ListVolumes(ours)) runtime->RemoveVolume(volume.name);
+    StopEngine(settings.state_dir);
+  }
+  for (const auto& entry : fs::directory_iterator(settings.state_dir)) fs::remove_all(entry.path());
+}
+
+}  // namespace adhoc::localcloud
