@@ -17,9 +17,11 @@
 #include "localcloud/api/api.h"
 #include "localcloud/cloud.h"
 #include "localcloud/gateway.h"
+#include "localcloud/proxy/proxy_controller.h"
 #include "localcloud/runtime/docker_runtime.h"
 #include "localcloud/runtime/engine_setup.h"
 #include "localcloud/runtime/runtime.h"
+#include "localcloud/scheduler/scheduler.h"
 #include "net/http_server.h"
 
 namespace adhoc::localcloud {
@@ -86,10 +88,14 @@ struct Server::Impl {
         logs(fs::path(local.state_dir) / "cloud.db"),
         runtime(MakeDockerRuntime(EngineLink(local).string(), clock_)),
         cloud{CloudSettings(local), store, logs, clock_, random, *runtime},
-        gateway(cloud, api) {
-    RegisterEcs(api, cloud);
-    RegisterElbv2(api, cloud);
+        gateway(cloud, api),
+        scheduler(cloud),
+        proxy(cloud, *haproxy, *prober) {
+    RegisterServices(api, cloud);
     AddPages();
+    store.Subscribe([this](const CollectionNames& changed) {
+      if (changed.contains("ec2.vpcs") && http) ListenOnNetworks();
+    });
     net::ServerOptions options{.threads = kThreads};
     options.listen = {{.ip = "127.0.0.1", .port = local.port}};
     http = std::make_unique<net::HttpServer>(
@@ -102,6 +108,7 @@ struct Server::Impl {
     engine_thread.request_stop();
     engine_thread.join();
     http.reset();
+    scheduler.Stop();
   }
 
   void AddPages() {
@@ -154,7 +161,11 @@ struct Server::Impl {
     }
   }
 
-  void StartControllers() {}
+  void StartControllers() {
+    ListenOnNetworks();
+    proxy.Start();
+    scheduler.Start();
+  }
 
   const LocalSettings local;
   Clock& clock;
@@ -165,6 +176,11 @@ struct Server::Impl {
   Cloud cloud;
   Api api;
   Gateway gateway;
+  // Made with the store, before threads use it, and started when the engine is there.
+  Scheduler scheduler;
+  std::unique_ptr<proxy::HaproxyCli> haproxy = proxy::MakeHaproxyCli();
+  std::unique_ptr<proxy::Prober> prober = proxy::MakeHttpProber();
+  proxy::ProxyController proxy;
   Sync<EngineState> engine;
   std::unique_ptr<net::HttpServer> http;
   std::jthread engine_thread;  // last: it uses the others
