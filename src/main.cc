@@ -79,7 +79,7 @@ int main(int argc, char** argv) {
   app.add_option("--target", shell.globals.target, "Target of the definition to work on");
   app.fallthrough();
   try {
-    for (const auto add : {cli::AddUp, cli::AddPlan, cli::AddDeploy, cli::AddLs, cli::AddStatus, cli::AddLogs,
+    for (const auto add : {cli::AddUp, cli::AddPlan, cli::AddDeploy, cli::AddLs, cli::AddStatus, cli::AddLogs, cli::AddExec,
                            cli::AddRun, cli::AddDown, cli::AddImage, cli::AddShared, cli::AddLocal}) {
       add(app, shell);
     }

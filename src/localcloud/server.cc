@@ -22,6 +22,7 @@
 #include "localcloud/runtime/engine_setup.h"
 #include "localcloud/runtime/runtime.h"
 #include "localcloud/scheduler/scheduler.h"
+#include "localcloud/session/ssm_server.h"
 #include "net/http_server.h"
 
 namespace adhoc::localcloud {
@@ -122,7 +123,9 @@ struct Server::Impl {
     });
   }
 
-  void Upgrade(const net::Request&, net::WebSocket& socket) { socket.Close(); }
+  void Upgrade(const net::Request& request, net::WebSocket& socket) {
+    ServeExecSession(cloud, ExecSessionId(request.path()), socket);
+  }
 
   // Also on each VPC's gateway address, where its containers reach us.
   void ListenOnNetworks() {
