@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <thread>
 
 #include "localcloud/api/api.h"
 #include "localcloud/network/vpc_network.h"
+#include "localcloud/scheduler/containers.h"
 #include "localcloud/scheduler/documents.h"
 #include "testing/fake_clock.h"
 #include "testing/fake_random.h"
@@ -708,6 +710,52 @@ TEST_F(SchedulerTest, ADeletedTaskDefinitionGoesWhenNothingUsesIt) {
   Settle();
   EXPECT_THROW(Do("DescribeTaskDefinition", {{"taskDefinition", definition}}), ApiError);
   EXPECT_TRUE(Define("web").ends_with("web:2")) << "a revision's number never comes back";
+}
+
+TEST_F(SchedulerTest, AContainerMadeJustBeforeAKillIsTakenOver) {
+  const std::string arn = Run(Define("web"));
+  runtime_.SetUnreachable(true);
+  Settle();
+  runtime_.SetUnreachable(false);
+  // What the engine holds when the process dies between making the container and writing that down.
+  ContainerSpec spec;
+  spec.name = ecs::ContainerName(cloud_.settings, Task(arn), "web");
+  spec.image = "backend:1";
+  spec.labels = {{"adhoc.instance", "0badcafe"}, {"adhoc.task", arn}, {"adhoc.container", "web"}};
+  const std::string id = runtime_.Create(spec);
+  Boot();
+  Pass(2s);
+  EXPECT_EQ(Task(arn)["lastStatus"], "RUNNING");
+  EXPECT_EQ(Runtime(Task(arn)), id);
+  EXPECT_EQ(runtime_.running(), 1);
+}
+
+TEST_F(SchedulerTest, RunsOnItsOwnThreads) {
+  scheduler_.reset();
+  Cloud real = {.settings = cloud_.settings,
+                .store = store_,
+                .logs = logs_,
+                .clock = RealClock(),
+                .random = random_,
+                .runtime = runtime_};
+  SchedulerOptions options;
+  options.stabilize_seconds = 0;
+  Scheduler scheduler(real, options);
+  scheduler.Start();
+  Serve(Define("web"), 3);
+  const auto until = [&](auto condition) {
+    for (int i = 0; i < 500 && !condition(); ++i) std::this_thread::sleep_for(10ms);
+    return condition();
+  };
+  EXPECT_TRUE(until([&] { return Service()["deployments"][0]["rolloutState"] == "COMPLETED"; }));
+  const Json dead = Tasks().at(0);
+  runtime_.EndProcess(Runtime(dead), 1);
+  EXPECT_TRUE(
+      until([&] { return Task(dead["taskArn"])["lastStatus"] == "STOPPED" && Service()["runningCount"] == 3; }));
+  Do("DeleteService", {{"cluster", "alpha"}, {"service", "web"}, {"force", true}});
+  EXPECT_TRUE(until([&] { return Service()["status"] == "INACTIVE"; }));
+  scheduler.Stop();
+  EXPECT_EQ(runtime_.running(), 0);
 }
 
 }  // namespace
