@@ -8,6 +8,8 @@ import http.client
 import http.server
 import json
 import socket
+import ssl
+import subprocess
 import threading
 import time
 
@@ -301,3 +303,47 @@ def test_it_serves_while_the_local_cloud_is_dead_and_is_adopted_afterwards(fresh
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", balancer.port))
+
+
+def test_https_chooses_the_certificate_by_name_and_port_80_redirects_to_it(cloud, balancer):
+    acm = cloud.client("acm")
+    port = free_port()
+    arns = [acm.request_certificate(DomainName=domain, ValidationMethod="DNS")["CertificateArn"]
+            for domain in ("*.alpha.test", "*.beta.test")]
+    try:
+        listener = balancer.elb.create_listener(
+            LoadBalancerArn=balancer.arn, Protocol="HTTPS", Port=port, Certificates=[{"CertificateArn": arns[0]}],
+            DefaultActions=[{"Type": "fixed-response",
+                             "FixedResponseConfig": {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": "safe"}}],
+        )["Listeners"][0]["ListenerArn"]
+        balancer.elb.add_listener_certificates(ListenerArn=listener, Certificates=[{"CertificateArn": arns[1]}])
+        balancer.elb.modify_listener(
+            ListenerArn=balancer.listener,
+            DefaultActions=[{"Type": "redirect",
+                             "RedirectConfig": {"Protocol": "HTTPS", "Port": str(port), "StatusCode": "HTTP_301"}}])
+
+        def names(host):
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            try:
+                with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
+                    with context.wrap_socket(raw, server_hostname=host) as connection:
+                        pem = ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True))
+                        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+                        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+                        assert answer.endswith(b"safe"), answer
+            except OSError:
+                return ""
+            text = subprocess.run(["openssl", "x509", "-noout", "-ext", "subjectAltName"], input=pem, text=True,
+                                  capture_output=True, check=True)
+            return text.stdout
+
+        wait_for(lambda: "*.beta.test" in names("www.beta.test"), "the second certificate", 20)
+        assert "*.alpha.test" in names("www.alpha.test")
+        assert "*.alpha.test" in names("unknown.test"), "the default one"
+        status, headers, _ = balancer.wait_for_status(301)
+        assert headers["location"] == f"https://alpha.localhost:{port}/"
+    finally:
+        balancer.elb.delete_listener(ListenerArn=listener)
+        for arn in arns:
+            acm.delete_certificate(CertificateArn=arn)
