@@ -27,6 +27,10 @@ struct ProcessResult {
 // Throws Error when the program cannot be started (`podman: command not found`); a non-zero exit is a result.
 ProcessResult RunProcess(const std::vector<std::string>& argv, const ProcessOptions& options = {});
 
+// For a child between fork and exec: closes what it must not inherit (a server's listening sockets, above all) and lets it
+// receive signals that we block. Async-signal-safe.
+void PrepareForExec();
+
 // The path of a program on PATH, or nothing.
 std::optional<std::string> FindProgram(std::string_view name);
 

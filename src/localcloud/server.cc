@@ -18,7 +18,6 @@
 #include "localcloud/cloud.h"
 #include "localcloud/gateway.h"
 #include "localcloud/proxy/proxy_controller.h"
-#include "localcloud/runtime/docker_runtime.h"
 #include "localcloud/runtime/engine_setup.h"
 #include "localcloud/runtime/runtime.h"
 #include "localcloud/scheduler/scheduler.h"
@@ -33,9 +32,9 @@ namespace fs = std::filesystem;
 constexpr int kThreads = 4;
 constexpr std::chrono::seconds kEngineRetry{5};
 
-// The container engine's socket under a name of our own: the engine is found, or started, while requests that need none are
-// answered already.
-fs::path EngineLink(const LocalSettings& settings) { return fs::path(settings.state_dir) / "engine"; }
+EngineSetupOptions EngineOptions(const LocalSettings& settings) {
+  return {.state_dir = settings.state_dir, .on_progress = [](std::string_view text) { spdlog::info("{}", text); }};
+}
 
 std::string InstanceOf(const LocalSettings& settings) { return aws::Sha256Hex(settings.state_dir).substr(0, 8); }
 
@@ -70,14 +69,6 @@ struct EngineState {
   std::string hint;
 };
 
-void LinkEngine(const LocalSettings& settings, const std::string& socket) {
-  const fs::path link = EngineLink(settings);
-  const fs::path fresh = link.string() + ".new";
-  fs::remove(fresh);
-  fs::create_symlink(socket, fresh);
-  fs::rename(fresh, link);
-}
-
 }  // namespace
 
 struct Server::Impl {
@@ -87,7 +78,7 @@ struct Server::Impl {
         lock(local),
         store(fs::path(local.state_dir) / "cloud.db"),
         logs(fs::path(local.state_dir) / "cloud.db"),
-        runtime(MakeDockerRuntime(EngineLink(local).string(), clock_)),
+        runtime(MakeEngineRuntime(EngineOptions(local), clock_)),
         cloud{CloudSettings(local), store, logs, clock_, random, *runtime},
         gateway(cloud, api),
         scheduler(cloud),
@@ -148,13 +139,10 @@ struct Server::Impl {
   void PrepareAndStart(std::stop_token stop) {
     while (!stop.stop_requested()) {
       try {
-        const EngineEnvironment found = PrepareEngine({.state_dir = local.state_dir, .on_progress = [](std::string_view text) {
-                                                         spdlog::info("{}", text);
-                                                       }});
-        LinkEngine(local, found.socket_path);
+        const EngineInfo info = runtime->Engine();
         StartControllers();
-        *engine.lock() = {.state = "ready", .name = found.engine};
-        spdlog::info("using {} at {}", found.engine, found.socket_path);
+        *engine.lock() = {.state = "ready", .name = info.name + " " + info.version};
+        spdlog::info("the container engine is {} {}", info.name, info.version);
         return;
       } catch (const Error& error) {
         spdlog::error("{}; {}", error.what(), error.hint());
@@ -201,15 +189,12 @@ int Server::port() const { return impl_->http->port(); }
 
 void RemoveEverything(const LocalSettings& settings) {
   const StateLock lock(settings);
-  if (fs::exists(fs::symlink_status(EngineLink(settings)))) {
-    const EngineEnvironment engine = PrepareEngine({.state_dir = settings.state_dir, .on_progress = nullptr});
-    const auto runtime = MakeDockerRuntime(engine.socket_path, RealClock());
-    const Labels ours = {{"adhoc.instance", InstanceOf(settings)}};
-    for (const auto& container : runtime->List(ours)) runtime->Remove(container.id, true);
-    for (const auto& network : runtime->ListNetworks(ours)) runtime->RemoveNetwork(network.name);
-    for (const auto& volume : runtime->ListVolumes(ours)) runtime->RemoveVolume(volume.name);
-    StopEngine(settings.state_dir);
-  }
+  const auto runtime = MakeEngineRuntime(EngineOptions(settings), RealClock());
+  const Labels ours = {{"adhoc.instance", InstanceOf(settings)}};
+  for (const auto& container : runtime->List(ours)) runtime->Remove(container.id, true);
+  for (const auto& network : runtime->ListNetworks(ours)) runtime->RemoveNetwork(network.name);
+  for (const auto& volume : runtime->ListVolumes(ours)) runtime->RemoveVolume(volume.name);
+  StopEngine(settings.state_dir);
   for (const auto& entry : fs::directory_iterator(settings.state_dir)) fs::remove_all(entry.path());
 }
 

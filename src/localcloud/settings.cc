@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "net/transport.h"
 
 namespace adhoc::localcloud {
@@ -49,9 +50,7 @@ pid_t StartDetached(const LocalSettings& settings, const std::string& program) {
     dup2(null, 0);
     dup2(log, 1);
     dup2(log, 2);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
+    PrepareForExec();
     execl(program.c_str(), program.c_str(), "local", "run", "--state-dir", settings.state_dir.c_str(), "--port", port.c_str(),
           static_cast<char*>(nullptr));
     _exit(127);
@@ -79,10 +78,10 @@ Probe ProbeLocalCloud(const LocalSettings& settings) {
   }
 }
 
-void EnsureLocalCloud(const LocalSettings& settings, const std::string& program,
-                      const std::function<void(std::string_view)>& on_progress) {
-  const Probe probe = ProbeLocalCloud(settings);
-  if (probe.state == Probe::State::kOurs) return;
+namespace {
+
+void StartServer(const LocalSettings& settings, const std::string& program, const Probe& probe,
+                 const std::function<void(std::string_view)>& on_progress) {
   if (probe.state == Probe::State::kForeign) {
     const std::string other = probe.health.value("state_dir", "");
     throw Error(fmt::format("port {} on 127.0.0.1 is in use by {}", settings.port,
@@ -109,6 +108,30 @@ void EnsureLocalCloud(const LocalSettings& settings, const std::string& program,
                   "its whole log is " + settings.log_file());
     }
     std::this_thread::sleep_for(kPoll);
+  }
+}
+
+}  // namespace
+
+void EnsureLocalCloud(const LocalSettings& settings, const std::string& program,
+                      const std::function<void(std::string_view)>& on_progress) {
+  Probe probe = ProbeLocalCloud(settings);
+  if (probe.state != Probe::State::kOurs) {
+    StartServer(settings, program, probe, on_progress);
+    probe = ProbeLocalCloud(settings);
+  }
+  // It answers before the container engine is there, which is of no use to a person.
+  const auto deadline = std::chrono::steady_clock::now() + kStartTimeout;
+  while (true) {
+    const Json engine = probe.health.value("engine", Json::object());
+    const std::string state = engine.value("state", "");
+    if (state == "ready") return;
+    if (state == "failed") throw Error(engine.value("error", "there is no container engine"), engine.value("hint", ""));
+    if (std::chrono::steady_clock::now() > deadline) {
+      throw Error(fmt::format("the container engine did not answer within {} s", kStartTimeout.count()), "adhoc local status");
+    }
+    std::this_thread::sleep_for(kPoll);
+    probe = ProbeLocalCloud(settings);
   }
 }
 

@@ -24,7 +24,7 @@ struct LocalSettings {
 struct Probe {
   enum class State { kNone, kOurs, kForeign };
   State state = State::kNone;
-  Json health;  // of kOurs
+  Json health = Json::object();  // of kOurs; of kForeign when it is a local cloud, too
 };
 Probe ProbeLocalCloud(const LocalSettings& settings);
 

@@ -262,9 +262,7 @@ pid_t StartDetached(const std::vector<std::string>& argv, const std::map<std::st
       ::dup2(null, 0);
       ::dup2(log, 1);
       ::dup2(log, 2);
-      sigset_t none;
-      ::sigemptyset(&none);
-      ::sigprocmask(SIG_SETMASK, &none, nullptr);
+      PrepareForExec();
       ::execve(arguments[0], arguments.data(), variables_block.data());
       ::_exit(127);
     }
