@@ -5,6 +5,7 @@ namespace adhoc::localcloud {
 void RegisterServices(Api& api, Cloud& cloud) {
   RegisterAcm(api, cloud);
   RegisterEc2(api, cloud);
+  RegisterEcr(api, cloud);
   RegisterEcs(api, cloud);
   RegisterElbv2(api, cloud);
   RegisterIam(api, cloud);
