@@ -21,7 +21,7 @@ Commands start it by themselves. Any AWS client can use it:
   export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_ACCESS_KEY_ID=adhoc AWS_SECRET_ACCESS_KEY=adhoc AWS_DEFAULT_REGION=us-east-1
   aws ecs list-clusters
 
-ADHOC_HOME is the folder of its state, ADHOC_PORT its port.)";
+ADHOC_HOME is the folder of its state, ADHOC_PORT its port, ADHOC_HTTP_PORT the load balancer's.)";
 
 int Start(Shell& shell) {
   const auto settings = LocalSettingsFromEnvironment();

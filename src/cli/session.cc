@@ -34,7 +34,8 @@ int PortFromEnvironment(const char* name, int otherwise) {
 
 config::LoadOptions LoadOptionsOf(const Globals& globals, const Subject& subject) {
   const std::string here = globals.directory.empty() ? "." : globals.directory;
-  config::LoadOptions options{.definition = config::FindDefinition(here), .environment = subject.environment, .target = globals.target};
+  config::LoadOptions options{.definition = config::FindDefinition(here), .environment = subject.environment, .target = globals.target,
+                              .local_http_port = PortFromEnvironment("ADHOC_HTTP_PORT", 0)};
   const std::string directory = std::filesystem::path(options.definition).parent_path();
   if (options.environment.empty()) options.environment = config::DefaultEnvironmentName(directory);
   // A path given with -f is relative to where the person is; beside the definition is the second guess.

@@ -64,6 +64,18 @@ Config Resolve(const Definition& definition, const TargetDeclaration& target, co
   return config;
 }
 
+namespace {
+
+TargetDeclaration ChooseTarget(const Definition& definition, const LoadOptions& options) {
+  TargetDeclaration target = definition.GetTarget(options.target);
+  if (options.local_http_port != 0 && target.target.kind == TargetKind::kLocal) {
+    target.target.http_port = options.local_http_port;
+  }
+  return target;
+}
+
+}  // namespace
+
 Config LoadConfig(const LoadOptions& options) {
   CheckEnvironmentName(options.environment);
   Diagnostics diagnostics;
@@ -76,7 +88,7 @@ Config LoadConfig(const LoadOptions& options) {
     if (std::filesystem::exists(path)) LoadVariables(path, diagnostics);
     diagnostics.ThrowIfErrors();
   }
-  const TargetDeclaration& target = definition->GetTarget(options.target);
+  const TargetDeclaration target = ChooseTarget(*definition, options);
   const Variables file = LoadVariables(path, diagnostics);
   const std::map<std::string, Json> variables =
       BindVariables(*definition, target, file, options.overrides, path, diagnostics);
@@ -117,7 +129,7 @@ Config LoadConfigWithoutVariables(const LoadOptions& options, const std::map<std
       variable.default_value = empty_value(variable);
     }
   }
-  const TargetDeclaration& target = definition->GetTarget(options.target);
+  const TargetDeclaration target = ChooseTarget(*definition, options);
   // Refused values don't matter here: nothing is made of them.
   Diagnostics ignored;
   const auto variables = BindVariables(*definition, target, Variables(), {}, "", ignored);

@@ -22,6 +22,7 @@ struct LoadOptions {
   std::string target;     // empty: the default target
   std::string variables;  // path; empty: envs/<environment>.tfvars beside the definition
   std::vector<VariableOverride> overrides;
+  int local_http_port = 0;  // in place of a local target's; 0: as the target says
 };
 
 // What every command on an environment starts with. Throws Error (missing file, bad name) or DiagnosticsError with all
