@@ -327,10 +327,11 @@ class Cluster:
         return self.ecs.describe_services(cluster=self.name, services=[service])["services"][0]
 
     def wait_stable(self, service, seconds=90):
+        """More than the waiter `services-stable`, which is content before the tasks are known to be healthy."""
         def stable():
             found = self.service(service)
-            done = len(found["deployments"]) == 1 and found["runningCount"] == found["desiredCount"] and not found["pendingCount"]
-            return done and found
+            return (len(found["deployments"]) == 1 and found["deployments"][0]["rolloutState"] == "COMPLETED"
+                    and found["runningCount"] == found["desiredCount"] and found)
         return wait_for(stable, f"{service} is stable", seconds)
 
     def tasks(self, service):
