@@ -9,6 +9,9 @@ namespace {
 
 std::string WithDot(const std::string& name) { return name.ends_with('.') ? name : name + "."; }
 
+// Answers carry `/hostedzone/Z123`, requests take `Z123`.
+std::string BareId(const std::string& id) { return id.substr(id.rfind('/') + 1); }
+
 class Certificate final : public Resource {
  public:
   explicit Certificate(const std::string& domain) : Resource("certificate", "*." + domain) {}
@@ -58,7 +61,7 @@ class HostedZone final : public Resource {
     const Json found = context.Call("route53", "ListHostedZonesByName", {{"DNSName", WithDot(name())}, {"MaxItems", "1"}});
     for (const Json& zone : found.value("HostedZones", Json::array())) {
       if (zone["Name"] == WithDot(name()) && !zone.value("Config", Json::object()).value("PrivateZone", false)) {
-        return Json{{"id", zone["Id"]}};
+        return Json{{"id", BareId(zone["Id"])}};
       }
     }
     return std::nullopt;
@@ -71,7 +74,7 @@ class HostedZone final : public Resource {
     }
     const Json made =
         context.Call("route53", "CreateHostedZone", {{"Name", WithDot(name())}, {"CallerReference", context.random().Uuid()}});
-    return {{"id", made["HostedZone"]["Id"]}};
+    return {{"id", BareId(made["HostedZone"]["Id"])}};
   }
 
   void Delete(Context& context, const Json& observed) override {
