@@ -160,6 +160,11 @@ class LocalCloud:
         assert result.returncode == 0, (arguments, result.stderr)
         return result.stdout
 
+    def engine_again(self):
+        """After a reset the way to the engine, which was in the state directory, has to be made once more."""
+        os.makedirs(self.home, exist_ok=True)
+        del self._engine
+
     def containers(self, *filters, every=False):
         """Ids of this cloud's containers; filters such as `label=…`."""
         options = ["--all"] if every else []
