@@ -3,7 +3,7 @@
 // transaction.
 //
 // Private fields: `_tags`, `_attributes` ({key: value}); of a listener `_certificates` (as Certificates, those besides
-// the default one); of a rule `_listener` (ARN); of a target `_draining_since` and `_registered_at` (epoch seconds).
+// the default one); of a rule `_listener` (ARN); of a target `_draining_since` (epoch seconds).
 #pragma once
 
 #include <cstdint>

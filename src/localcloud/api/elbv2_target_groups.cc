@@ -286,7 +286,7 @@ void CheckTarget(const Json& group, const Json& target) {
   }
 }
 
-Json RegisterTargets(Cloud& cloud, Call& call) {
+Json RegisterTargets(Cloud&, Call& call) {
   auto& txn = call.txn;
   const std::string arn = Text(call.input, "TargetGroupArn");
   const Json& group = TargetGroup(txn, arn);
@@ -300,8 +300,7 @@ Json RegisterTargets(Cloud& cloud, Call& call) {
                {"TargetHealth",
                 {{"State", "initial"},
                  {"Reason", "Elb.RegistrationInProgress"},
-                 {"Description", "Target registration is in progress"}}},
-               {"_registered_at", cloud.Now()}};
+                 {"Description", "Target registration is in progress"}}}};
     if (target.contains("AvailabilityZone")) entry["Target"]["AvailabilityZone"] = target["AvailabilityZone"];
     txn.Put(kTargets, key, std::move(entry));
   }

@@ -1,5 +1,6 @@
 #include "localcloud/proxy/haproxy_config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/process.h"
+#include "testing/fake_random.h"
 
 namespace adhoc::localcloud::proxy {
 namespace {
@@ -253,6 +255,33 @@ TEST(HaproxyConfigTest, HaproxyAcceptsEveryKindOfRule) {
   Checker checker;
   EXPECT_EQ(checker.Complaints(model), "");
   model.listeners[1].rules[0].actions = Redirect({{"Path", "no\nslash' }"}});
+  EXPECT_EQ(checker.Complaints(model), "");
+}
+
+TEST(HaproxyConfigTest, HaproxyAcceptsWhateverTheTextIs) {
+  if (!Checker::available()) GTEST_SKIP() << "no haproxy on this machine";
+  testing::FakeRandom random;
+  const auto text = [&] {
+    static constexpr std::string_view kTroublesome = "'\"\\ \t\n\r#%${}[]()*?|^.,;&=!-~\x01\x7f\xff";
+    std::string made;
+    for (auto length = 1 + random.Next() % 20; length > 0; --length) {
+      made += random.Next() % 2 == 0 ? kTroublesome[random.Next() % kTroublesome.size()]
+                                     : static_cast<char>('a' + random.Next() % 26);
+    }
+    return made;
+  };
+  LoadBalancerModel model = Sample();
+  auto& rules = model.listeners[0].rules;
+  for (int i = 0; i < 90; ++i) {
+    const Json header{{"Field", "http-header"}, {"HttpHeaderConfig", {{"HttpHeaderName", "X"}, {"Values", {text()}}}}};
+    rules.insert(
+        rules.begin(),
+        {fmt::format("{}", 1000 - i),
+         Json::array({Host({text()}), Path({text(), text()}), header,
+                      Condition("query-string", "QueryStringConfig", {{{"Key", text()}, {"Value", text()}}})}),
+         i % 2 == 0 ? Redirect({{"Host", text()}, {"Path", "/" + text()}, {"Query", text()}}) : Fixed("200", text())});
+  }
+  Checker checker;
   EXPECT_EQ(checker.Complaints(model), "");
 }
 
