@@ -8,6 +8,7 @@
 
 #include "aws/codec/codec.h"
 #include "aws/sign/sigv4.h"
+#include "localcloud/api/s3_cors.h"
 #include "net/uri.h"
 
 namespace adhoc::localcloud {
@@ -158,6 +159,7 @@ net::Response Gateway::Handle(const net::Request& received) {
     }
   }
   const net::Request& request = rewritten ? *rewritten : received;
+  if (service_name == "s3" && request.method == "OPTIONS") return AnswerPreflight(cloud_, request);
   try {
     const aws::Operation* operation = aws::RouteRequest(*service, request);
     const Handler* handler = operation == nullptr ? nullptr : api_.Find(service_name, operation->name);

@@ -11,6 +11,7 @@ void RegisterServices(Api& api, Cloud& cloud) {
   RegisterIam(api, cloud);
   RegisterLogs(api, cloud);
   RegisterRoute53(api, cloud);
+  RegisterS3(api, cloud);
   RegisterSecretsManager(api, cloud);
   RegisterServiceDiscovery(api, cloud);
   RegisterSts(api, cloud);

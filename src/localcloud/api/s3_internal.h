@@ -1,0 +1,80 @@
+// What S3's files share.
+//
+// `s3.buckets` (key: name): Name, CreationDate, and each sub-resource under its own private name (`_cors`, `_policy`
+// …). `s3.objects` (key: bucket \n key): the current version, as HeadObject answers it, plus Key, Size, `_blob`,
+// `_tags`; or a delete marker (`_marker`). `s3.versions` (key: bucket \n key \x01 sequence, newest first): the versions
+// before it. `s3.uploads` (key: upload id) and `s3.parts` (key: upload id / part number, five digits): unfinished
+// multipart uploads.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "localcloud/api/support.h"
+#include "localcloud/objects/blob_store.h"
+
+namespace adhoc::localcloud::s3 {
+
+inline constexpr std::string_view kBuckets = "s3.buckets";
+inline constexpr std::string_view kObjects = "s3.objects";
+inline constexpr std::string_view kVersions = "s3.versions";
+inline constexpr std::string_view kUploads = "s3.uploads";
+inline constexpr std::string_view kParts = "s3.parts";
+inline constexpr std::string_view kGarbage = "s3.garbage";
+
+// With the status that S3 gives this code.
+ApiError Fault(const std::string& code, const std::string& message, Json fields = Json::object());
+
+BlobStore Blobs(Cloud& cloud);
+// The blob goes when nothing can be sending it any more.
+void Discard(Cloud& cloud, Store::Transaction& txn, const Json& holder);
+
+const Json& GetBucket(const Call& call, const std::string& name);
+Json& EditBucket(Call& call);
+std::string ObjectKey(const std::string& bucket, const std::string& key);
+Json OwnerOf(const Cloud& cloud);
+
+// Throws AccessDenied unless the caller may do this: everybody who signs may do everything, others what the bucket's
+// policy (or a public ACL) gives to everybody. `key` is empty for the bucket itself.
+void Authorize(Cloud& cloud, const Call& call, const std::string& action, const std::string& bucket,
+               const std::string& key = "");
+// Whether a policy gives this to everybody.
+bool PolicyAllowsEveryone(const std::string& policy, const std::string& action, const std::string& resource);
+// Whether it gives anything to everybody.
+bool PolicyIsPublic(const std::string& policy);
+
+// The CORS headers of an answer, when the bucket has a rule for the request's origin and method.
+void AddCorsHeaders(const Json& bucket, const net::Request& request, std::string_view method, net::Headers& headers);
+
+// ---- Objects, for multipart uploads and copies.
+// The members of an upload's input that become the object's.
+Json ObjectFrom(const Json& input);
+// Makes it the current version and returns the document with its VersionId, if the bucket has versions.
+Json PutVersion(Cloud& cloud, Call& call, const std::string& bucket, const std::string& key, Json object);
+// If-Match and If-None-Match of a write.
+void CheckWriteConditions(const Call& call, const std::string& bucket, const std::string& key);
+// The bucket and key (and version) of `CopySource`.
+struct Source {
+  std::string bucket;
+  std::string key;
+  std::string version;
+};
+Source ParseSource(const std::string& copy_source);
+// Null when there is none (or it is a delete marker).
+const Json* FindVersion(const Store::Transaction& txn, const std::string& bucket, const std::string& key,
+                        const std::string& version);
+std::string Quoted(std::string_view md5);  // "\"<hex>\""
+
+void RegisterBuckets(Api& api, Cloud& cloud);
+void RegisterConfiguration(Api& api, Cloud& cloud);
+void RegisterObjects(Api& api, Cloud& cloud);
+void RegisterListing(Api& api, Cloud& cloud);
+void RegisterMultipart(Api& api, Cloud& cloud);
+
+using Operations = std::initializer_list<std::pair<std::string_view, ServiceHandler>>;
+void Register(Api& api, Cloud& cloud, Operations operations);
+
+}  // namespace adhoc::localcloud::s3
