@@ -212,8 +212,8 @@ int Exec(Shell& shell, const Arguments& arguments) {
   }
   // The newest running one.
   Json task;
-  for (const Json& candidate :
-       context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", listed->at("taskArns")}})["tasks"]) {
+  const Json described = context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", listed->at("taskArns")}});
+  for (const Json& candidate : described["tasks"]) {
     if (candidate.value("lastStatus", "") != "RUNNING") continue;
     if (task.is_null() || candidate.value("startedAt", 0.0) > task.value("startedAt", 0.0)) task = candidate;
   }

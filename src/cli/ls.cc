@@ -42,7 +42,8 @@ Row ReadRow(env::Context& context, const std::string& name, const std::optional<
   if (arns.empty()) row.state = "empty";
   for (std::size_t at = 0; at < arns.size(); at += kBatch) {
     const Json batch(std::vector<Json>(arns.begin() + at, arns.begin() + std::min(at + kBatch, arns.size())));
-    for (const Json& service : context.Call("ecs", "DescribeServices", {{"cluster", cluster}, {"services", batch}})["services"]) {
+    const Json described = context.Call("ecs", "DescribeServices", {{"cluster", cluster}, {"services", batch}});
+    for (const Json& service : described["services"]) {
       row.running += service.value("runningCount", 0);
       row.desired += service.value("desiredCount", 0);
       const Json definition = context.Call("ecs", "DescribeTaskDefinition", {{"taskDefinition", service["taskDefinition"]}});

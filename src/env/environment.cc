@@ -19,6 +19,12 @@ bool HasDiscovery(const config::Config& config) {
   return std::any_of(config.services.begin(), config.services.end(), [](const auto& service) { return service.discoverable; });
 }
 
+bool IsUsed(const config::Config& config, const std::string& image) {
+  const auto uses = [&](const config::Workload& workload) { return workload.image.image == image; };
+  return std::any_of(config.services.begin(), config.services.end(), uses) ||
+         std::any_of(config.tasks.begin(), config.tasks.end(), uses);
+}
+
 std::string TagOf(const std::string& image_uri) {
   const auto colon = image_uri.rfind(':');
   return colon == std::string::npos || image_uri.find('/', colon) != std::string::npos ? "" : image_uri.substr(colon + 1);
@@ -289,7 +295,9 @@ Prepared PrepareDown(Context& context) {
 ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records) {
   const config::Config& config = context.config();
   if (!prepared.plan.empty()) {
-    for (const auto& [image, version] : prepared.versions) RequireImage(context, image, version.tag);
+    for (const auto& [image, version] : prepared.versions) {
+      if (IsUsed(config, image)) RequireImage(context, image, version.tag);
+    }
   }
   const double now = ToSeconds(context.clock().Now());
   Record record = records.Get(config.environment).value_or(Record{.name = config.environment, .created_at = now});

@@ -18,7 +18,8 @@ Json FailedTasks(Context& context, const std::string& service_name, const std::s
   Json failed = Json::array();
   const Json arns = listed.value("taskArns", Json::array());
   if (arns.empty()) return failed;
-  for (const Json& task : context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", arns}})["tasks"]) {
+  const Json described = context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", arns}});
+  for (const Json& task : described["tasks"]) {
     if (task.value("startedBy", "") != deployment) continue;
     const std::string code = task.value("stopCode", "");
     const std::string reason = task.value("stoppedReason", "");
