@@ -135,6 +135,19 @@ void CheckExpiry(Cloud& cloud, const net::Request& request) {
   }
 }
 
+// Whether this is a presigned URL in the old form, Signature Version 2 in the query, which boto3 still makes for us-east-1
+// unless it is told otherwise. Throws when its time has run out.
+bool IsPresignedTheOldWay(Cloud& cloud, const net::Request& request) {
+  if (request.query().find("AWSAccessKeyId=") == std::string_view::npos) return false;
+  std::map<std::string, std::string> query;
+  for (auto& [name, value] : net::ParseQuery(request.query())) query[name] = value;
+  if (query["AWSAccessKeyId"].empty() || query["Signature"].empty()) return false;
+  if (std::strtod(query["Expires"].c_str(), nullptr) < cloud.Now()) {
+    throw Fault("AccessDenied", "Request has expired", {{"Expires", query["Expires"]}});
+  }
+  return true;
+}
+
 }  // namespace
 
 void Authorize(Cloud& cloud, const Call& call, const std::string& action, const std::string& bucket_name,
@@ -143,6 +156,7 @@ void Authorize(Cloud& cloud, const Call& call, const std::string& action, const 
     CheckExpiry(cloud, call.http);
     return;
   }
+  if (IsPresignedTheOldWay(cloud, call.http)) return;
   const Json& bucket = GetBucket(call, bucket_name);
   const Json& block = Fields(bucket, "_public_access_block");
   const std::string resource = "arn:aws:s3:::" + bucket_name + (key.empty() ? "" : "/" + key);

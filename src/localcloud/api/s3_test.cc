@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "aws/sign/sigv4.h"
@@ -220,6 +221,15 @@ TEST_F(S3, PresignedUrlsWorkUntilTheyExpire) {
   EXPECT_EQ(Anonymous(url.target()).body, "x");
   api.clock().Advance(std::chrono::seconds(61));
   EXPECT_EQ(Anonymous(url.target()).status, 403);
+}
+
+TEST_F(S3, PresignedUrlsOfTheOldFormWorkUntilTheyExpire) {
+  Put("k", "x");
+  const long now = static_cast<long>(ToSeconds(api.clock().Now()));
+  const std::string target = fmt::format("/media/k?AWSAccessKeyId=AKIATEST&Signature=bm8%3D&Expires={}", now + 60);
+  EXPECT_EQ(Anonymous(target).body, "x");
+  api.clock().Advance(std::chrono::seconds(61));
+  EXPECT_EQ(Anonymous(target).status, 403);
 }
 
 TEST_F(S3, BrowsersAreToldWhoMayRead) {
