@@ -1,6 +1,6 @@
 // The bytes of S3's objects: immutable files with random names, which documents refer to.
 //
-// A blob is written (and flushed) under a temporary name and renamed, so what has a blob's name is whole. Nobody
+// A blob is written under a temporary name and renamed, so what has a blob's name is whole. Nobody
 // deletes a blob that an answer may still be sending: documents that no longer need one put its name into `s3.garbage`,
 // and the cleaner removes it a while later, as it does with blobs that no document knows (a server that died in
 // between).
