@@ -13,7 +13,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 def allowed_arrows(text):
     """{"env": ["base", "graph", …]} from the table of layers; `aws/{model,codec}` gives aws/model and aws/codec."""
-    table = text[text.index("## Layers"):]
+    table = text.split("\n## Layers\n", 1)[1].split("\n## ", 1)[0]
     arrows = {}
     for row in re.finditer(r"^\| `(\w+)/` \|[^|]*\| ([^|]*) \|$", table, re.MULTILINE):
         words = re.sub(r"(\w+)/\{([^}]*)\}", lambda m: ", ".join(f"{m[1]}/{part}" for part in m[2].split(",")), row[2])
