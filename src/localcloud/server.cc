@@ -16,7 +16,9 @@
 #include "base/sync.h"
 #include "localcloud/api/api.h"
 #include "localcloud/cloud.h"
+#include "localcloud/database/database_controller.h"
 #include "localcloud/gateway.h"
+#include "localcloud/network/network_cleaner.h"
 #include "localcloud/proxy/proxy_controller.h"
 #include "localcloud/runtime/engine_setup.h"
 #include "localcloud/runtime/runtime.h"
@@ -81,6 +83,8 @@ struct Server::Impl {
         runtime(MakeEngineRuntime(EngineOptions(local), clock_)),
         cloud{CloudSettings(local), store, logs, clock_, random, *runtime},
         gateway(cloud, api),
+        networks(cloud),
+        databases(cloud),
         scheduler(cloud),
         proxy(cloud, *haproxy, *prober) {
     RegisterServices(api, cloud);
@@ -154,6 +158,8 @@ struct Server::Impl {
 
   void StartControllers() {
     ListenOnNetworks();
+    networks.Start();
+    databases.Start();
     proxy.Start();
     scheduler.Start();
   }
@@ -168,6 +174,8 @@ struct Server::Impl {
   Api api;
   Gateway gateway;
   // Made with the store, before threads use it, and started when the engine is there.
+  NetworkCleaner networks;
+  database::DatabaseController databases;
   Scheduler scheduler;
   std::unique_ptr<proxy::HaproxyCli> haproxy = proxy::MakeHaproxyCli();
   std::unique_ptr<proxy::Prober> prober = proxy::MakeHttpProber();

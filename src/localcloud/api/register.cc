@@ -10,6 +10,7 @@ void RegisterServices(Api& api, Cloud& cloud) {
   RegisterElbv2(api, cloud);
   RegisterIam(api, cloud);
   RegisterLogs(api, cloud);
+  RegisterRds(api, cloud);
   RegisterRoute53(api, cloud);
   RegisterS3(api, cloud);
   RegisterSecretsManager(api, cloud);

@@ -1,336 +1,446 @@
 #include "localcloud/database/database_controller.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "aws/sign/sigv4.h"
 #include "base/error.h"
+#include "localcloud/controller.h"
+#include "localcloud/database/documents.h"
 #include "localcloud/network/vpc_network.h"
+#include "localcloud/runtime/runtime.h"
 
-namespace adhoc::localcloud {
+namespace adhoc::localcloud::database {
 namespace {
 
-constexpr const char* kInstances = "rds.instances";
-constexpr const char* kLabel = "adhoc.rds";
-constexpr const char* kSuperuser = "rdsadmin";
+using namespace std::chrono_literals;
 
-constexpr std::chrono::milliseconds kPoll{50};       // while an instance is on its way
-constexpr std::chrono::milliseconds kResync{10000};  // in case an event was lost
-constexpr std::chrono::milliseconds kIdle{std::chrono::hours(1)};
-constexpr std::chrono::milliseconds kExecTimeout{20000};
-constexpr double kMaxRetry = 10;
+constexpr const char* kInstanceLabel = "adhoc.instance";
+constexpr const char* kDatabaseLabel = "adhoc.database";  // the identifier
+constexpr const char* kIdentityLabel = "adhoc.identity";  // of what cannot be changed in a container
+constexpr const char* kDataDirectory = "/var/lib/postgresql/data";
+constexpr std::int64_t kSharedMemory = 256 << 20;   // parallel queries allocate there; the engines' 64 MB is too little
+constexpr std::chrono::milliseconds kResync = 30s;  // in case an event was lost
+constexpr TimePoint kNever = TimePoint::max();
+constexpr auto kStopGrace = 30s;
+constexpr auto kSetupTimeout = 20s;
+constexpr int kCannotConnect = 2;  // psql's exit code
 
-std::string Text(const Json& document, const char* key) { return document.value(key, std::string()); }
+// Makes the master user what it is on RDS: no superuser, but allowed to make databases and roles and to end other
+// people's sessions, which DROP DATABASE … WITH (FORCE) needs. Each statement may be repeated. The passwords come in
+// the environment (\getenv), so that they are in no argument list; what fails isn't logged, because it would be logged
+// with them.
+constexpr const char* kSetupScript = R"(psql -X -q -v ON_ERROR_STOP=1 -v VERBOSITY=terse -h 127.0.0.1 2>&1 <<'SQL'
+SET client_min_messages = warning;
+SET log_statement = 'none';
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = panic;
+\getenv master MASTER_USER
+\getenv verifier MASTER_VERIFIER
+\getenv database DATABASE_NAME
+REVOKE ALL ON DATABASE rdsadmin FROM PUBLIC;
+SELECT 'CREATE ROLE rds_superuser' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_superuser') \gexec
+SELECT format('GRANT %I TO rds_superuser WITH ADMIN OPTION', rolname) FROM pg_roles WHERE rolname IN ('pg_monitor', 'pg_signal_backend', 'pg_checkpoint') \gexec
+SELECT format('CREATE ROLE %I', :'master') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'master') \gexec
+SELECT format('ALTER ROLE %I NOSUPERUSER LOGIN CREATEDB CREATEROLE PASSWORD %L', :'master', :'verifier') \gexec
+SELECT format('GRANT rds_superuser TO %I', :'master') \gexec
+SELECT format('ALTER DATABASE postgres OWNER TO %I', :'master') WHERE EXISTS (SELECT FROM pg_database WHERE datname = 'postgres') \gexec
+SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'master') WHERE :'database' <> '' AND NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
+SQL)";
 
-std::string Status(const Json& instance) { return Text(instance, "DBInstanceStatus"); }
-
-std::string QuoteName(const std::string& name) {
-  std::string quoted = "\"";
-  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
+TimePoint After(TimePoint time, Duration duration) {
+  return time + std::chrono::duration_cast<TimePoint::duration>(duration);
 }
 
-std::string QuoteText(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? "''" : std::string(1, c);
-  return quoted + "'";
-}
+std::string StatusOf(const Json& instance) { return instance.value("DBInstanceStatus", ""); }
+std::string ResourceOf(const Json& instance) { return instance.value("DbiResourceId", ""); }
 
-bool ConfigurationIsDue(const Json& instance) {
-  return Text(instance, "_verifier") != Text(instance, "_applied_verifier");
+// Known to have been set up: this container, with the wanted password.
+Json WantedSetup(const Json& instance, const std::string& container) {
+  return {{"container", container}, {"verifier", instance.at("_verifier")}};
 }
 
 }  // namespace
 
-DatabaseStep NextDatabaseStep(const Json& instance, const std::optional<ContainerState>& container, bool accepts) {
-  const std::string desired = Text(instance, "_desired");
-  const std::string status = Status(instance);
-  if (desired == "deleted") return DatabaseStep::kRemove;
-  if (desired == "stopped") {
-    if (container && container->running()) return DatabaseStep::kStop;
-    return status == "stopped" ? DatabaseStep::kNone : DatabaseStep::kMarkStopped;
-  }
-  if (!container) return DatabaseStep::kCreate;
-  if (!container->running()) return DatabaseStep::kStart;
-  if (instance.value("_reboot", false)) return DatabaseStep::kReboot;
-  if (status == "available" && !ConfigurationIsDue(instance)) return DatabaseStep::kNone;
-  if (!accepts) return DatabaseStep::kProbe;
-  if (ConfigurationIsDue(instance)) return DatabaseStep::kConfigure;
-  return status == "creating" ? DatabaseStep::kMarkBacked : DatabaseStep::kMarkReady;
-}
+struct DatabaseController::Impl {
+  Impl(Cloud& the_cloud, const ControllerOptions& the_options)
+      : cloud(the_cloud),
+        options(the_options),
+        thread("database controller", the_cloud.store, {std::string(kInstances)},
+               [this](std::stop_token) { return Pass(); }) {}
 
-std::string ConfigureSql(const std::string& master, const std::string& verifier, const std::string& database) {
-  const std::string name = QuoteName(master);
-  std::string sql =
-      "SELECT 'CREATE ROLE rds_superuser NOLOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = "
-      "'rds_superuser') "
-      "\\gexec\n"
-      "GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION;\n"
-      "SELECT 'CREATE ROLE " +
-      name + "' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = " + QuoteText(master) + ") \\gexec\n";
-  // The statement that holds the verifier is not logged, whatever log_statement says.
-  sql += "SET log_statement = 'none'; SET log_min_error_statement = 'panic';\n";
-  sql += "ALTER ROLE " + name + " WITH LOGIN NOSUPERUSER CREATEDB CREATEROLE VALID UNTIL 'infinity' PASSWORD " +
-         QuoteText(verifier) + ";\n";
-  sql += "GRANT rds_superuser TO " + name + ";\n";
-  sql += "ALTER DATABASE postgres OWNER TO " + name + ";\n";
-  if (!database.empty() && database != "postgres") {
-    // The outer quotes make a literal of a statement that quotes the name itself.
-    const std::string create = "CREATE DATABASE " + QuoteName(database) + " OWNER " + name;
-    sql += "SELECT " + QuoteText(create) +
-           " WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = " + QuoteText(database) + ") \\gexec\n";
+  Labels OurLabels() const { return {{kInstanceLabel, cloud.settings.instance}, {kDatabaseLabel, ""}}; }
+  Labels LabelsOf(const std::string& id) const {
+    return {{kInstanceLabel, cloud.settings.instance}, {kDatabaseLabel, id}};
   }
-  return sql;
-}
+  // By the resource's id, which is never used twice: a new instance never finds the data of an old one of its name.
+  std::string VolumeOf(const Json& instance) const {
+    return fmt::format("adhoc-{}-{}", cloud.settings.instance, ResourceOf(instance));
+  }
 
-DatabaseController::DatabaseController(Cloud& cloud)
-    : cloud_(cloud),
-      thread_("database controller", cloud.store, {kInstances}, [this](std::stop_token) { return Pass(); }) {}
+  // ---- One pass
 
-DatabaseController::~DatabaseController() { Stop(); }
-
-void DatabaseController::Start() {
-  thread_.Start();
-  events_ = std::jthread([this](std::stop_token stop) { WatchEvents(stop); });
-}
-
-void DatabaseController::Stop() {
-  if (events_.joinable()) {
-    events_.request_stop();
-    events_.join();
-  }
-  thread_.Stop();
-}
-
-void DatabaseController::WatchEvents(std::stop_token stop) {
-  while (!stop.stop_requested()) {
-    try {
-      cloud_.runtime.WatchEvents(
-          {{"adhoc.instance", cloud_.settings.instance}, {kLabel, ""}}, [this] { thread_.Wake(); },
-          [this](const ContainerEvent& event) {
-            if (event.kind == ContainerEventKind::kDied || event.kind == ContainerEventKind::kRemoved) thread_.Wake();
-          },
-          stop);
-    } catch (const RuntimeError& error) {
-      spdlog::debug("database controller: {}", error.what());
-    }
-    cloud_.clock.SleepFor(std::chrono::seconds(1), stop);
-  }
-}
-
-std::chrono::milliseconds DatabaseController::Pass() {
-  Collection instances;
-  {
-    const auto txn = cloud_.store.Begin();
-    instances = txn->All(kInstances);
-  }
-  if (instances.empty()) {
-    progress_.clear();
-    return kIdle;
-  }
-  std::map<std::string, ContainerState> containers;
-  for (auto& state : cloud_.runtime.List({{"adhoc.instance", cloud_.settings.instance}, {kLabel, ""}})) {
-    const std::string resource = state.labels[kLabel];
-    containers.insert_or_assign(resource, std::move(state));
-  }
-  std::erase_if(progress_, [&](const auto& entry) { return !instances.contains(entry.first); });
-  bool busy = false;
-  for (const auto& [id, instance] : instances) {
-    const auto found = containers.find(Text(instance, "DbiResourceId"));
-    busy = Advance(id, instance, found == containers.end() ? std::nullopt : std::optional(found->second)) || busy;
-  }
-  return busy ? kPoll : kResync;
-}
-
-// Whether more is to be done soon.
-bool DatabaseController::Advance(const std::string& id, const Json& instance,
-                                 const std::optional<ContainerState>& container) {
-  Progress& progress = progress_[id];
-  const std::string container_id = container ? container->id : "";
-  if (progress.container != container_id || !container || !container->running()) {
-    progress.container = container_id;
-    progress.accepts = false;
-  }
-  const DatabaseStep step = NextDatabaseStep(instance, container, progress.accepts);
-  if (step == DatabaseStep::kNone) return false;
-  if (cloud_.Now() < progress.retry_at) return true;
-  try {
-    Act(step, id, instance, container);
-    progress.failures = 0;
-  } catch (const std::exception& error) {
-    ++progress.failures;
-    progress.retry_at = cloud_.Now() + std::min(kMaxRetry, 0.5 * progress.failures);
-    spdlog::warn("database {}: {}", id, error.what());
-    const std::string reason = error.what();
-    Update(id, [&](Json& document) {
-      if (Status(document) == "creating") document["DBInstanceStatus"] = "failed";
-      document["StatusInfos"] =
-          Json::array({{{"StatusType", "local"}, {"Normal", false}, {"Status", "error"}, {"Message", reason}}});
-    });
-  }
-  return true;
-}
-
-void DatabaseController::Act(DatabaseStep step, const std::string& id, const Json& instance,
-                             const std::optional<ContainerState>& container) {
-  const auto set_status = [&](const char* status) {
-    Update(id, [&](Json& document) {
-      document["DBInstanceStatus"] = status;
-      document.erase("StatusInfos");
-    });
+  struct Failure {
+    int count = 0;
+    TimePoint retry_at;
+    std::string message;
+    std::string status;  // that the instance had: with another one, there is something else to do
   };
-  switch (step) {
-    case DatabaseStep::kNone:
-      return;
-    case DatabaseStep::kCreate:
-      Create(id, instance);
-      return;
-    case DatabaseStep::kStart: {
-      const std::string status = Status(instance);
-      // One that was available and died is being brought back.
-      if (status == "available") set_status("rebooting");
-      cloud_.runtime.Start(container->id);
-      return;
-    }
-    case DatabaseStep::kProbe: {
-      const ExecResult result =
-          cloud_.runtime.RunExec(container->id,
-                                 {.argv = {"pg_isready", "-q", "-h", "127.0.0.1", "-U", kSuperuser},
-                                  .stdin_open = false,
-                                  .user = "",
-                                  .working_directory = "",
-                                  .environment = {}},
-                                 kExecTimeout);
-      progress_[id].accepts = result.exit_code == 0 && !result.timed_out;
-      return;
-    }
-    case DatabaseStep::kConfigure: {
-      Configure(instance, *container);
-      const std::string verifier = Text(instance, "_verifier");
-      Update(id, [&](Json& document) {
-        document["_applied_verifier"] = verifier;
-        document["Endpoint"] = {{"Address", Text(document, "_address")},
-                                {"Port", document.value("DbInstancePort", 5432)},
-                                {"HostedZoneId", "Z2R2ITUGPM61AM"}};
-      });
-      return;
-    }
-    case DatabaseStep::kMarkBacked:
-      set_status("backing-up");
-      return;
-    case DatabaseStep::kMarkReady:
-      set_status("available");
-      return;
-    case DatabaseStep::kReboot:
-      cloud_.runtime.Stop(container->id, std::chrono::seconds(30));
-      Update(id, [](Json& document) { document.erase("_reboot"); });
-      return;
-    case DatabaseStep::kStop:
-      cloud_.runtime.Stop(container->id, std::chrono::seconds(30));
-      return;
-    case DatabaseStep::kMarkStopped:
-      set_status("stopped");
-      return;
-    case DatabaseStep::kRemove:
-      Remove(id, instance, container);
-      return;
-  }
-}
+  struct Starts {
+    int quick_ends = 0;
+    TimePoint last;
+  };
+  using Containers = std::vector<ContainerState>;
 
-void DatabaseController::Create(const std::string& id, const Json& instance) {
-  const VpcNetwork network = EnsureVpcNetwork(cloud_, Text(instance, "_vpc"));
-  std::string ip;
-  {
-    const auto txn = cloud_.store.Begin();
-    if (txn->Find(kInstances, id) == nullptr) return;
-    Json& document = txn->Edit(kInstances, id);
-    if (!document.contains("_eni")) {
-      std::vector<std::string> groups;
-      for (const auto& group : document.value("VpcSecurityGroups", Json::array()))
-        groups.push_back(Text(group, "VpcSecurityGroupId"));
-      const Json interface = PutInterface(cloud_, *txn,
-                                          {.subnet_id = Text(document, "_subnet"),
-                                           .security_groups = groups,
-                                           .description = "RDSNetworkInterface",
-                                           .requester = "amazon-rds"});
-      document["_eni"] = interface["NetworkInterfaceId"];
-      document["_ip"] = interface["PrivateIpAddress"];
+  TimePoint Reconcile() {
+    std::lock_guard one_at_a_time(reconcile_mutex);
+    std::map<std::string, Json> instances;
+    {
+      const auto txn = cloud.store.Begin();
+      for (const auto& [id, instance] : txn->All(kInstances)) instances[id] = instance;
     }
-    ip = Text(document, "_ip");
+    std::map<std::string, Containers> containers;
+    try {
+      for (auto& container : cloud.runtime.List(OurLabels())) {
+        containers[container.labels.at(kDatabaseLabel)].push_back(std::move(container));
+      }
+    } catch (const Error& error) {
+      return NoteFailure("", "", error);
+    }
+    failures.erase("");
+
+    TimePoint next = kNever;
+    for (const auto& [id, instance] : instances) {
+      const auto failed = failures.find(id);
+      if (failed != failures.end() && failed->second.status == StatusOf(instance) &&
+          cloud.clock.Now() < failed->second.retry_at) {
+        next = std::min(next, failed->second.retry_at);
+        continue;
+      }
+      try {
+        next = std::min(next, Advance(id, instance, containers[id]));
+        failures.erase(id);
+      } catch (const Error& error) {
+        next = std::min(next, NoteFailure(id, StatusOf(instance), error));
+      }
+    }
+    try {
+      RemoveOthers(instances, containers);
+    } catch (const Error& error) {
+      next = std::min(next, NoteFailure("", "", error));
+    }
+    return next;
+  }
+
+  TimePoint NoteFailure(const std::string& id, const std::string& status, const Error& error) {
+    auto& failure = failures[id];
+    if (failure.message != error.what() && !stop.stop_requested()) {
+      spdlog::warn("database {}: {}", id.empty() ? "containers" : id, error.what());
+    }
+    failure.message = error.what();
+    failure.status = status;
+    failure.count = std::min(failure.count + 1, 5);
+    failure.retry_at = After(cloud.clock.Now(), 500ms * (1 << (failure.count - 1)));
+    return failure.retry_at;
+  }
+
+  // What deleted instances left, also when this program was not running.
+  void RemoveOthers(const std::map<std::string, Json>& instances, const std::map<std::string, Containers>& containers) {
+    for (const auto& [id, list] : containers) {
+      if (instances.contains(id)) continue;
+      for (const auto& container : list) cloud.runtime.Remove(container.id, true);
+      failures.erase(id);
+      starts.erase(id);
+    }
+    std::set<std::string> wanted;
+    for (const auto& [id, instance] : instances) wanted.insert(VolumeOf(instance));
+    for (const auto& volume : cloud.runtime.ListVolumes(OurLabels())) {
+      if (!wanted.contains(volume.name)) cloud.runtime.RemoveVolume(volume.name);
+    }
+  }
+
+  TimePoint Advance(const std::string& id, const Json& instance, const Containers& containers) {
+    const std::string status = StatusOf(instance);
+    if (status == "deleting") {
+      Delete(id, instance, containers);
+      return kNever;
+    }
+    if (status == "stopping" || status == "stopped" || instance.value("_restart", false)) {
+      for (const auto& container : containers) cloud.runtime.Stop(container.id, kStopGrace);
+      starts.erase(id);
+      if (status == "stopping") Change(id, instance, [](Json& document) { document["DBInstanceStatus"] = "stopped"; });
+      if (status == "stopping" || status == "stopped") return kNever;
+      Change(id, instance, [](Json& document) {
+        document.erase("_restart");
+        document.erase("_applied");
+      });
+      return cloud.clock.Now();
+    }
+    return Run(id, instance, containers);
+  }
+
+  // Changes the document unless it is another instance's by now, or something else is to be done with it.
+  void Change(const std::string& id, const Json& seen, const std::function<void(Json&)>& change) {
+    const auto txn = cloud.store.Begin();
+    const Json* found = txn->Find(kInstances, id);
+    if (found == nullptr || ResourceOf(*found) != ResourceOf(seen) || StatusOf(*found) != StatusOf(seen)) return;
+    change(txn->Edit(kInstances, id));
     txn->Commit();
   }
-  const Labels labels = {
-      {"adhoc.instance", cloud_.settings.instance}, {kLabel, Text(instance, "DbiResourceId")}, {"adhoc.name", id}};
-  cloud_.runtime.EnsureVolume(Text(instance, "_volume"), labels);
-  const std::string port = std::to_string(instance.value("DbInstancePort", 5432));
-  ContainerSpec spec;
-  spec.name = Text(instance, "_volume");
-  spec.image = cloud_.settings.postgres_image;
-  spec.command = {"postgres", "-c", "port=" + port};
-  spec.environment = {{"POSTGRES_USER", kSuperuser},
-                      {"POSTGRES_DB", "postgres"},
-                      // Nobody learns it: rdsadmin comes in through the socket only.
-                      {"POSTGRES_PASSWORD", cloud_.random.Hex(32)},
-                      {"PGPORT", port},
-                      {"POSTGRES_INITDB_ARGS", "--no-sync"}};
-  spec.labels = labels;
-  spec.hostname = id;
-  spec.network = network.name;
-  spec.ip = ip;
-  spec.aliases = {Text(instance, "_address")};
-  spec.mounts = {{.host_path = "", .volume = Text(instance, "_volume"), .container_path = "/var/lib/postgresql/data"}};
-  spec.shm_bytes = 128 << 20;
-  std::string container;
-  try {
-    container = cloud_.runtime.Create(spec);
-  } catch (const RuntimeError& error) {
-    // A creation that was cut off left it; without our label it would be somebody else's.
-    const auto left = cloud_.runtime.Inspect(spec.name);
-    if (error.kind() != RuntimeErrorKind::kNameInUse || !left || !MatchesLabels(left->labels, labels)) throw;
-    container = left->id;
+
+  void Delete(const std::string& id, const Json& instance, const Containers& containers) {
+    for (const auto& container : containers) cloud.runtime.Remove(container.id, true);
+    cloud.runtime.RemoveVolume(VolumeOf(instance));
+    starts.erase(id);
+    const auto txn = cloud.store.Begin();
+    const Json* found = txn->Find(kInstances, id);
+    if (found == nullptr || ResourceOf(*found) != ResourceOf(instance)) return;
+    EraseInterface(*txn, found->value("_interface", ""));
+    txn->Erase("secretsmanager.secrets", found->value("MasterUserSecret", Json::object()).value("SecretArn", ""));
+    txn->Erase(kInstances, id);
+    txn->Commit();
   }
-  cloud_.runtime.Start(container);
-}
 
-void DatabaseController::Configure(const Json& instance, const ContainerState& container) {
-  const ExecResult result = cloud_.runtime.RunExec(
-      container.id,
-      {.argv = {"sh", "-c",
-                "printf '%s' \"$ADHOC_SQL\" | psql -X -q -v ON_ERROR_STOP=1 -U \"$ADHOC_USER\" -d postgres -f - 2>&1"},
-       .stdin_open = false,
-       .user = "",
-       .working_directory = "",
-       .environment = {{"ADHOC_SQL", ConfigureSql(Text(instance, "MasterUsername"), Text(instance, "_verifier"),
-                                                  Text(instance, "DBName"))},
-                       {"ADHOC_USER", kSuperuser}}},
-      kExecTimeout);
-  if (result.timed_out) throw Error("setting up its roles took too long");
-  if (result.exit_code != 0) throw Error("cannot set up its roles: " + result.output);
-}
+  // Has PostgreSQL run and know its master user, and then calls it available.
+  TimePoint Run(const std::string& id, const Json& instance, const Containers& containers) {
+    const std::string ip = Hold(id, instance);
+    const std::string identity = Identity(instance, ip);
+    const ContainerState* container = nullptr;
+    for (const auto& one : containers) {
+      const auto label = one.labels.find(kIdentityLabel);
+      if (container == nullptr && label != one.labels.end() && label->second == identity) {
+        container = &one;
+      } else {
+        cloud.runtime.Remove(one.id, true);  // two servers must never have the same data
+      }
+    }
+    if (container == nullptr || !container->running()) {
+      if (const TimePoint due = NextStart(id, container); due > cloud.clock.Now()) return due;
+      cloud.runtime.Start(container != nullptr ? container->id : Create(id, instance, identity, ip));
+      starts[id].last = cloud.clock.Now();
+      return After(cloud.clock.Now(), options.poll_interval);
+    }
 
-void DatabaseController::Remove(const std::string& id, const Json& instance,
-                                const std::optional<ContainerState>& container) {
-  if (container) cloud_.runtime.Remove(container->id, true);
-  cloud_.runtime.RemoveVolume(Text(instance, "_volume"));
-  const auto txn = cloud_.store.Begin();
-  EraseInterface(*txn, Text(instance, "_eni"));
-  if (const std::string secret = Text(instance.value("MasterUserSecret", Json::object()), "SecretArn");
-      !secret.empty()) {
-    txn->Erase("secretsmanager.secrets", secret);
+    const std::string status = StatusOf(instance);
+    const bool settled = status == "available" || status == "backing-up";
+    const Json wanted = WantedSetup(instance, container->id);
+    if (!settled || instance.value("_applied", Json()) != wanted) {
+      if (!SetUp(instance, container->id)) {
+        const auto started = starts.try_emplace(id, Starts{.last = cloud.clock.Now()}).first->second.last;
+        if (cloud.clock.Now() - started > 1min) throw Error("PostgreSQL runs, but accepts no connections");
+        return After(cloud.clock.Now(), options.poll_interval);
+      }
+    }
+    if (status == "backing-up") {
+      const TimePoint until = FromSeconds(instance.value("_backup_until", 0.0));
+      if (cloud.clock.Now() < until) return until;
+    }
+    if (status == "available" && instance.value("_applied", Json()) == wanted) return kNever;
+    Change(id, instance, [&](Json& document) { Settle(document, wanted); });
+    return kNever;
   }
-  txn->Erase(kInstances, id);
-  txn->Commit();
+
+  void Settle(Json& document, const Json& applied) const {
+    document["_applied"] = applied;
+    const std::string status = StatusOf(document);
+    // A password that was set meanwhile keeps the status until it is applied.
+    if (document.at("_verifier") != applied["verifier"]) return;
+    document["Endpoint"] = {
+        {"Address", document.at("_address")}, {"Port", document.at("_port")}, {"HostedZoneId", "Z2R2ITUGPM61AM"}};
+    if (document.contains("MasterUserSecret")) document["MasterUserSecret"]["SecretStatus"] = "active";
+    document["PendingModifiedValues"] = Json::object();
+    if (!document.value("_created", false)) {
+      document["_created"] = true;
+      document["InstanceCreateTime"] = cloud.Now();
+      if (document.value("BackupRetentionPeriod", 1) > 0) {
+        document["DBInstanceStatus"] = "backing-up";
+        document["_backup_until"] = ToSeconds(After(cloud.clock.Now(), options.backup_duration));
+        return;
+      }
+    }
+    document.erase("_backup_until");
+    document["DBInstanceStatus"] = "available";
+  }
+
+  // ---- Its address
+
+  std::string Hold(const std::string& id, const Json& instance) {
+    if (instance.contains("_ip")) return instance.at("_ip").get<std::string>();
+    // First, because it may move a VPC that nothing has an address in.
+    EnsureVpcNetwork(cloud, instance.at("_vpc").get<std::string>());
+    const auto txn = cloud.store.Begin();
+    const Json* found = txn->Find(kInstances, id);
+    if (found == nullptr || ResourceOf(*found) != ResourceOf(instance)) throw Error("the instance is gone");
+    if (found->contains("_ip")) return found->at("_ip").get<std::string>();
+    InterfaceSpec spec{.subnet_id = found->at("_subnet").get<std::string>(),
+                       .security_groups = {},
+                       .description = "RDSNetworkInterface",
+                       .requester = "amazon-rds"};
+    for (const auto& group : found->at("VpcSecurityGroups")) {
+      spec.security_groups.push_back(group.at("VpcSecurityGroupId").get<std::string>());
+    }
+    const Json interface = PutInterface(cloud, *txn, spec);
+    Json& document = txn->Edit(kInstances, id);
+    document["_interface"] = interface["NetworkInterfaceId"];
+    document["_ip"] = interface["PrivateIpAddress"];
+    txn->Commit();
+    return interface["PrivateIpAddress"].get<std::string>();
+  }
+
+  // ---- Its container
+
+  std::string Identity(const Json& instance, const std::string& ip) const {
+    std::string text = fmt::format("{}\n{}\n{}\n{}", cloud.settings.postgres_image, ip, ResourceOf(instance),
+                                   instance.at("_vpc").get<std::string>());
+    for (const auto& word : Command(instance)) text += "\n" + word;
+    return aws::Sha256Hex(text).substr(0, 16);
+  }
+
+  // Commits are written to the kernel (synchronous_commit stays on), which a killed container survives. Without fsync
+  // and full page writes the data could be damaged only by a crash of the whole machine: the price of databases that
+  // are made in a tenth of the time.
+  static std::vector<std::string> Command(const Json& instance) {
+    std::vector<std::string> command{"postgres"};
+    const std::vector<std::string> settings{"listen_addresses=*",
+                                            fmt::format("port={}", instance.at("_port").get<int>()),
+                                            "max_connections=200", "fsync=off", "full_page_writes=off"};
+    for (const auto& setting : settings) command.insert(command.end(), {"-c", setting});
+    return command;
+  }
+
+  std::string Create(const std::string& id, const Json& instance, const std::string& identity, const std::string& ip) {
+    const VpcNetwork network = EnsureVpcNetwork(cloud, instance.at("_vpc").get<std::string>());
+    const std::string volume = VolumeOf(instance);
+    cloud.runtime.EnsureVolume(volume, LabelsOf(id));
+    ContainerSpec spec;
+    spec.name = fmt::format("adhoc-{}-db-{}", cloud.settings.instance, id);
+    spec.image = cloud.settings.postgres_image;
+    spec.command = Command(instance);
+    spec.environment = {{"POSTGRES_USER", kAdminUser},
+                        {"POSTGRES_DB", kAdminUser},
+                        {"POSTGRES_PASSWORD", instance.at("_admin_password").get<std::string>()},
+                        {"POSTGRES_INITDB_ARGS", "--no-sync"},
+                        {"PGDATA", kDataDirectory}};
+    spec.labels = LabelsOf(id);
+    spec.labels[kIdentityLabel] = identity;
+    spec.network = network.name;
+    spec.ip = ip;
+    spec.aliases = {instance.at("_address").get<std::string>()};
+    spec.mounts.push_back({.host_path = "", .volume = volume, .container_path = kDataDirectory, .read_only = false});
+    spec.shm_bytes = kSharedMemory;
+    spec.stop_signal = "SIGINT";  // fast shutdown: SIGTERM would wait for every client to leave
+    return cloud.runtime.Create(spec);
+  }
+
+  // At once after it was killed; later and later when it ends soon after each start.
+  TimePoint NextStart(const std::string& id, const ContainerState* container) {
+    auto& history = starts[id];
+    if (container == nullptr || container->status == ContainerStatus::kCreated || history.last == TimePoint{}) {
+      return cloud.clock.Now();
+    }
+    const TimePoint ended = container->finished_at.value_or(cloud.clock.Now());
+    if (ended - history.last > 10s) history.quick_ends = 0;
+    const TimePoint due =
+        history.quick_ends == 0 ? cloud.clock.Now() : After(history.last, 1s * (1 << std::min(history.quick_ends, 4)));
+    if (due <= cloud.clock.Now()) {
+      spdlog::warn("database {}: PostgreSQL ended with exit code {}{}; starting it again", id,
+                   container->exit_code.value_or(-1), LastWords(container->id));
+      ++history.quick_ends;
+    }
+    return due;
+  }
+
+  std::string LastWords(const std::string& container) {
+    std::string last;
+    cloud.runtime.FollowLogs(
+        container, {.follow = false},
+        [&](const LogLine& line) {
+          if (line.text.find("FATAL") != std::string::npos || line.text.find("PANIC") != std::string::npos ||
+              line.text.find("error") != std::string::npos) {
+            last = ": " + line.text.substr(0, 300);
+          }
+          return true;
+        },
+        stop.get_token());
+    return last;
+  }
+
+  // False when it doesn't accept connections yet. Asked over TCP: while it initialises, the official image runs a
+  // server that listens on its socket only.
+  bool SetUp(const Json& instance, const std::string& container) {
+    ExecSpec spec;
+    spec.argv = {"sh", "-c", kSetupScript};
+    spec.stdin_open = false;
+    spec.environment = {{"PGUSER", kAdminUser},
+                        {"PGDATABASE", kAdminUser},
+                        {"PGPASSWORD", instance.at("_admin_password").get<std::string>()},
+                        {"PGPORT", std::to_string(instance.at("_port").get<int>())},
+                        {"PGCONNECT_TIMEOUT", "5"},
+                        {"MASTER_USER", instance.at("MasterUsername").get<std::string>()},
+                        {"MASTER_VERIFIER", instance.at("_verifier").get<std::string>()},
+                        // Later it belongs to the user, who may have dropped it.
+                        {"DATABASE_NAME", instance.value("_created", false) ? "" : instance.value("DBName", "")}};
+    const ExecResult result = cloud.runtime.RunExec(container, spec, kSetupTimeout);
+    if (result.exit_code == 0 && !result.timed_out) return true;
+    if (result.exit_code == kCannotConnect || result.timed_out) return false;
+    throw Error("cannot set up the master user: " + result.output.substr(0, 500));
+  }
+
+  // ---- The loop
+
+  std::chrono::milliseconds Pass() {
+    const TimePoint next = Reconcile();
+    if (next == kNever) return kResync;
+    return std::clamp(std::chrono::ceil<std::chrono::milliseconds>(next - cloud.clock.Now()), 0ms, kResync);
+  }
+
+  void WatchLoop() {
+    while (!stop.stop_requested()) {
+      try {
+        cloud.runtime.WatchEvents(
+            OurLabels(), [&] { thread.Wake(); },
+            [&](const ContainerEvent& event) {
+              if (event.kind != ContainerEventKind::kStarted) thread.Wake();
+            },
+            stop.get_token());
+      } catch (const Error&) {
+        // The engine went away; the passes say so.
+      }
+      cloud.clock.SleepFor(1s, stop.get_token());
+    }
+  }
+
+  Cloud& cloud;
+  const ControllerOptions options;
+  std::stop_source stop;
+
+  std::mutex reconcile_mutex;               // guards what follows
+  std::map<std::string, Failure> failures;  // by identifier; "": the engine
+  std::map<std::string, Starts> starts;     // by identifier
+
+  ControllerThread thread;  // after what it uses
+  std::jthread watcher;
+};
+
+DatabaseController::DatabaseController(Cloud& cloud, const ControllerOptions& options)
+    : impl_(std::make_unique<Impl>(cloud, options)) {}
+
+DatabaseController::~DatabaseController() { impl_->stop.request_stop(); }
+
+void DatabaseController::Start() {
+  impl_->thread.Start();
+  impl_->watcher = std::jthread([impl = impl_.get()] { impl->WatchLoop(); });
 }
 
-void DatabaseController::Update(const std::string& id, const std::function<void(Json&)>& change) {
-  const auto txn = cloud_.store.Begin();
-  const Json* found = txn->Find(kInstances, id);
-  if (found == nullptr) return;
-  change(txn->Edit(kInstances, id));
-  txn->Commit();
-}
+TimePoint DatabaseController::Reconcile() { return impl_->Reconcile(); }
 
-}  // namespace adhoc::localcloud
+}  // namespace adhoc::localcloud::database

@@ -1,82 +1,43 @@
-// Makes `rds.instances` true: a PostgreSQL container per instance on its VPC's network, whose alias is the endpoint's
-// name and whose data is in a volume of its own.
+// Makes the database instances real: a PostgreSQL container for each one, on its VPC's network, its data in a volume.
 //
-// As on RDS, the master user is no superuser: the superuser is rdsadmin, reachable only from inside the container, and
-// the master is a member of rds_superuser that may create databases and roles. Passwords travel as SCRAM verifiers
-// only.
+// Level-triggered: each pass compares the documents in `rds.instances` with the containers and volumes that carry our
+// labels, so a crash at any point, a restart of this program, or a container killed from outside is repaired by the
+// next pass. The pass never waits for PostgreSQL: what isn't ready yet is looked at again soon.
 //
-// Private fields of an instance: `_desired` (available, stopped, deleted), `_vpc`, `_subnet`, `_volume`, `_verifier`
-// (of the master's password) and `_applied_verifier` (what the database has), `_address` (the endpoint's name),
-// `_reboot`; the controller adds `_eni` and `_ip`. `_configured` says that this start of the container has been set up.
+//   creating ─ container runs, master role made ─▶ backing-up ─▶ available
+//   stopping ─▶ stopped,   starting / rebooting / modifying / resetting-master-credentials ─▶ available
+//   deleting ─ container, volume, interface and secret removed ─▶ the document is gone
+//
+// Thread-safe. Stopping it leaves the containers running: the next one adopts them.
 #pragma once
 
 #include <chrono>
-#include <map>
 #include <memory>
-#include <optional>
-#include <stop_token>
-#include <string>
-#include <thread>
 
-#include "base/json.h"
+#include "base/clock.h"
 #include "localcloud/cloud.h"
-#include "localcloud/controller.h"
-#include "localcloud/runtime/runtime.h"
 
-namespace adhoc::localcloud {
+namespace adhoc::localcloud::database {
 
-// What to do next about an instance.
-enum class DatabaseStep {
-  kNone,
-  kCreate,      // there is no container
-  kStart,       // there is one, not running: a first start, or it died
-  kProbe,       // wait until it accepts connections
-  kConfigure,   // roles, password, first database
-  kMarkBacked,  // creating → backing-up
-  kMarkReady,   // → available
-  kReboot,
-  kStop,
-  kMarkStopped,
-  kRemove,
+struct ControllerOptions {
+  std::chrono::milliseconds poll_interval{100};    // while PostgreSQL starts
+  std::chrono::milliseconds backup_duration{300};  // of `backing-up`
 };
-// `accepts`: whether the last probe of this running container succeeded.
-DatabaseStep NextDatabaseStep(const Json& instance, const std::optional<ContainerState>& container, bool accepts);
-
-// The statements that make the master user what RDS makes it; psql's syntax, idempotent. `database` may be empty.
-std::string ConfigureSql(const std::string& master, const std::string& verifier, const std::string& database);
 
 class DatabaseController {
  public:
-  explicit DatabaseController(Cloud& cloud);  // before threads use the store
+  explicit DatabaseController(Cloud& cloud, const ControllerOptions& options = {});
   ~DatabaseController();
 
+  // Runs on threads of its own until destruction. Tests call Reconcile instead.
   void Start();
-  void Stop();
-  // One step of each instance, for tests without threads; returns when it wants to run again.
-  std::chrono::milliseconds Pass();
+
+  // One pass; returns when the next one is due, if nothing changes before.
+  TimePoint Reconcile();
 
  private:
-  struct Progress {
-    std::string container;  // that the rest is about
-    bool accepts = false;
-    double retry_at = 0;
-    int failures = 0;
-  };
-
-  bool Advance(const std::string& id, const Json& instance, const std::optional<ContainerState>& container);
-  void Act(DatabaseStep step, const std::string& id, const Json& instance,
-           const std::optional<ContainerState>& container);
-  void Create(const std::string& id, const Json& instance);
-  void Configure(const Json& instance, const ContainerState& container);
-  void Remove(const std::string& id, const Json& instance, const std::optional<ContainerState>& container);
-  // Changes the document if it is still there.
-  void Update(const std::string& id, const std::function<void(Json&)>& change);
-  void WatchEvents(std::stop_token stop);
-
-  Cloud& cloud_;
-  std::map<std::string, Progress> progress_;  // by identifier
-  ControllerThread thread_;
-  std::jthread events_;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace adhoc::localcloud
+}  // namespace adhoc::localcloud::database
