@@ -1,8 +1,9 @@
-// Any bytes as a request, a response or an error of any operation: the decoders end with a document or a CodecError. What
-// they read can be checked against the model, and what it encodes to stays the same when it is read and encoded again.
+// Any bytes as a request, a response or an error of any operation: the decoders end with a document or a CodecError.
+// What they read can be checked against the model, and what it encodes to stays the same when it is read and encoded
+// again.
 //
-// The first four bytes choose the service, the operation and the kind of message. A request is a target, header lines and,
-// after an empty line, the body.
+// The first four bytes choose the service, the operation and the kind of message. A request is a target, header lines
+// and, after an empty line, the body.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

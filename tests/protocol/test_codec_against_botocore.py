@@ -32,17 +32,17 @@ SERVICES = list(embed_models.read_operations(ROOT / "models" / "operations.txt")
 
 
 def find_tool():
-    candidates = [os.environ.get("ADHOC_CODEC_TOOL", "")]
-    candidates += [str(ROOT / build / "src" / "aws" / "adhoc_codec_tool") for build in ("build", "build-dev")]
-    for candidate in candidates:
-        if candidate and os.access(candidate, os.X_OK):
-            return candidate
-    return None
+    """ADHOC_CODEC_TOOL, or the newest of the usual build directories."""
+    if os.environ.get("ADHOC_CODEC_TOOL"):
+        return os.environ["ADHOC_CODEC_TOOL"]
+    built = [ROOT / build / "src" / "aws" / "adhoc_codec_tool" for build in ("build", "build-dev")]
+    built = [path for path in built if os.access(path, os.X_OK)]
+    return max(built, key=lambda path: path.stat().st_mtime, default=None)
 
 
 class Tool:
     def __init__(self, path):
-        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __call__(self, do, **order):
         self.process.stdin.write(json.dumps({"do": do, **order}) + "\n")
