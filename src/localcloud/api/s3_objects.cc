@@ -105,13 +105,14 @@ std::optional<ByteRange> ParseRange(const std::string& header, std::uint64_t siz
   return ByteRange{*first, end - *first + 1};
 }
 
-const Json& NeedVersion(const Call& call, const std::string& bucket, const std::string& key,
+const Json& NeedVersion(Cloud& cloud, const Call& call, const std::string& bucket, const std::string& key,
                         const std::string& version) {
   const Json* object = FindVersion(call.txn, bucket, key, version);
   if (object != nullptr) return *object;
   if (!version.empty())
     throw Fault("NoSuchVersion", "The specified version does not exist.", {{"Key", key}, {"VersionId", version}});
-  // Who may not list a bucket is not told what is in it; signed callers may.
+  // Who may not list a bucket is not told what isn't in it.
+  Authorize(cloud, call, "s3:ListBucket", bucket);
   throw NoSuchKey(key);
 }
 
@@ -123,7 +124,7 @@ Json Read(Cloud& cloud, Call& call, bool with_body) {
   const std::string version = Text(call.input, "VersionId");
   const Json& bucket = GetBucket(call, bucket_name);
   Authorize(cloud, call, "s3:GetObject", bucket_name, key);
-  const Json& object = NeedVersion(call, bucket_name, key, version);
+  const Json& object = NeedVersion(cloud, call, bucket_name, key, version);
   const auto size = static_cast<std::uint64_t>(Number(object, "Size"));
 
   net::Response raw;
@@ -174,7 +175,7 @@ Json GetObjectAttributes(Cloud& cloud, Call& call) {
   const std::string key = Text(call.input, "Key");
   Authorize(cloud, call, "s3:GetObject", bucket, key);
   GetBucket(call, bucket);
-  const Json& object = NeedVersion(call, bucket, key, Text(call.input, "VersionId"));
+  const Json& object = NeedVersion(cloud, call, bucket, key, Text(call.input, "VersionId"));
   std::string etag = Text(object, "ETag");
   etag.erase(std::remove(etag.begin(), etag.end(), '"'), etag.end());
   Json output{{"ETag", etag},
@@ -221,7 +222,7 @@ Json CopyObject(Cloud& cloud, Call& call) {
   GetBucket(call, bucket);
   const Source from = ParseSource(Text(call.input, "CopySource"));
   GetBucket(call, from.bucket);
-  const Json source = NeedVersion(call, from.bucket, from.key, from.version);
+  const Json source = NeedVersion(cloud, call, from.bucket, from.key, from.version);
   Json conditions = Json::object();
   for (const char* name : {"IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince"}) {
     if (const std::string given = std::string("CopySource") + name; call.input.contains(given))
@@ -371,12 +372,12 @@ Json DeleteObjects(Cloud& cloud, Call& call) {
 
 // ---- Tags
 
-Json& EditVersion(Call& call) {
+Json& EditVersion(Cloud& cloud, Call& call) {
   const std::string bucket = Text(call.input, "Bucket");
   const std::string key = Text(call.input, "Key");
   const std::string version = Text(call.input, "VersionId");
   GetBucket(call, bucket);
-  NeedVersion(call, bucket, key, version);
+  NeedVersion(cloud, call, bucket, key, version);
   const std::string object_key = ObjectKey(bucket, key);
   if (const Json* current = call.txn.Find(kObjects, object_key);
       version.empty() || (current != nullptr && VersionOf(*current) == version)) {
@@ -396,14 +397,14 @@ Json TaggingAnswer(const Json& object) {
 
 Json PutObjectTagging(Cloud& cloud, Call& call) {
   Authorize(cloud, call, "s3:PutObjectTagging", Text(call.input, "Bucket"), Text(call.input, "Key"));
-  Json& object = EditVersion(call);
+  Json& object = EditVersion(cloud, call);
   object["_tags"] = Items(Fields(call.input, "Tagging"), "TagSet");
   return TaggingAnswer(object);
 }
 
 Json GetObjectTagging(Cloud& cloud, Call& call) {
   Authorize(cloud, call, "s3:GetObjectTagging", Text(call.input, "Bucket"), Text(call.input, "Key"));
-  const Json& object = EditVersion(call);
+  const Json& object = EditVersion(cloud, call);
   Json output = TaggingAnswer(object);
   output["TagSet"] = Items(object, "_tags");
   return output;
@@ -411,7 +412,7 @@ Json GetObjectTagging(Cloud& cloud, Call& call) {
 
 Json DeleteObjectTagging(Cloud& cloud, Call& call) {
   Authorize(cloud, call, "s3:DeleteObjectTagging", Text(call.input, "Bucket"), Text(call.input, "Key"));
-  Json& object = EditVersion(call);
+  Json& object = EditVersion(cloud, call);
   object.erase("_tags");
   return TaggingAnswer(object);
 }

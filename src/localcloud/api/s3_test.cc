@@ -189,7 +189,9 @@ TEST_F(S3, EverybodyReadsWhatThePolicyOpens) {
   EXPECT_EQ(response.body, "body {}");
   EXPECT_EQ(response.headers.GetOr("Content-Type", ""), "text/css");
   EXPECT_EQ(Anonymous("/media/secret").status, 403);
-  EXPECT_EQ(Anonymous("/media/static/b.css").status, 404);
+  // Nor is anybody told what is not there who may not list.
+  EXPECT_EQ(Anonymous("/media/static/b.css").status, 403);
+  EXPECT_EQ(api.ErrorOf("s3", "GetObject", At("static/b.css")), "NoSuchKey");
   EXPECT_EQ(Anonymous("/media").status, 403);
   EXPECT_EQ(Anonymous("/media/static/a.css", "DELETE").status, 403);
   EXPECT_EQ(Anonymous("/media/static/a.css", "HEAD").status, 200);
