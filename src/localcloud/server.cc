@@ -19,6 +19,7 @@
 #include "localcloud/database/database_controller.h"
 #include "localcloud/gateway.h"
 #include "localcloud/network/network_cleaner.h"
+#include "localcloud/objects/object_cleaner.h"
 #include "localcloud/proxy/proxy_controller.h"
 #include "localcloud/runtime/engine_setup.h"
 #include "localcloud/runtime/runtime.h"
@@ -84,6 +85,7 @@ struct Server::Impl {
         cloud{CloudSettings(local), store, logs, clock_, random, *runtime},
         gateway(cloud, api),
         networks(cloud),
+        objects(cloud),
         databases(cloud),
         scheduler(cloud),
         proxy(cloud, *haproxy, *prober) {
@@ -159,6 +161,7 @@ struct Server::Impl {
   void StartControllers() {
     ListenOnNetworks();
     networks.Start();
+    objects.Start();
     databases.Start();
     proxy.Start();
     scheduler.Start();
@@ -175,6 +178,7 @@ struct Server::Impl {
   Gateway gateway;
   // Made with the store, before threads use it, and started when the engine is there.
   NetworkCleaner networks;
+  ObjectCleaner objects;
   database::DatabaseController databases;
   Scheduler scheduler;
   std::unique_ptr<proxy::HaproxyCli> haproxy = proxy::MakeHaproxyCli();

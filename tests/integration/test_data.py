@@ -35,12 +35,12 @@ def test_a_task_talks_to_the_database(cluster, cloud, network, name):
     rds.create_db_subnet_group(DBSubnetGroupName=name, DBSubnetGroupDescription="x", SubnetIds=network.subnets)
     rds.create_db_instance(
         DBInstanceIdentifier=name, Engine="postgres", DBInstanceClass="db.t3.micro", AllocatedStorage=20, DBName="postgres",
-        MasterUsername="master", MasterUserPassword="correct horse", DBSubnetGroupName=name,
+        MasterUsername="master", MasterUserPassword="correct-horse", DBSubnetGroupName=name,
         VpcSecurityGroupIds=[network.group])
     rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier=name, WaiterConfig={"Delay": 1, "MaxAttempts": 90})
     endpoint = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]["Endpoint"]
     environment = [{"name": "PGHOST", "value": endpoint["Address"]}, {"name": "PGPORT", "value": str(endpoint["Port"])},
-                   {"name": "PGUSER", "value": "master"}, {"name": "PGPASSWORD", "value": "correct horse"},
+                   {"name": "PGUSER", "value": "master"}, {"name": "PGPASSWORD", "value": "correct-horse"},
                    {"name": "PGDATABASE", "value": "postgres"}]
 
     def psql(family, statement):
