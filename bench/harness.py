@@ -208,8 +208,9 @@ class LocalCloud:
         return state
 
     def adhoc(self, *arguments, check=True, timeout=600):
+        """Runs a command of the program where the definition of the example is."""
         result = subprocess.run(
-            [program(), *map(str, arguments)], env=self.environment, capture_output=True, text=True, timeout=timeout,
+            [program(), *map(str, arguments)], cwd=EXAMPLE, env=self.environment, capture_output=True, text=True, timeout=timeout,
             stdin=subprocess.DEVNULL,
         )
         if check and result.returncode != 0:
@@ -270,5 +271,5 @@ def up(cloud, name, *options, **keywords):
     versions = [f"--var={variable}={VERSIONS[image]}" for variable, image in
                 (("be_image_tag", "backend"), ("fe_image_tag", "frontend"))]
     started = time.monotonic()
-    result = cloud.adhoc(*options, "-C", EXAMPLE, "up", name, "-f", EXAMPLE / "envs" / "alpha.tfvars", *versions, **keywords)
+    result = cloud.adhoc(*options, "up", name, "-f", EXAMPLE / "envs" / "alpha.tfvars", *versions, **keywords)
     return result, time.monotonic() - started
