@@ -177,8 +177,12 @@ Resources EnvironmentResources(const Context& context) {
     return *resources.back();
   };
 
-  std::vector<std::string> for_definitions;
-  if (config.database) for_definitions.push_back(add(MakeSecret(env, DatabaseSecret())).id());
+  // Definitions name these, so that they are compared only when they are read.
+  std::vector<std::string> for_definitions{fmt::format("role {}-ecs-execution-role", context.shared())};
+  if (config.database) {
+    for_definitions.push_back("database instance " + DatabaseInstanceName(context.shared()));
+    for_definitions.push_back(add(MakeSecret(env, DatabaseSecret())).id());
+  }
   for (const auto& secret : config.secrets) for_definitions.push_back(add(MakeSecret(env, secret)).id());
   for_definitions.push_back(add(MakeTaskRole(env)).id());
   if (config.bucket) add(MakeBucket(BucketName(config.target.domain, env), *config.bucket));
