@@ -65,7 +65,7 @@ TargetGroupModel Group(const Store::Transaction& txn, const Json& group, std::se
     const std::string state = Member(it->second.at("TargetHealth"), "State");
     if (state == "draining") continue;
     const Json& target = it->second.at("Target");
-    (state == "healthy" ? healthy : others)
+    (state == "healthy" || it->second.contains(kPassed) ? healthy : others)
         .emplace_back(it->first, ServerModel{Member(target, "Id"), target.value("Port", 0)});
   }
   for (auto& [key, server] : healthy.empty() ? others : healthy) {

@@ -19,6 +19,9 @@ inline constexpr std::string_view kTargets = "elbv2.targets";
 inline constexpr std::string_view kHoldings = "elbv2.holdings";
 inline constexpr std::string_view kCertificates = "acm.certificates";
 
+// In a target's document: it has passed its health checks, and becomes healthy as soon as HAProxy has it.
+inline constexpr const char* kPassed = "_passed";
+
 struct BalancerView {
   std::string arn;
   std::string name;
@@ -27,8 +30,8 @@ struct BalancerView {
   std::string subnet_id;   // where its address is
   std::vector<int> ports;  // of its listeners, ascending
   LoadBalancerModel model;
-  // Keys in elbv2.targets of the servers in the model: the healthy targets of each group, or all of them when none is
-  // healthy. Draining ones never.
+  // Keys in elbv2.targets of the servers in the model: the healthy targets of each group and those about to be, or all
+  // of them when there are none. Draining ones never.
   std::set<std::string> targets;
 
   // The directory of its container below <state dir>/proxy, and a part of the container's name.

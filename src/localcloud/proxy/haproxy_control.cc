@@ -102,29 +102,27 @@ ServerStates ParseServers(std::string_view show_servers_state) {
   return states;
 }
 
-std::vector<std::string> ServerCommands(const std::map<std::string, HaproxyConfig::Backend>& wanted,
-                                        const ServerStates& observed) {
-  std::vector<std::string> additions;
-  std::vector<std::string> removals;
+Commands ServerCommands(const std::map<std::string, HaproxyConfig::Backend>& wanted, const ServerStates& observed) {
+  Commands commands;
   for (const auto& [backend, target] : wanted) {
     const auto found = observed.find(backend);
     static const std::map<std::string, bool> kNone;
     const auto& present = found == observed.end() ? kNone : found->second;
     for (const auto& [server, address] : target.servers) {
       const auto state = present.find(server);
-      if (state == present.end()) additions.push_back(fmt::format("add server {}/{} {}", backend, server, address));
+      if (state == present.end())
+        commands.additions.push_back(fmt::format("add server {}/{} {}", backend, server, address));
       if (state == present.end() || !state->second) {
-        additions.push_back(fmt::format("set server {}/{} state ready", backend, server));
+        commands.additions.push_back(fmt::format("set server {}/{} state ready", backend, server));
       }
     }
     for (const auto& [server, ready] : present) {
       if (target.servers.contains(server)) continue;
-      removals.push_back(ready ? fmt::format("set server {}/{} state maint", backend, server)
-                               : fmt::format("del server {}/{}", backend, server));
+      commands.removals.push_back(ready ? fmt::format("set server {}/{} state maint", backend, server)
+                                        : fmt::format("del server {}/{}", backend, server));
     }
   }
-  additions.insert(additions.end(), removals.begin(), removals.end());
-  return additions;
+  return commands;
 }
 
 bool HasServers(const std::map<std::string, HaproxyConfig::Backend>& wanted, const ServerStates& observed) {
@@ -161,8 +159,16 @@ bool ApplyServers(HaproxyCli& cli, const std::filesystem::path& directory,
   const std::string worker = ParseWorker(cli.Run(directory, "show proc"));
   if (worker.empty()) return false;
   const auto observe = [&] { return ParseServers(cli.Run(directory, OnWorker(worker, "show servers state"))); };
-  const auto commands = ServerCommands(wanted, observe());
-  for (const auto& command : commands) cli.Run(directory, OnWorker(worker, command));
+  const auto run = [&](const std::vector<std::string>& commands) {
+    for (const auto& command : commands) cli.Run(directory, OnWorker(worker, command));
+  };
+  Commands commands = ServerCommands(wanted, observe());
+  if (!commands.additions.empty()) {
+    run(commands.additions);
+    commands = ServerCommands(wanted, observe());
+    if (!commands.additions.empty()) return false;  // without them nothing is taken out
+  }
+  run(commands.removals);
   return HasServers(wanted, observe());
 }
 

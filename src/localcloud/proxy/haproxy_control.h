@@ -35,10 +35,14 @@ std::string ParseWorker(std::string_view show_proc);
 using ServerStates = std::map<std::string, std::map<std::string, bool>>;
 ServerStates ParseServers(std::string_view show_servers_state);
 
-// What makes `observed` as `wanted`: additions first, so that no moment has fewer servers than needed. Servers that are
-// out already are deleted; HAProxy refuses that while they have connections, which does no harm.
-std::vector<std::string> ServerCommands(const std::map<std::string, HaproxyConfig::Backend>& wanted,
-                                        const ServerStates& observed);
+// What makes `observed` as `wanted`: first the additions, then the removals, so that no moment has fewer servers than
+// needed. Servers that are out already are deleted; HAProxy refuses that while they have connections, which does no
+// harm.
+struct Commands {
+  std::vector<std::string> additions;
+  std::vector<std::string> removals;
+};
+Commands ServerCommands(const std::map<std::string, HaproxyConfig::Backend>& wanted, const ServerStates& observed);
 // Whether exactly the wanted servers take requests.
 bool HasServers(const std::map<std::string, HaproxyConfig::Backend>& wanted, const ServerStates& observed);
 

@@ -23,7 +23,7 @@ constexpr const char* kServers =
     "3 tg-web 2 t10_0_1_6-80 10.0.1.6 0 1 1 1 1 1 0 0 0 0 0 0 - 80 - 0 0 - - 0\n\n";
 
 using Backends = std::map<std::string, HaproxyConfig::Backend>;
-using Commands = std::vector<std::string>;
+using List = std::vector<std::string>;
 
 TEST(HaproxyControlTest, FindsTheWorkerInCharge) {
   EXPECT_EQ(ParseWorker(kProcesses), "31");
@@ -36,20 +36,41 @@ TEST(HaproxyControlTest, ReadsServers) {
   EXPECT_EQ(states, (ServerStates{{"tg-web", {{"t10_0_1_5-80", true}, {"t10_0_1_6-80", false}}}}));
 }
 
-TEST(HaproxyControlTest, AddsBeforeItTakesOut) {
+TEST(HaproxyControlTest, AddsAndTakesOut) {
   const Backends wanted{{"tg-web", {{{"t10_0_1_7-80", "10.0.1.7:80"}}}}};
-  EXPECT_EQ(ServerCommands(wanted, ParseServers(kServers)),
-            (Commands{"add server tg-web/t10_0_1_7-80 10.0.1.7:80", "set server tg-web/t10_0_1_7-80 state ready",
-                      "set server tg-web/t10_0_1_5-80 state maint", "del server tg-web/t10_0_1_6-80"}));
+  const Commands commands = ServerCommands(wanted, ParseServers(kServers));
+  EXPECT_EQ(commands.additions,
+            (List{"add server tg-web/t10_0_1_7-80 10.0.1.7:80", "set server tg-web/t10_0_1_7-80 state ready"}));
+  EXPECT_EQ(commands.removals, (List{"set server tg-web/t10_0_1_5-80 state maint", "del server tg-web/t10_0_1_6-80"}));
 }
 
 TEST(HaproxyControlTest, BringsAServerBack) {
   const Backends wanted{{"tg-web", {{{"t10_0_1_5-80", "10.0.1.5:80"}, {"t10_0_1_6-80", "10.0.1.6:80"}}}}};
-  EXPECT_EQ(ServerCommands(wanted, ParseServers(kServers)), Commands{"set server tg-web/t10_0_1_6-80 state ready"});
+  const Commands commands = ServerCommands(wanted, ParseServers(kServers));
+  EXPECT_EQ(commands.additions, List{"set server tg-web/t10_0_1_6-80 state ready"});
+  EXPECT_TRUE(commands.removals.empty());
 }
 
 TEST(HaproxyControlTest, LeavesBackendsAloneThatItWasNotAskedAbout) {
-  EXPECT_TRUE(ServerCommands({}, ParseServers(kServers)).empty());
+  const Commands commands = ServerCommands({}, ParseServers(kServers));
+  EXPECT_TRUE(commands.additions.empty() && commands.removals.empty());
+}
+
+// A HAProxy that refuses every command.
+class Stubborn : public HaproxyCli {
+ public:
+  std::string Run(const std::filesystem::path&, const std::string& command) override {
+    commands.push_back(command);
+    if (command == "show proc") return kProcesses;
+    return command.ends_with("show servers state") ? kServers : "No.";
+  }
+  List commands;
+};
+
+TEST(HaproxyControlTest, TakesNothingOutUntilTheNewServersAreIn) {
+  Stubborn cli;
+  EXPECT_FALSE(ApplyServers(cli, "/d", {{"tg-web", {{{"t10_0_1_7-80", "10.0.1.7:80"}}}}}));
+  for (const auto& command : cli.commands) EXPECT_EQ(command.find("maint"), std::string::npos) << command;
 }
 
 TEST(HaproxyControlTest, ComparesOnlyServersThatTakeRequests) {

@@ -131,8 +131,12 @@ struct ProxyController::Impl {
     std::string message;
     std::string version;  // the configuration that HAProxy did not take, if that is the failure
   };
-  // Which targets each HAProxy may send requests to. No entry: not known yet.
-  using Live = std::map<std::string, std::set<std::string>>;
+  // To which targets an HAProxy may send requests, and to which it certainly does (given health).
+  struct Routed {
+    std::set<std::string> maybe;
+    std::set<std::string> certainly;
+  };
+  using Live = std::map<std::string, Routed>;  // no entry: not known yet
 
   TimePoint Reconcile() {
     std::lock_guard one_at_a_time(reconcile_mutex);
@@ -358,11 +362,14 @@ struct ProxyController::Impl {
   // The address of the load balancer, reserved together with its ports before a container takes them.
   std::string Hold(const BalancerView& view) {
     HoldPorts(view.arn, view.ports, true);
+    const auto address = [&](const Store::Transaction& txn) -> std::string {
+      const Json* interface = txn.Find("ec2.enis", txn.Find(kHoldings, view.arn)->value("interface", ""));
+      return interface == nullptr ? "" : interface->at("PrivateIpAddress").get<std::string>();
+    };
+    if (const std::string ip = address(*cloud.store.Begin()); !ip.empty()) return ip;
+    // Before the first address is given out, the VPC can still move to another range.
+    EnsureVpcNetwork(cloud, view.vpc_id);
     const auto txn = cloud.store.Begin();
-    const Json holding = *txn->Find(kHoldings, view.arn);
-    if (const Json* interface = txn->Find("ec2.enis", holding.value("interface", ""))) {
-      return interface->at("PrivateIpAddress").get<std::string>();
-    }
     const Json* document = txn->Find(kLoadBalancers, view.arn);
     if (document == nullptr) throw Error("the load balancer is gone");
     InterfaceSpec spec{.subnet_id = view.subnet_id,
@@ -419,12 +426,14 @@ struct ProxyController::Impl {
     txn->Commit();
   }
 
-  void SetLive(const std::string& arn, const std::set<std::string>& targets) { (*live.lock())[arn] = targets; }
+  void SetLive(const std::string& arn, const std::set<std::string>& targets) {
+    (*live.lock())[arn] = {targets, targets};
+  }
   // Unless it isn't known to what it sends requests.
   void AddLive(const BalancerView& view) {
     auto lock = live.lock();
     if (const auto found = lock->find(view.arn); found != lock->end()) {
-      found->second.insert(view.targets.begin(), view.targets.end());
+      found->second.maybe.insert(view.targets.begin(), view.targets.end());
     }
   }
 
@@ -456,15 +465,15 @@ struct ProxyController::Impl {
         if (tracker == trackers.end() || tracker->second.generation != answer.generation || group == nullptr) continue;
         tracker->second.health.Finished(answer.result, ReadHealthCheck(*group, options.initial_probe_interval), now);
       }
-      std::map<std::string, Json> changed;  // target → TargetHealth; null: erase
+      std::map<std::string, Json> changed;  // target → its document; null: erase
       for (const auto& [key, target] : txn->All(kTargets)) Check(*txn, key, target, known, now, changed, probes, next);
       std::erase_if(trackers, [&](const auto& entry) { return txn->Find(kTargets, entry.first) == nullptr; });
-      for (auto& [key, health] : changed) {
-        if (health.is_null()) {
+      for (auto& [key, document] : changed) {
+        if (document.is_null()) {
           txn->Erase(kTargets, key);
           trackers.erase(key);
         } else {
-          txn->Edit(kTargets, key)["TargetHealth"] = std::move(health);
+          txn->Put(kTargets, key, std::move(document));
         }
       }
       if (!changed.empty()) txn->Commit();
@@ -493,7 +502,13 @@ struct ProxyController::Impl {
     const auto gets_requests = [&] {
       return std::any_of(users.begin(), users.end(), [&](const Json& user) {
         const auto entry = known.find(user.get<std::string>());
-        return entry == known.end() || entry->second.contains(key);
+        return entry == known.end() || entry->second.maybe.contains(key);
+      });
+    };
+    const auto is_in_service = [&] {
+      return std::all_of(users.begin(), users.end(), [&](const Json& user) {
+        const auto entry = known.find(user.get<std::string>());
+        return entry != known.end() && entry->second.certainly.contains(key);
       });
     };
     if (state == "draining") {
@@ -509,9 +524,12 @@ struct ProxyController::Impl {
     if (users.empty()) {
       trackers.erase(key);
       if (state != "unused") {
-        changed[key] = {{"State", "unused"},
-                        {"Reason", "Target.NotInUse"},
-                        {"Description", "Target group is not configured to receive traffic from the load balancer"}};
+        changed[key] = target;
+        changed[key]["TargetHealth"] = {
+            {"State", "unused"},
+            {"Reason", "Target.NotInUse"},
+            {"Description", "Target group is not configured to receive traffic from the load balancer"}};
+        changed[key].erase(kPassed);
       }
       return;
     }
@@ -534,7 +552,17 @@ struct ProxyController::Impl {
                          .timeout = check.timeout}});
     }
     if (!machine.probing()) next = std::min(next, machine.next_probe());
-    if (Json document = machine.Document(); document != health) changed[key] = std::move(document);
+    // Whoever sees a healthy target may rely on it getting requests, so HAProxy comes first.
+    if (machine.state() == TargetState::kHealthy && state != "healthy" && !is_in_service()) {
+      if (!target.contains(kPassed)) {
+        changed[key] = target;
+        changed[key][kPassed] = true;
+      }
+    } else if (Json document = machine.Document(); document != health || target.contains(kPassed)) {
+      changed[key] = target;
+      changed[key]["TargetHealth"] = std::move(document);
+      changed[key].erase(kPassed);
+    }
   }
 
   // ---- Threads

@@ -320,6 +320,22 @@ TEST_F(ProxyControllerTest, OnePassingCheckPutsATargetToUse) {
   EXPECT_EQ(haproxy_.Count("reload"), 0) << "targets need none";
 }
 
+TEST_F(ProxyControllerTest, ATargetIsHealthyOnceHaproxySendsItRequests) {
+  PutListener();
+  PutTarget("10.0.1.20", "healthy");
+  Settle();
+  PutTarget("10.0.1.21");
+  controller_->CheckHealth();  // asks
+  controller_->CheckHealth();  // has the answer
+  EXPECT_EQ(StateOf("10.0.1.21"), "initial");
+  EXPECT_EQ(haproxy_.Ready("tg-web").size(), 1u);
+  controller_->Reconcile();
+  EXPECT_EQ(haproxy_.Ready("tg-web").size(), 2u);
+  controller_->CheckHealth();
+  EXPECT_EQ(StateOf("10.0.1.21"), "healthy");
+  EXPECT_FALSE(Document(kTargets, Key("10.0.1.21")).contains(kPassed));
+}
+
 TEST_F(ProxyControllerTest, OnlyHealthyTargetsGetRequestsUnlessNoneIs) {
   PutListener();
   PutTarget("10.0.1.20", "unhealthy");
@@ -525,10 +541,10 @@ TEST_F(ProxyControllerTest, AnAnswerToAnEarlierRegistrationDoesNotCount) {
   PutTarget("10.0.1.20");
   controller_->CheckHealth();
   prober_.held[0]({ProbeResult::Kind::kAnswered, 200});
-  controller_->CheckHealth();
+  Settle();
   EXPECT_EQ(StateOf("10.0.1.20"), "initial");
   prober_.held[1]({ProbeResult::Kind::kAnswered, 200});
-  controller_->CheckHealth();
+  Settle();
   EXPECT_EQ(StateOf("10.0.1.20"), "healthy");
 }
 
