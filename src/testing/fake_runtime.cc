@@ -455,7 +455,8 @@ ContainerStats FakeRuntime::Stats(const std::string& id) {
   if (container.state.running()) {
     stats.memory_bytes = 32 << 20;
     stats.memory_limit_bytes = container.spec.memory_bytes;
-    stats.cpu_time = (clock_.Now() - *container.state.started_at) / 10;
+    const std::chrono::duration<double> running = clock_.Now() - *container.state.started_at;
+    stats.cpu_time = std::chrono::duration_cast<std::chrono::nanoseconds>(running * container.process.cpus_used);
   }
   return stats;
 }

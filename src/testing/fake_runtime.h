@@ -36,6 +36,7 @@ struct FakeProcess {
   bool ignores_stop_signal = false;  // ends only by SIGKILL
   int stop_exit_code = 143;
   std::optional<localcloud::RuntimeError> start_error;
+  double cpus_used = 0.01;  // what Stats tells
   // Answers Exec and RunExec; absent: exit code 0 and no output.
   std::function<localcloud::ExecResult(const localcloud::ExecSpec&)> exec;
 };

@@ -8,7 +8,7 @@
 //   addresses that
 //                                   somebody else turned out to use
 //   _failed                         it ended by itself or never became healthy; _counted: the circuit breaker knows
-//   _healthy                        it has been healthy once
+//   _healthy                        it has been healthy once; _settled: it has finished starting (start_watch.h)
 //   _pause                          id of the container that owns the network namespace of a task with several
 //   containers
 // and each of its containers: _id (the engine's), _essential, _started (epoch seconds), _log {group, stream}.

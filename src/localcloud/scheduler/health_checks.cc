@@ -11,6 +11,7 @@ namespace adhoc::localcloud {
 namespace {
 
 constexpr double kFirstSuccessInterval = 1;
+constexpr double kBusyInterval = 0.2;  // when a check takes longer than its interval
 
 }  // namespace
 
@@ -32,13 +33,15 @@ double HealthChecks::Run(const std::string& key, const Json& task, const Json& t
     Check& check = found->second;
     if (is_new) check = {.due = now, .counted_at = started};
     check.seen = true;
-    if (check.running) continue;
-    if (check.due <= now) {
+    if (check.due <= now && check.running) {
+      next = std::min(next, now + kBusyInterval);
+    } else if (check.due <= now) {
       check.running = true;
       const bool settled = container.value("healthStatus", "UNKNOWN") == "HEALTHY";
       check.due = now + (settled ? interval : std::min(interval, kFirstSuccessInterval));
       pool_.Submit(
           [this, key, name, id, health_check, argv, started] { Probe(key, name, id, health_check, argv, started); });
+      next = std::min(next, check.due);
     } else {
       next = std::min(next, check.due);
     }

@@ -36,6 +36,7 @@ Scheduler::Scheduler(Cloud& cloud, SchedulerOptions options)
       logs_(cloud),
       runner_(cloud, logs_),
       health_(cloud, options.health_threads),
+      start_watch_(cloud, options.health_threads),
       starts_(std::make_unique<WorkerPool>(options.start_threads)),
       stops_(std::make_unique<WorkerPool>(options.stop_threads)) {
   cloud_.store.Subscribe([shared = shared_](const CollectionNames& changed) {
@@ -154,12 +155,16 @@ double Scheduler::Pass() {
         const Json* definition =
             txn->Find(kTaskDefinitions, TaskDefinitionKey(task.at("taskDefinitionArn").get<std::string>()));
         if (definition != nullptr) next = std::min(next, health_.Run(key, task, *definition));
+        const bool unchecked =
+            status == "RUNNING" && task.contains("_service") && task.value("_load_balancers", Json::array()).empty();
+        if (unchecked) next = std::min(next, start_watch_.Run(key, task));
       }
       if (changed.contains(key) || TaskRunner::CanAdvance(*txn, task)) {
         ready.push_back({key, IsStopping(task), task.value("version", std::int64_t{1})});
       }
     }
     health_.Sweep();
+    start_watch_.Sweep();
     txn->Commit();
   }
   for (const Ready& task : ready) {
@@ -197,7 +202,7 @@ double Scheduler::ReconcileService(Store::Transaction& txn, const std::string& k
   }
   const Json& service = *txn.Find(kServices, key);
   const double now = cloud_.Now();
-  const TaskViews views = ViewTasks(txn, service, task_keys, now, options_.stabilize_seconds);
+  const TaskViews views = ViewTasks(txn, service, task_keys, now, options_.settle_seconds);
   const Decision decision = Reconcile(ViewService(service), views.tasks, now);
   Apply(cloud_, txn, key, decision, views);
   // One decision can make the next one possible (a roll back, a stop that makes room): look again at once.
@@ -343,7 +348,7 @@ void Scheduler::Settle() {
     bool acted = false;
     while (woken) {
       Pass();
-      const int jobs = starts_->RunAll() + stops_->RunAll() + health_.RunAll();
+      const int jobs = starts_->RunAll() + stops_->RunAll() + health_.RunAll() + start_watch_.RunAll();
       acted = acted || jobs > 0;
       woken = shared_->wakeup.lock()->woken;
     }

@@ -19,14 +19,16 @@
 #include "localcloud/scheduler/health_checks.h"
 #include "localcloud/scheduler/log_pump.h"
 #include "localcloud/scheduler/reconcile.h"
+#include "localcloud/scheduler/start_watch.h"
 #include "localcloud/scheduler/task_runner.h"
 #include "localcloud/scheduler/worker_pool.h"
 
 namespace adhoc::localcloud {
 
 struct SchedulerOptions {
-  // A task without load balancer and health check counts as healthy after running for this long (AWS: 40).
-  double stabilize_seconds = 2;
+  // A task without load balancer and health check counts as healthy when it has settled (start_watch.h), or after
+  // running for this long (AWS: 40).
+  double settle_seconds = 8;
   // Containers are compared with documents this often, in case an event of the engine was lost.
   double resync_seconds = 5;
   // Threads that start and that stop tasks, and that run health checks. 0: the caller of Settle does it (tests).
@@ -80,6 +82,7 @@ class Scheduler {
   LogPump logs_;
   TaskRunner runner_;
   HealthChecks health_;
+  StartWatch start_watch_;
   std::unique_ptr<WorkerPool> starts_;
   std::unique_ptr<WorkerPool> stops_;
   std::jthread loop_;

@@ -522,6 +522,23 @@ TEST_F(SchedulerTest, TheCircuitBreakerReturnsToTheVersionThatWorked) {
   EXPECT_EQ(Tasks()[0]["lastStatus"], "RUNNING");
 }
 
+TEST_F(SchedulerTest, AProgramThatStillLoadsDoesNotCountAsHealthyYet) {
+  runtime_.AddImage("slow:1", FakeProcess{.exits_after = 6s, .exit_code = 1, .cpus_used = 0.25});
+  Serve(Define("worker", "slow:1"), 1,
+        {{"deploymentConfiguration", {{"deploymentCircuitBreaker", {{"enable", true}, {"rollback", false}}}}}});
+  Pass(5s);
+  EXPECT_EQ(Service()["runningCount"], 1);
+  EXPECT_EQ(Service()["deployments"][0]["rolloutState"], "IN_PROGRESS");
+  Pass(20s);
+  EXPECT_EQ(Service()["deployments"][0]["failedTasks"], 3);
+  EXPECT_EQ(Service()["deployments"][0]["rolloutState"], "FAILED");
+
+  runtime_.AddImage("busy:1", FakeProcess{.cpus_used = 0.9});
+  Do("UpdateService", {{"cluster", "alpha"}, {"service", "web"}, {"taskDefinition", Define("worker", "busy:1")}});
+  Pass(10s);
+  EXPECT_EQ(Service()["deployments"][0]["rolloutState"], "COMPLETED") << "a program may be busy for ever";
+}
+
 TEST_F(SchedulerTest, ARestartAdoptsWhatRunsAndRepairsTheRest) {
   Serve(Define("web"), 3);
   Pass(3s);
@@ -739,7 +756,7 @@ TEST_F(SchedulerTest, RunsOnItsOwnThreads) {
                 .random = random_,
                 .runtime = runtime_};
   SchedulerOptions options;
-  options.stabilize_seconds = 0;
+  options.settle_seconds = 0;
   Scheduler scheduler(real, options);
   scheduler.Start();
   Serve(Define("web"), 3);

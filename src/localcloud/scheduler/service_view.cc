@@ -60,7 +60,7 @@ HealthFinding TargetHealth(const Store::Transaction& txn, const Json& task) {
 }
 
 HealthFinding FindHealth(const Store::Transaction& txn, const Json& service, const Json& task, double now,
-                         double stabilize_seconds, double& wake_at) {
+                         double settle_seconds, double& wake_at) {
   using Health = TaskView::Health;
   if (task.value("lastStatus", "") != "RUNNING") return {};
   const double started = task.value("startedAt", now);
@@ -78,8 +78,9 @@ HealthFinding FindHealth(const Store::Transaction& txn, const Json& service, con
       finding.health = Health::kPending;
     }
   }
-  if (!balanced && !checked && now < started + stabilize_seconds && !task.value("_healthy", false)) {
-    wake_at = std::min(wake_at, started + stabilize_seconds);
+  const bool settled = task.value("_settled", false) || task.value("_healthy", false);
+  if (!balanced && !checked && !settled && now < started + settle_seconds) {
+    wake_at = std::min(wake_at, started + settle_seconds);
     return {};
   }
   const double grace = started + service.value("healthCheckGracePeriodSeconds", 0);
@@ -232,7 +233,7 @@ ServiceView ViewService(const Json& service) {
 }
 
 TaskViews ViewTasks(const Store::Transaction& txn, const Json& service, const std::vector<std::string>& keys,
-                    double now, double stabilize_seconds) {
+                    double now, double settle_seconds) {
   TaskViews views;
   views.wake_at = std::numeric_limits<double>::infinity();
   for (const std::string& key : keys) {
@@ -246,7 +247,7 @@ TaskViews ViewTasks(const Store::Transaction& txn, const Json& service, const st
       view.phase = TaskView::Phase::kStopping;
     } else {
       view.phase = task.value("lastStatus", "") == "RUNNING" ? TaskView::Phase::kRunning : TaskView::Phase::kStarting;
-      const HealthFinding finding = FindHealth(txn, service, task, now, stabilize_seconds, views.wake_at);
+      const HealthFinding finding = FindHealth(txn, service, task, now, settle_seconds, views.wake_at);
       view.health = finding.health;
       view.unhealthy_reason = finding.reason;
       if (!finding.event.empty()) views.unhealthy_events[key] = finding.event;

@@ -19,7 +19,7 @@ struct TaskViews {
   double wake_at = 0;                                   // when time alone changes a task's health
 };
 TaskViews ViewTasks(const Store::Transaction& txn, const Json& service, const std::vector<std::string>& keys,
-                    double now, double stabilize_seconds);
+                    double now, double settle_seconds);
 
 // Starts and stops tasks, and updates the service's deployments, counts and events.
 void Apply(Cloud& cloud, Store::Transaction& txn, const std::string& service_key, const Decision& decision,

@@ -1,0 +1,76 @@
+#include "localcloud/scheduler/start_watch.h"
+
+#include <chrono>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "localcloud/runtime/runtime.h"
+#include "localcloud/scheduler/documents.h"
+
+namespace adhoc::localcloud {
+namespace {
+
+constexpr double kInterval = 0.5;
+// In CPUs. An interpreter that loads modules uses all that its task has, a quarter at least; a server that waits, a
+// hundredth.
+constexpr double kIdleCpus = 0.08;
+
+}  // namespace
+
+double StartWatch::Run(const std::string& key, const Json& task) {
+  constexpr double kNever = std::numeric_limits<double>::infinity();
+  if (task.value("_settled", false) || task.value("_healthy", false)) return kNever;
+  const double now = cloud_.Now();
+  auto watches = watches_.lock();
+  auto [found, is_new] = watches->try_emplace(key);
+  Watch& watch = found->second;
+  if (is_new) watch.due = now + kInterval;
+  watch.seen = true;
+  if (watch.due > now) return watch.due;
+  if (watch.running) return now + kInterval;
+  watch.running = true;
+  watch.due = now + kInterval;
+  std::vector<std::string> containers;
+  for (const Json& container : task.at("containers")) {
+    if (container.value("lastStatus", "") == "RUNNING") containers.push_back(container.value("_id", ""));
+  }
+  pool_.Submit([this, key, containers] { Measure(key, containers); });
+  return watch.due;
+}
+
+void StartWatch::Sweep() {
+  auto watches = watches_.lock();
+  std::erase_if(*watches, [](const auto& item) { return !item.second.seen && !item.second.running; });
+  for (auto& [key, watch] : *watches) watch.seen = false;
+}
+
+void StartWatch::Measure(const std::string& key, const std::vector<std::string>& containers) {
+  std::optional<double> cpu_seconds = 0;
+  try {
+    for (const std::string& id : containers) {
+      *cpu_seconds += std::chrono::duration<double>(cloud_.runtime.Stats(id).cpu_time).count();
+    }
+  } catch (const RuntimeError&) {
+    cpu_seconds.reset();  // it has just ended, or the engine is away
+  }
+  const double now = cloud_.Now();
+  bool settled = false;
+  {
+    auto watches = watches_.lock();
+    Watch& watch = (*watches)[key];
+    watch.running = false;
+    if (cpu_seconds) {
+      const double elapsed = now - watch.measured_at;
+      settled = watch.measured_at > 0 && elapsed > 0 && (*cpu_seconds - watch.cpu_seconds) / elapsed < kIdleCpus;
+      watch.measured_at = now;
+      watch.cpu_seconds = *cpu_seconds;
+    }
+  }
+  auto txn = cloud_.store.Begin();
+  if (txn->Find(ecs::kTasks, key) == nullptr) return;
+  if (settled) txn->Edit(ecs::kTasks, key)["_settled"] = true;
+  txn->Commit();
+}
+
+}  // namespace adhoc::localcloud
