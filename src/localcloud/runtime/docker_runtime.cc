@@ -524,14 +524,16 @@ class DockerRuntime : public ContainerRuntime {
 
   NetworkInfo EnsureNetwork(const NetworkSpec& spec) override {
     std::string what = fmt::format("cannot create network {}", spec.name);
-    if (std::optional<NetworkInfo> existing = FindNetwork(spec.name)) {
-      bool same = existing->subnet == spec.subnet && MatchesLabels(existing->labels, spec.labels) &&
-                  (spec.gateway.empty() || existing->gateway == spec.gateway);
-      if (same) return *existing;
-      throw RuntimeError(RuntimeErrorKind::kNameInUse,
-                         fmt::format("{}: there is another one of that name with subnet {}", what, existing->subnet));
+    if (std::optional<NetworkInfo> existing = FindSameNetwork(what, spec)) return *existing;
+    try {
+      api_.Post(what, fmt::format("{}/networks/create", kApi), docker::CreateNetworkBody(spec));
+    } catch (const RuntimeError& error) {
+      // Somebody else made it meanwhile.
+      if (error.kind() == RuntimeErrorKind::kNameInUse) {
+        if (std::optional<NetworkInfo> existing = FindSameNetwork(what, spec)) return *existing;
+      }
+      throw;
     }
-    api_.Post(what, fmt::format("{}/networks/create", kApi), docker::CreateNetworkBody(spec));
     std::optional<NetworkInfo> made = FindNetwork(spec.name);
     if (!made) throw RuntimeError(RuntimeErrorKind::kOther, fmt::format("{}: it vanished at once", what));
     return *made;
@@ -578,6 +580,17 @@ class DockerRuntime : public ContainerRuntime {
  private:
   std::optional<Json> InspectDocument(const std::string& id) {
     return api_.Find(fmt::format("cannot look at container {}", ShortId(id)), Path("containers", id, "/json"));
+  }
+
+  // Nothing when there is no network of that name; throws kNameInUse when it is a different one.
+  std::optional<NetworkInfo> FindSameNetwork(const std::string& what, const NetworkSpec& spec) {
+    std::optional<NetworkInfo> existing = FindNetwork(spec.name);
+    if (!existing) return std::nullopt;
+    bool same = existing->subnet == spec.subnet && MatchesLabels(existing->labels, spec.labels) &&
+                (spec.gateway.empty() || existing->gateway == spec.gateway);
+    if (same) return existing;
+    throw RuntimeError(RuntimeErrorKind::kNameInUse,
+                       fmt::format("{}: there is another one of that name with subnet {}", what, existing->subnet));
   }
 
   std::optional<NetworkInfo> FindNetwork(const std::string& name) {

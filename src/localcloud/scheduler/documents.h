@@ -4,7 +4,7 @@
 // A task document is as DescribeTasks answers it, plus:
 //   _service, _deployment           of a service's task
 //   _load_balancers, _registries    what it registers with when it runs, as in its service; _instances: where it is
-//   registered _subnet, _security_groups, _vpc, _eni, _ip, _network, _gateway   where it is connected; _refused_enis:
+//   registered _subnet, _security_groups, _eni, _ip, _network, _gateway   where it is connected; _refused_enis:
 //   addresses that
 //                                   somebody else turned out to use
 //   _failed                         it ended by itself or never became healthy; _counted: the circuit breaker knows

@@ -100,7 +100,7 @@ bool TaskRunner::Step(const std::string& key) {
       return Deactivate(key);
     }
     if (now->definition.at("containerDefinitions").empty()) throw Error("the task definition does not exist any more");
-    if (status == "PROVISIONING") return Provision(key);
+    if (status == "PROVISIONING") return Provision(key, *now);
     if (status == "PENDING") return Prepare(key, *now);
     if (status == "ACTIVATING") return StartContainers(key);
     return false;
@@ -118,7 +118,17 @@ bool TaskRunner::Step(const std::string& key) {
   }
 }
 
-bool TaskRunner::Provision(const std::string& key) {
+bool TaskRunner::Provision(const std::string& key, const Snapshot& now) {
+  std::string vpc;
+  {
+    auto txn = cloud_.store.Begin();
+    const Json* subnet = txn->Find("ec2.subnets", now.task.value("_subnet", ""));
+    if (subnet != nullptr) vpc = subnet->value("VpcId", "");
+  }
+  // Before an address is taken: while no interface uses the VPC it can still move to a range that is free on this
+  // machine.
+  const VpcNetwork network = EnsureVpcNetwork(cloud_, vpc);
+
   auto txn = cloud_.store.Begin();
   Json& task = txn->Edit(kTasks, key);
   if (IsStopping(task)) return true;
@@ -128,11 +138,10 @@ bool TaskRunner::Provision(const std::string& key) {
   spec.description = cloud_.Arn("ecs", "attachment/" + task["attachments"][0]["id"].get<std::string>());
   spec.requester = "amazon-ecs";
   const Json eni = PutInterface(cloud_, *txn, spec);
-  const Json* vpc = txn->Find("ec2.vpcs", eni.at("VpcId").get<std::string>());
   task["_eni"] = eni.at("NetworkInterfaceId");
   task["_ip"] = eni.at("PrivateIpAddress");
-  task["_vpc"] = eni.at("VpcId");
-  task["_network"] = vpc == nullptr ? "" : vpc->value("_network", "");
+  task["_network"] = network.name;
+  task["_gateway"] = network.gateway;
   task["availabilityZone"] = eni.value("AvailabilityZone", "");
   Json& attachment = task["attachments"][0];
   attachment["status"] = "ATTACHED";
@@ -147,7 +156,6 @@ bool TaskRunner::Provision(const std::string& key) {
 }
 
 bool TaskRunner::Prepare(const std::string& key, const Snapshot& now) {
-  const VpcNetwork network = EnsureVpcNetwork(cloud_, now.task.value("_vpc", ""));
   auto txn = cloud_.store.Begin();
   ResolveSecrets(*txn, now.definition);
   for (const Json& container : now.definition.at("containerDefinitions")) {
@@ -176,10 +184,6 @@ bool TaskRunner::Prepare(const std::string& key, const Snapshot& now) {
                                                                                {"stream", target->stream}};
   }
   Json& task = txn->Edit(kTasks, key);
-  // EnsureVpcNetwork may have moved the VPC to another range when nothing was using it; our interface would have kept
-  // it.
-  task["_network"] = network.name;
-  task["_gateway"] = network.gateway;
   task["pullStartedAt"] = cloud_.Now();
   SetStatus(task, "ACTIVATING");
   txn->Commit();

@@ -1,8 +1,8 @@
 // Drives one task through its life by acting on the container engine, and writes down what happened. Every step begins
 // with what the documents and the engine say, so it can be repeated after a crash at any point.
 //
-//   PROVISIONING  an address in a subnet                         → PENDING
-//   PENDING       network, secrets and log groups are checked    → ACTIVATING
+//   PROVISIONING  the VPC's network, an address in a subnet      → PENDING
+//   PENDING       secrets and log groups are checked             → ACTIVATING
 //   ACTIVATING    images, containers in the order of dependsOn   → RUNNING: targets and Cloud Map instances registered
 //   RUNNING       until StopTask, or an essential container ends
 //   DEACTIVATING  its targets drain; over when they are erased
@@ -42,7 +42,7 @@ class TaskRunner {
   std::optional<Snapshot> Load(const std::string& key);
   // One step; false when there is nothing more to do now.
   bool Step(const std::string& key);
-  bool Provision(const std::string& key);
+  bool Provision(const std::string& key, const Snapshot& now);
   bool Prepare(const std::string& key, const Snapshot& now);
   bool StartContainers(const std::string& key);
   bool Deactivate(const std::string& key);
