@@ -85,7 +85,10 @@ class DatabaseInstance final : public Resource {
       if (!found) throw Error(id() + " has disappeared");
       attributes = *found;
       const std::string state = attributes["state"];
-      if (state == "failed" || state.starts_with("incompatible")) throw Error(fmt::format("{} is {}", id(), state));
+      if (state == "failed" || state.starts_with("incompatible")) {
+        const std::string reason = found->value("reason", "");
+        throw Error(fmt::format("{} is {}{}{}", id(), state, reason.empty() ? "" : ": ", reason));
+      }
       context.Progress(id(), state);
       return state == "available";
     });
@@ -105,11 +108,15 @@ class DatabaseInstance final : public Resource {
  private:
   static Json Attributes(const Json& described) {
     const Json endpoint = described.value("Endpoint", Json::object());
-    return {{"state", described.value("DBInstanceStatus", "")},
+    Json attributes{{"state", described.value("DBInstanceStatus", "")},
             {"address", endpoint.value("Address", "")},
             {"port", std::to_string(endpoint.value("Port", 5432))},
             {"user", described.value("MasterUsername", "postgres")},
             {"secret_arn", described.value("MasterUserSecret", Json::object()).value("SecretArn", "")}};
+    for (const auto& info : described.value("StatusInfos", Json::array())) {
+      if (!info.value("Normal", true)) attributes["reason"] = info.value("Message", "");
+    }
+    return attributes;
   }
 };
 

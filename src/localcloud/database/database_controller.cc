@@ -131,6 +131,7 @@ struct DatabaseController::Impl {
         failures.erase(id);
       } catch (const Error& error) {
         next = std::min(next, NoteFailure(id, StatusOf(instance), error));
+        Report(id, instance, error);
       }
     }
     try {
@@ -151,6 +152,21 @@ struct DatabaseController::Impl {
     failure.count = std::min(failure.count + 1, 5);
     failure.retry_at = After(cloud.clock.Now(), 500ms * (1 << (failure.count - 1)));
     return failure.retry_at;
+  }
+
+  // Tells whoever describes the instance. Only a missing image makes it `failed`: that doesn't get better by waiting,
+  // though the passes go on trying.
+  void Report(const std::string& id, const Json& instance, const Error& error) {
+    const auto* engine = dynamic_cast<const RuntimeError*>(&error);
+    const bool hopeless = engine != nullptr && engine->kind() == RuntimeErrorKind::kImageNotFound;
+    const Json infos =
+        Json::array({{{"StatusType", "container"}, {"Normal", false}, {"Status", "error"}, {"Message", error.what()}}});
+    const bool fails = hopeless && StatusOf(instance) == "creating";
+    if (!fails && instance.value("StatusInfos", Json()) == infos) return;
+    Change(id, instance, [&](Json& document) {
+      document["StatusInfos"] = infos;
+      if (fails) document["DBInstanceStatus"] = "failed";
+    });
   }
 
   // What deleted instances left, also when this program was not running.
@@ -244,13 +260,16 @@ struct DatabaseController::Impl {
       const TimePoint until = FromSeconds(instance.value("_backup_until", 0.0));
       if (cloud.clock.Now() < until) return until;
     }
-    if (status == "available" && instance.value("_applied", Json()) == wanted) return kNever;
+    if (status == "available" && instance.value("_applied", Json()) == wanted && !instance.contains("StatusInfos")) {
+      return kNever;
+    }
     Change(id, instance, [&](Json& document) { Settle(document, wanted); });
     return kNever;
   }
 
   void Settle(Json& document, const Json& applied) const {
     document["_applied"] = applied;
+    document.erase("StatusInfos");
     const std::string status = StatusOf(document);
     // A password that was set meanwhile keeps the status until it is applied.
     if (document.at("_verifier") != applied["verifier"]) return;

@@ -6,6 +6,7 @@
 //
 //   creating ─ container runs, master role made ─▶ backing-up ─▶ available
 //   stopping ─▶ stopped,   starting / rebooting / modifying / resetting-master-credentials ─▶ available
+//   creating ─ there is no image ─▶ failed ─ there is one ─▶ backing-up
 //   deleting ─ container, volume, interface and secret removed ─▶ the document is gone
 //
 // Thread-safe. Stopping it leaves the containers running: the next one adopts them.

@@ -216,6 +216,25 @@ TEST_F(Controller, GoesOnWhenTheEngineIsBack) {
   EXPECT_EQ(Run(20s).back(), "available");
 }
 
+TEST_F(Controller, SaysThatThereIsNoImageAndTakesItWhenThereIs) {
+  runtime.RemoveImage("localhost/adhoc/postgres:15");
+  CreateInstance();
+  EXPECT_EQ(Run(), Statuses{"failed"});
+  const std::string message = Describe()["StatusInfos"][0]["Message"];
+  EXPECT_NE(message.find("localhost/adhoc/postgres:15"), std::string::npos) << message;
+  runtime.AddImage("localhost/adhoc/postgres:15");
+  EXPECT_EQ(Run(20s), (Statuses{"failed", "backing-up", "available"}));
+  EXPECT_FALSE(Describe().contains("StatusInfos"));
+}
+
+TEST_F(Controller, SaysWhyTheMasterUserCannotBeSetUp) {
+  exec_answer = 3;
+  CreateInstance();
+  EXPECT_EQ(Run(), Statuses{"creating"});
+  const std::string message = Describe()["StatusInfos"][0]["Message"];
+  EXPECT_TRUE(message.starts_with("cannot set up the master user")) << message;
+}
+
 TEST_F(Controller, StartsMoreAndMoreSlowlyWhatKeepsEnding) {
   int runs = 0;
   runtime.AddImage("localhost/adhoc/postgres:15", [&](const ContainerSpec&) {
