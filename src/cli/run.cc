@@ -104,7 +104,10 @@ void AddRun(CLI::App& app, Shell& shell) {
   command->add_option("-e,--env", arguments->environment, "NAME=value for the command; may be repeated");
   command->add_option("command", arguments->command, "The command, after --")->required();
   command->positionals_at_end();
-  command->callback([&shell, arguments] { shell.action = [&shell, arguments] { return Run(shell, *arguments); }; });
+  command->callback([&shell, arguments] {
+    WithoutSeparator(arguments->command);
+    shell.action = [&shell, arguments] { return Run(shell, *arguments); };
+  });
 }
 
 }  // namespace adhoc::cli

@@ -197,6 +197,10 @@ void AddVariableOptions(CLI::App& command, Subject& subject) {
       ->capture_default_str();
 }
 
+void WithoutSeparator(std::vector<std::string>& command) {
+  if (!command.empty() && command.front() == "--") command.erase(command.begin());
+}
+
 void PrintJson(const Json& json) { std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << std::endl; }
 
 }  // namespace adhoc::cli

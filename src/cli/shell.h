@@ -93,6 +93,9 @@ class Session {
 // Settings of the local cloud from ADHOC_HOME, ADHOC_PORT and so on.
 localcloud::LocalSettings LocalSettingsFromEnvironment();
 
+// The parser leaves the `--` in front of a command when the command is the last positional.
+void WithoutSeparator(std::vector<std::string>& command);
+
 // Prints a document on stdout.
 void PrintJson(const Json& json);
 

@@ -118,8 +118,17 @@ class InternetGateway final : public Resource {
 
   void Delete(Context& context, const Json& observed) override {
     if (observed.value("attached", false)) {
-      context.CallUnless({"Gateway.NotAttached"}, "ec2", "DetachInternetGateway",
-                         {{"InternetGatewayId", observed["id"]}, {"VpcId", VpcId(context)}});
+      // Refused while public addresses of what was just deleted are still mapped.
+      context.WaitUntil(id() + " to be without addresses", [&] {
+        try {
+          context.CallUnless({"Gateway.NotAttached"}, "ec2", "DetachInternetGateway",
+                             {{"InternetGatewayId", observed["id"]}, {"VpcId", VpcId(context)}});
+          return true;
+        } catch (const aws::AwsError& error) {
+          if (error.code() != "DependencyViolation") throw;
+          return false;
+        }
+      });
     }
     context.CallUnless({"InvalidInternetGatewayID.NotFound"}, "ec2", "DeleteInternetGateway",
                        {{"InternetGatewayId", observed["id"]}});
