@@ -123,12 +123,18 @@ Json DeleteCluster(Call& call) {
     if (!IsStopped(it->second)) {
       throw ApiError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.");
     }
-    stopped.push_back(it->first);
+    // One whose address a load balancer still drains gives it back later; the scheduler needs the task for that.
+    if (!it->second.contains("_eni")) stopped.push_back(it->first);
   }
   std::vector<std::string> inactive;
   for (auto it = services.lower_bound(prefix); it != services.end() && it->first.starts_with(prefix); ++it) {
     inactive.push_back(it->first);
   }
+  std::vector<std::string> tokens;
+  for (const auto& [key, made] : call.txn.All(kRunTokens)) {
+    if (key.starts_with(name + "\n")) tokens.push_back(key);
+  }
+  for (const auto& key : tokens) call.txn.Erase(kRunTokens, key);
   for (const auto& key : stopped) call.txn.Erase(kTasks, key);
   for (const auto& key : inactive) call.txn.Erase(kServices, key);
   call.txn.Erase(kClusters, name);

@@ -10,6 +10,9 @@
 
 namespace adhoc::localcloud::ecs {
 
+// RunTask's clientTokens, by "cluster\ntoken": what each asked for and started.
+inline constexpr std::string_view kRunTokens = "ecs.run_tokens";
+
 void RegisterClusters(Api& api, Cloud& cloud);
 void RegisterTaskDefinitions(Api& api, Cloud& cloud);
 void RegisterServices(Api& api, Cloud& cloud);

@@ -9,8 +9,7 @@
 namespace adhoc::localcloud::ecs {
 namespace {
 
-// clientToken → what it asked for and started; forgotten after a day.
-constexpr std::string_view kRunTokens = "ecs.run_tokens";
+// How long a clientToken is remembered.
 constexpr double kTokenSeconds = 24 * 3600;
 
 [[noreturn]] void RefuseParameter(const std::string& message) { throw ApiError("InvalidParameterException", message); }

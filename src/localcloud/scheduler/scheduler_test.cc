@@ -449,6 +449,20 @@ TEST_F(SchedulerTest, ADeadTasksAddressIsNotGivenAwayWhileItsTargetDrains) {
   EXPECT_EQ(CountDocuments("ec2.enis"), 1u);
 }
 
+TEST_F(SchedulerTest, AnAddressThatDrainsOutlivesTheCluster) {
+  MakeTargetGroup();
+  Serve(Define("web"), 1, Balanced());
+  Settle();
+  SetTargets("healthy");
+  runtime_.EndProcess(Runtime(Tasks()[0]), 1);
+  Do("DeleteService", {{"cluster", "alpha"}, {"service", "web"}, {"force", true}});
+  Settle();
+  Do("DeleteCluster", {{"cluster", "alpha"}});
+  EXPECT_EQ(CountDocuments("ec2.enis"), 1u);
+  FinishDraining();
+  EXPECT_EQ(CountDocuments("ec2.enis"), 0u);
+}
+
 TEST_F(SchedulerTest, ATaskThatFailsTheLoadBalancersChecksIsReplaced) {
   MakeTargetGroup();
   Serve(Define("web"), 1, Balanced());
