@@ -143,8 +143,8 @@ class LocalCloud:
             [str(self.program), *map(str, arguments)], cwd=cwd, timeout=timeout, capture_output=True, text=True,
             env={**self.environment, **environment},
         )
-        if check:
-            assert result.returncode == 0, (arguments, result.returncode, result.stdout, result.stderr)
+        if check and result.returncode != 0:
+            pytest.fail(f"adhoc {' '.join(map(str, arguments))} exited with {result.returncode}:\n{result.stdout}{result.stderr}")
         return result
 
     # ---- what really runs

@@ -238,7 +238,6 @@ void AddExec(CLI::App& app, Shell& shell) {
   command->add_option("environment", arguments->subject.environment, "The environment's name")->required();
   command->add_option("service", arguments->service, "The service")->required();
   command->add_option("command", arguments->command, "The command, after --")->required();
-  command->positionals_at_end();
   command->callback([&shell, arguments] {
     WithoutSeparator(arguments->command);
     shell.action = [&shell, arguments] { return Exec(shell, *arguments); };

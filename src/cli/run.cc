@@ -103,7 +103,6 @@ void AddRun(CLI::App& app, Shell& shell) {
   command->add_option("--as", arguments->as, "The service whose image and environment the command gets");
   command->add_option("-e,--env", arguments->environment, "NAME=value for the command; may be repeated");
   command->add_option("command", arguments->command, "The command, after --")->required();
-  command->positionals_at_end();
   command->callback([&shell, arguments] {
     WithoutSeparator(arguments->command);
     shell.action = [&shell, arguments] { return Run(shell, *arguments); };
