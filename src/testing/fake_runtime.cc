@@ -206,7 +206,7 @@ EngineInfo FakeRuntime::Engine() {
 std::string FakeRuntime::Create(const ContainerSpec& spec) {
   auto state = state_.lock();
   CheckReachable(*state);
-  auto image = state->images.find(spec.image);
+  auto image = FindReference(*state, spec.image);
   if (image == state->images.end()) {
     throw RuntimeError(RuntimeErrorKind::kImageNotFound, fmt::format("no such image: {}", spec.image));
   }
@@ -483,17 +483,21 @@ ExecResult FakeRuntime::RunExec(const std::string& id, const ExecSpec& spec, std
   return Execute(id, spec);
 }
 
+std::map<std::string, std::shared_ptr<FakeRuntime::Image>>::iterator FakeRuntime::FindReference(
+    State& state, const std::string& reference) {
+  if (auto found = state.images.find(reference); found != state.images.end()) return found;
+  return std::find_if(state.images.begin(), state.images.end(), [&](const auto& entry) {
+    const auto& info = entry.second->info;
+    return info.id == reference || std::find(info.digests.begin(), info.digests.end(), reference) != info.digests.end();
+  });
+}
+
 std::optional<ImageInfo> FakeRuntime::FindImage(const std::string& reference) {
   auto state = state_.lock();
   CheckReachable(*state);
-  if (auto found = state->images.find(reference); found != state->images.end()) return found->second->info;
-  for (auto& [key, image] : state->images) {
-    const auto& digests = image->info.digests;
-    if (image->info.id == reference || std::find(digests.begin(), digests.end(), reference) != digests.end()) {
-      return image->info;
-    }
-  }
-  return std::nullopt;
+  const auto found = FindReference(*state, reference);
+  if (found == state->images.end()) return std::nullopt;
+  return found->second->info;
 }
 
 std::vector<ImageInfo> FakeRuntime::ListImages(const std::vector<std::string>& repositories) {

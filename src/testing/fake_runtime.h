@@ -136,6 +136,8 @@ class FakeRuntime : public localcloud::ContainerRuntime {
   static void End(State& state, Container& container, int exit_code, bool out_of_memory, TimePoint at);
   static void Emit(State& state, const Container& container, localcloud::ContainerEventKind kind, TimePoint at);
   static void CheckReachable(const State& state);
+  static std::map<std::string, std::shared_ptr<Image>>::iterator FindReference(State& state,
+                                                                               const std::string& reference);
   static Container* Find(State& state, const std::string& id);
   static Container& Need(State& state, const std::string& id);
   localcloud::ExecResult Execute(const std::string& id, const localcloud::ExecSpec& spec);

@@ -87,3 +87,31 @@ def test_the_engine_enforces_the_tasks_size(cluster):
     memory, nano, quota = limits.split()
     assert int(memory) == 512 * 1024 * 1024
     assert int(nano) == 250_000_000 or quota == "25000/100000"
+
+
+def test_a_moved_tag_reaches_a_service_only_by_a_new_deployment(cluster):
+    tag, engine = f"localhost/adhoc-test/{cluster.name}:1", cluster.cloud.engine
+    engine("tag", IMAGE + "debian:12", tag)
+    try:
+        definition = register(cluster, "moved", [{"name": "moved", "image": tag, "command": ["sleep", "60"]}])
+        cluster.create_service("moved", definition)
+        cluster.wait_stable("moved")
+
+        def image():
+            (task,) = cluster.tasks("moved")
+            (container,) = cluster.containers(task["taskArn"])
+            return engine("inspect", container, "--format", "{{.Image}}").strip()
+
+        first = image()
+        engine("tag", IMAGE + "nginx:1.22", tag)
+        (task,) = cluster.tasks("moved")
+        engine("kill", *cluster.containers(task["taskArn"]))
+        wait_for(lambda: cluster.task(task["taskArn"])["lastStatus"] == "STOPPED", "the task stops")
+        cluster.wait_stable("moved")
+        assert image() == first, "a replacement runs what its deployment began with"
+        cluster.ecs.update_service(cluster=cluster.name, service="moved", forceNewDeployment=True)
+        cluster.wait_stable("moved")
+        wait_for(lambda: len(cluster.tasks("moved")) == 1, "the old task is gone")
+        assert image() != first
+    finally:
+        engine("untag", tag, tag)

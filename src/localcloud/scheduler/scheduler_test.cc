@@ -384,6 +384,27 @@ TEST_F(SchedulerTest, AServiceKeepsItsDesiredCount) {
   EXPECT_EQ(runtime_.running(), 0);
 }
 
+TEST_F(SchedulerTest, AMovedTagReachesAServiceOnlyByANewDeployment) {
+  runtime_.AddImage("built:1");
+  runtime_.AddImage("built:2");
+  runtime_.TagImage("built:1", "tagged:v1");
+  const std::string first = runtime_.FindImage("built:1")->id;
+  const std::string second = runtime_.FindImage("built:2")->id;
+  ASSERT_NE(first, second);
+  const auto image = [&] { return runtime_.Inspect(Runtime(Tasks().at(0)))->image_id; };
+  Serve(Define("web", "tagged:v1"), 1);
+  Pass(3s);
+  EXPECT_EQ(image(), first);
+  runtime_.TagImage("built:2", "tagged:v1");
+  runtime_.EndProcess(Runtime(Tasks().at(0)), 1);
+  Pass(3s);
+  EXPECT_EQ(image(), first) << "a replacement runs what the deployment began with";
+  Do("UpdateService", {{"cluster", "alpha"}, {"service", "web"}, {"forceNewDeployment", true}});
+  Pass(5s);
+  ASSERT_EQ(Tasks().size(), 1u);
+  EXPECT_EQ(image(), second);
+}
+
 TEST_F(SchedulerTest, ATaskThatSomebodyRemovesBehindOurBackIsReplaced) {
   Serve(Define("web"), 1);
   Pass(3s);

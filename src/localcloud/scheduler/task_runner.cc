@@ -190,8 +190,12 @@ bool TaskRunner::Prepare(const std::string& key, const Snapshot& now) {
   return true;
 }
 
-std::string TaskRunner::EnsureImage(const std::string& image) {
-  if (const auto found = cloud_.runtime.FindImage(image)) return found->digest();
+TaskRunner::Image TaskRunner::EnsureImage(const std::string& image, const std::string& pinned) {
+  const auto found = cloud_.runtime.FindImage(image);
+  if (!pinned.empty() && (!found || found->id != pinned)) {
+    if (const auto kept = cloud_.runtime.FindImage(pinned)) return {pinned, pinned, kept->digest()};
+  }
+  if (found) return {image, found->id, found->digest()};
   const auto refuse = [&](const std::string& why) {
     throw Error(fmt::format(
         "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {}: {}", image,
@@ -205,7 +209,16 @@ std::string TaskRunner::EnsureImage(const std::string& image) {
     refuse(error.what());
   }
   const auto pulled = cloud_.runtime.FindImage(image);
-  return pulled ? pulled->digest() : "";
+  return pulled ? Image{image, pulled->id, pulled->digest()} : Image{image, "", ""};
+}
+
+Json* TaskRunner::DeploymentOf(Store::Transaction& txn, const Json& task) {
+  const std::string service = LastPart(task.at("clusterArn").get<std::string>()) + "/" + task.value("_service", "");
+  if (!task.contains("_service") || txn.Find(kServices, service) == nullptr) return nullptr;
+  for (Json& deployment : txn.Edit(kServices, service)["deployments"]) {
+    if (deployment.value("id", "") == task.value("_deployment", "")) return &deployment;
+  }
+  return nullptr;
 }
 
 TaskNetwork TaskRunner::NetworkOf(const Json& task) {
@@ -284,9 +297,15 @@ std::string TaskRunner::CreateContainer(const std::string& key, ContainerSpec sp
 
 bool TaskRunner::StartContainers(const std::string& key) {
   auto now = Load(key);
-  std::map<std::string, std::string> digests;
+  Json pins = Json::object();
+  {
+    auto txn = cloud_.store.Begin();
+    if (const Json* deployment = DeploymentOf(*txn, now->task)) pins = deployment->value("_images", Json::object());
+  }
+  std::map<std::string, Image> images;
   for (const Json& container : now->definition.at("containerDefinitions")) {
-    digests[container.at("name")] = EnsureImage(container.at("image"));
+    const std::string name = container.at("name");
+    images[name] = EnsureImage(container.at("image"), pins.value(name, ""));
   }
   if (NeedsPause(now->definition) && !now->task.contains("_pause")) {
     const std::string id = CreateContainer(key, PauseSpec(cloud_.settings, now->task, NetworkOf(now->task)));
@@ -300,7 +319,13 @@ bool TaskRunner::StartContainers(const std::string& key) {
     secrets = ResolveSecrets(*txn, now->definition);
     Json& task = txn->Edit(kTasks, key);
     if (!task.contains("pullStoppedAt")) task["pullStoppedAt"] = cloud_.Now();
-    for (Json& container : task["containers"]) container["imageDigest"] = digests[container.value("name", "")];
+    for (Json& container : task["containers"]) container["imageDigest"] = images[container.value("name", "")].digest;
+    if (Json* deployment = DeploymentOf(*txn, task)) {
+      Json& pinned = (*deployment)["_images"];
+      for (const auto& [name, image] : images) {
+        if (!pinned.contains(name) && !image.id.empty()) pinned[name] = image.id;
+      }
+    }
     txn->Commit();
   }
 
@@ -317,8 +342,10 @@ bool TaskRunner::StartContainers(const std::string& key) {
     }
     std::string id;
     try {
-      id = CreateContainer(
-          key, MakeContainerSpec(cloud_.settings, now->task, now->definition, name, NetworkOf(now->task), secrets));
+      ContainerSpec spec =
+          MakeContainerSpec(cloud_.settings, now->task, now->definition, name, NetworkOf(now->task), secrets);
+      spec.image = images[name].reference;
+      id = CreateContainer(key, std::move(spec));
     } catch (const RuntimeError& error) {
       throw;
     } catch (const Error& error) {

@@ -49,8 +49,15 @@ class TaskRunner {
   bool StopContainers(const std::string& key, const Snapshot& now);
   bool Deprovision(const std::string& key, const Snapshot& now);
 
-  // The image's digest.
-  std::string EnsureImage(const std::string& image);
+  struct Image {
+    std::string reference;  // what to make containers of
+    std::string id;
+    std::string digest;
+  };
+  // `pinned`: the id that this reference had when the task's deployment began; it stays that one (versionConsistency).
+  Image EnsureImage(const std::string& image, const std::string& pinned);
+  // Null for a one-off task.
+  static Json* DeploymentOf(Store::Transaction& txn, const Json& task);
   std::string CreateContainer(const std::string& key, ContainerSpec spec);
   void MoveToAnotherAddress(const std::string& key);
   ecs::TaskNetwork NetworkOf(const Json& task);
