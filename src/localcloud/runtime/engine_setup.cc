@@ -245,6 +245,8 @@ pid_t StartDetached(const std::vector<std::string>& argv, const std::map<std::st
     result.push_back(nullptr);
     return result;
   };
+  // Not where the person happens to be: conmon leaves a file `oom` in its directory when a container was killed for memory.
+  const std::string directory = std::filesystem::path(log_path).parent_path().string();
   std::vector<char*> arguments = pointers(argv);
   std::vector<char*> variables_block = pointers(environment);
   int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -263,6 +265,7 @@ pid_t StartDetached(const std::vector<std::string>& argv, const std::map<std::st
       ::dup2(log, 1);
       ::dup2(log, 2);
       PrepareForExec();
+      if (::chdir(directory.c_str()) != 0) ::_exit(127);
       ::execve(arguments[0], arguments.data(), variables_block.data());
       ::_exit(127);
     }
