@@ -48,7 +48,8 @@ struct InterfaceSpec {
   bool public_ip = false;
   Json tags = Json::array();
 };
-// Puts an interface with the subnet's lowest free address and returns the document (as DescribeNetworkInterfaces).
+// Puts an interface with the subnet's next free address (one that was given back
+// comes last) and returns the document (as DescribeNetworkInterfaces).
 // Throws Error `no free address in subnet-…`; the subnet must exist.
 Json PutInterface(Cloud& cloud, Store::Transaction& txn, const InterfaceSpec& spec);
 // No effect when there is none.

@@ -91,5 +91,13 @@ TEST_F(VpcTest, GivesEachInterfaceAnAddressOfItsOwnUntilNoneIsLeft) {
   EXPECT_EQ(PutInterface(cloud, *txn, {.subnet_id = "subnet-1"})["PrivateIpAddress"], "10.213.1.5");
 }
 
+// A new task at the address of one that had just ended was unreachable until the neighbours forgot the old one.
+TEST_F(VpcTest, GivesAnAddressAgainOnlyAfterTheOthers) {
+  const auto txn = store.Begin();
+  const Json first = PutInterface(cloud, *txn, {.subnet_id = "subnet-1"});
+  EraseInterface(*txn, first["NetworkInterfaceId"].get<std::string>());
+  EXPECT_NE(PutInterface(cloud, *txn, {.subnet_id = "subnet-1"})["PrivateIpAddress"], first["PrivateIpAddress"]);
+}
+
 }  // namespace
 }  // namespace adhoc::localcloud
