@@ -1,10 +1,11 @@
 #include "config/definition.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+
+#include "testing/temporary_folder.h"
 
 namespace adhoc::config {
 namespace {
@@ -571,7 +572,8 @@ TEST(Definition, ChecksUsesOfVariablesByTypeBeforeAnyEnvironmentExists) {
 }
 
 TEST(Definition, IsLoadedFromAFile) {
-  const auto folder = std::filesystem::temp_directory_path() / ("adhoc-definition-" + std::to_string(::getpid()));
+  const testing::TemporaryFolder temporary;
+  const auto& folder = temporary.path();
   std::filesystem::create_directories(folder / "deep" / "er");
   const std::string path = folder / "adhoc.yaml";
   EXPECT_THROW(LoadDefinition(path), Error);
@@ -586,7 +588,6 @@ TEST(Definition, IsLoadedFromAFile) {
   std::filesystem::current_path(before);
   std::ofstream(path) << "nam: x\n";
   EXPECT_THROW(LoadDefinition(path), DiagnosticsError);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -1,12 +1,10 @@
 #include "config/environment.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <filesystem>
-#include <fstream>
 
 #include "base/process.h"
+#include "testing/temporary_folder.h"
 
 namespace adhoc::config {
 namespace {
@@ -23,25 +21,6 @@ std::string Failure(const std::function<void()>& act) {
   }
   return "";
 }
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() : path_(fs::temp_directory_path() / ("adhoc-environment-" + std::to_string(::getpid()))) {
-    fs::create_directories(path_);
-  }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-  void Write(const std::string& name, const std::string& text) const {
-    fs::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name) << text;
-  }
-
- private:
-  fs::path path_;
-};
 
 TEST(EnvironmentName, IsChecked) {
   for (const char* name : {"a", "alpha", "demo-feature-abc", "brian2", "abcdefghijklmnopqrstu"}) {
@@ -92,7 +71,7 @@ TEST(EnvironmentName, IsMadeFromABranch) {
 }
 
 TEST(EnvironmentName, DefaultsToTheBranchThatIsCheckedOut) {
-  const TemporaryFolder folder;
+  const testing::TemporaryFolder folder;
   const std::string path = folder.path();
   ASSERT_EQ(RunProcess({"git", "init", "-q", "-b", "feature/Login", path}).exit_code, 0);
   EXPECT_EQ(DefaultEnvironmentName(path), "feature-login");
@@ -133,7 +112,7 @@ TEST(DerivedNames, HaveToFit) {
 }
 
 TEST(LoadVariables, NamesWhatIsMissingAndWhatThereIs) {
-  const TemporaryFolder folder;
+  const testing::TemporaryFolder folder;
   Diagnostics diagnostics;
   const std::string path = VariablesPath(folder.path().string(), "alhpa");
   EXPECT_EQ(path, (folder.path() / "envs" / "alhpa.tfvars").string());

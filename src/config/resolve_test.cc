@@ -1,10 +1,11 @@
 #include "config/resolve.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+
+#include "testing/temporary_folder.h"
 
 namespace adhoc::config {
 namespace {
@@ -261,15 +262,13 @@ TEST(Resolve, ChecksPairsThatVariablesMake) {
           "minimum_healthy_percent: 0 to stop the old one first, or maximum_percent: 200 to start the new one first"}));
 }
 
-class LoadConfigTest : public testing::Test {
+class LoadConfigTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("adhoc-resolve-" + std::to_string(::getpid()));
     std::filesystem::create_directories(folder_ / "envs");
     options_.definition = folder_ / "adhoc.yaml";
     options_.environment = "alpha";
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   void Write(const std::string& name, const std::string& text) { std::ofstream(folder_ / name) << text; }
   std::string Failure() {
@@ -283,7 +282,8 @@ class LoadConfigTest : public testing::Test {
     return "";
   }
 
-  std::filesystem::path folder_;
+  const adhoc::testing::TemporaryFolder temporary_;
+  const std::filesystem::path& folder_ = temporary_.path();
   LoadOptions options_;
 };
 

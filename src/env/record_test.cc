@@ -10,15 +10,15 @@
 
 #include "base/error.h"
 #include "testing/fake_clock.h"
+#include "testing/temporary_folder.h"
 
 namespace adhoc::env {
 namespace {
 
 class RecordTest : public ::testing::Test {
  protected:
-  void SetUp() override { std::filesystem::remove(path_); }
-  void TearDown() override { std::filesystem::remove(path_); }
-  std::string path_ = ::testing::TempDir() + "adhoc_record_test.db";
+  const testing::TemporaryFolder folder_;
+  const std::string path_ = folder_.path() / "records.db";
 };
 
 TEST_F(RecordTest, ComesBackAsItWas) {
@@ -34,6 +34,30 @@ TEST_F(RecordTest, ComesBackAsItWas) {
   EXPECT_EQ(ToJson(*read), ToJson(record));
   records->Delete("alpha");
   EXPECT_FALSE(records->Get("alpha"));
+}
+
+// Two `adhoc up` in a new project: one ended with "database is locked".
+TEST_F(RecordTest, SeveralProcessesMayMakeTheFileAtOnce) {
+  for (int round = 0; round < 40; ++round) {
+    const std::string path = folder_.path() / std::to_string(round);
+    std::array<pid_t, 4> children{};
+    for (pid_t& child : children) {
+      child = fork();
+      ASSERT_GE(child, 0);
+      if (child != 0) continue;
+      try {
+        OpenLocalRecords(path, RealClock())->Put({.name = "alpha"});
+        _exit(0);
+      } catch (const std::exception&) {
+        _exit(1);
+      }
+    }
+    for (const pid_t child : children) {
+      int status = -1;
+      waitpid(child, &status, 0);
+      EXPECT_EQ(status, 0);
+    }
+  }
 }
 
 TEST_F(RecordTest, KeepsTheNewestFiftyEntriesOfItsHistory) {

@@ -1,7 +1,5 @@
 #include "testing/local_api.h"
 
-#include <unistd.h>
-
 #include <fstream>
 #include <iterator>
 
@@ -10,15 +8,6 @@
 #include "localcloud/gateway.h"
 
 namespace adhoc::testing {
-namespace {
-
-std::filesystem::path MakeStateDir() {
-  std::string name = (std::filesystem::temp_directory_path() / "adhoc-api-test-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) throw Error("cannot make a temporary directory");
-  return name;
-}
-
-}  // namespace
 
 class GatewayHolder {
  public:
@@ -27,12 +16,11 @@ class GatewayHolder {
 };
 
 LocalApi::LocalApi()
-    : state_dir_(MakeStateDir()),
-      clock_(FakeClock::Sleep::kAdvances),
+    : clock_(FakeClock::Sleep::kAdvances),
       runtime_(clock_),
       store_(":memory:"),
       logs_(":memory:"),
-      cloud_{.settings = {.account = "123456789012", .state_dir = state_dir_, .instance = "0badcafe"},
+      cloud_{.settings = {.account = "123456789012", .state_dir = folder_.path(), .instance = "0badcafe"},
              .store = store_,
              .logs = logs_,
              .clock = clock_,
@@ -42,10 +30,7 @@ LocalApi::LocalApi()
   gateway_ = std::make_unique<GatewayHolder>(cloud_, api_);
 }
 
-LocalApi::~LocalApi() {
-  std::error_code ignored;
-  std::filesystem::remove_all(state_dir_, ignored);
-}
+LocalApi::~LocalApi() = default;
 
 Json LocalApi::Call(std::string_view service_name, std::string_view operation_name, const Json& input) {
   const aws::Service& service = aws::GetService(service_name);

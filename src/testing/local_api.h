@@ -3,7 +3,6 @@
 // sees. Not thread-safe; controllers that a test starts may share its cloud().
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include "testing/fake_clock.h"
 #include "testing/fake_random.h"
 #include "testing/fake_runtime.h"
+#include "testing/temporary_folder.h"
 
 namespace adhoc::testing {
 
@@ -53,7 +53,7 @@ class LocalApi {
   Json Document(std::string_view collection, std::string_view key);
 
  private:
-  std::filesystem::path state_dir_;
+  TemporaryFolder folder_;
   FakeClock clock_;
   FakeRandom random_;
   FakeRuntime runtime_;

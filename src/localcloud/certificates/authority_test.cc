@@ -9,17 +9,15 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "testing/temporary_folder.h"
 
 namespace adhoc::localcloud {
 namespace {
 
 struct AuthorityTest : ::testing::Test {
-  std::filesystem::path directory = [] {
-    std::string name = ::testing::TempDir() + "adhoc-ca-XXXXXX";
-    return std::filesystem::path(mkdtemp(name.data())) / "ca";
-  }();
+  const testing::TemporaryFolder folder;
+  const std::filesystem::path directory = folder.path() / "ca";
   TimePoint now = RealClock().Now();
-  ~AuthorityTest() override { std::filesystem::remove_all(directory.parent_path()); }
 };
 
 X509* Parse(const std::string& pem) {

@@ -2,24 +2,21 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 
 #include "base/error.h"
 #include "testing/fake_random.h"
+#include "testing/temporary_folder.h"
 
 namespace adhoc::localcloud {
 namespace {
 
 struct BlobStoreTest : ::testing::Test {
-  std::filesystem::path directory = [] {
-    std::string name = ::testing::TempDir() + "adhoc-blobs-XXXXXX";
-    return std::filesystem::path(mkdtemp(name.data()));
-  }();
+  const testing::TemporaryFolder folder;
+  const std::filesystem::path& directory = folder.path();
   testing::FakeRandom random;
   BlobStore store{directory / "s3", random};
-  ~BlobStoreTest() override { std::filesystem::remove_all(directory); }
 
   std::string Read(const std::string& name) {
     std::ifstream file(store.PathOf(name), std::ios::binary);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -11,6 +10,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "testing/fake_random.h"
+#include "testing/temporary_folder.h"
 
 namespace adhoc::localcloud::proxy {
 namespace {
@@ -60,11 +60,6 @@ std::string Section(const std::string& text, const std::string& title) {
 // With HAProxy on this machine, whether it accepts the configuration; its words when it doesn't.
 class Checker {
  public:
-  Checker() {
-    std::string name = (std::filesystem::temp_directory_path() / "adhoc-haproxy-XXXXXX").string();
-    directory_ = mkdtemp(name.data());
-  }
-  ~Checker() { std::filesystem::remove_all(directory_); }
   static bool available() { return FindProgram("haproxy").has_value(); }
 
   std::string Complaints(const LoadBalancerModel& model) {
@@ -76,7 +71,8 @@ class Checker {
   }
 
  private:
-  std::filesystem::path directory_;
+  const testing::TemporaryFolder folder_;
+  const std::filesystem::path& directory_ = folder_.path();
 };
 
 TEST(HaproxyConfigTest, RulesBecomeBackendsInOrder) {

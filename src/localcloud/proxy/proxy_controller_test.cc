@@ -15,6 +15,7 @@
 #include "testing/fake_clock.h"
 #include "testing/fake_random.h"
 #include "testing/fake_runtime.h"
+#include "testing/temporary_folder.h"
 
 namespace adhoc::localcloud::proxy {
 namespace {
@@ -149,8 +150,6 @@ class ProxyControllerTest : public ::testing::Test {
   static constexpr const char* kGroup = "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web/1";
 
   ProxyControllerTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "adhoc-proxy-XXXXXX").string();
-    directory_ = mkdtemp(name.data());
     cloud_.settings.state_dir = directory_;
     runtime_.AddImage(cloud_.settings.haproxy_image);
     controller_ = std::make_unique<ProxyController>(cloud_, haproxy_, prober_);
@@ -182,10 +181,7 @@ class ProxyControllerTest : public ::testing::Test {
                {"_attributes", {{"deregistration_delay.timeout_seconds", "5"}}}});
     });
   }
-  ~ProxyControllerTest() override {
-    controller_.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  ~ProxyControllerTest() override { controller_.reset(); }
 
   template <typename Change>
   void Edit(Change change) {
@@ -245,7 +241,8 @@ class ProxyControllerTest : public ::testing::Test {
   }
   Json State() { return Document(kLoadBalancers, kBalancer)["State"]; }
 
-  std::filesystem::path directory_;
+  const testing::TemporaryFolder folder_;
+  const std::filesystem::path& directory_ = folder_.path();
   FakeClock clock_{FakeClock::Sleep::kAdvances};
   testing::FakeRandom random_;
   FakeRuntime runtime_{clock_};

@@ -35,7 +35,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kInstallHint = "apt-get install -y podman netavark aardvark-dns";
+constexpr const char* kInstallHint = "apt-get install -y podman runc netavark aardvark-dns";
 constexpr const char* kDockerSocket = "/var/run/docker.sock";
 
 std::string Variable(const char* name) {
@@ -224,9 +224,10 @@ std::map<std::string, std::string> MakePodmanWork(const std::string& podman, con
   }
   std::error_code ignored;
   fs::remove(path, ignored);
-  throw Error(
-      fmt::format("podman cannot run a container: {}", failure),
-      "make `podman run --rm docker.io/library/debian:12 true` work, or set DOCKER_HOST to an engine that does");
+  throw Error(fmt::format("podman cannot run a container: {}", failure),
+              facts.has_runc
+                  ? "make `podman run --rm docker.io/library/debian:12 true` work, or set DOCKER_HOST to an engine that does"
+                  : "apt-get install runc: it runs containers on some kernels on which crun does not");
 }
 
 // Starts a program in a session of its own that goes on when we end. Its parent is init, so that it never becomes our

@@ -3,15 +3,15 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "testing/temporary_folder.h"
 
 namespace adhoc::localcloud {
 namespace {
 
-class StoreFile : public testing::Test {
+class StoreFile : public ::testing::Test {
  protected:
-  void SetUp() override { std::filesystem::remove_all(path_); }
-  void TearDown() override { std::filesystem::remove_all(path_); }
-  std::filesystem::path path_ = std::filesystem::path(testing::TempDir()) / "adhoc_store_test.db";
+  const adhoc::testing::TemporaryFolder folder_;
+  const std::filesystem::path path_ = folder_.path() / "cloud.db";
 };
 
 TEST_F(StoreFile, KeepsWhatWasCommittedAcrossAReopen) {
