@@ -20,7 +20,7 @@ LocalApi::LocalApi()
       runtime_(clock_),
       store_(":memory:"),
       logs_(":memory:"),
-      cloud_{.settings = {.account = "123456789012", .state_dir = folder_.path(), .instance = "0badcafe"},
+      cloud_{.settings = {.account = "123456789012", .state_dir = folder_.path(), .check_listener_ports = false, .instance = "0badcafe"},
              .store = store_,
              .logs = logs_,
              .clock = clock_,

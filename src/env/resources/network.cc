@@ -221,7 +221,7 @@ class NatGateway final : public Resource {
 
   std::optional<Json> Read(Context& context) override {
     Json input = {{"Filter", ByName(context, name())["Filters"]}};
-    input["Filter"].push_back({{"Name", "state"}, {"Values", Json::array({"pending", "available"})}});
+    input["Filter"].push_back({{"Name", "state"}, {"Values", Json::array({"pending", "available", "deleting"})}});
     const Json found = context.Call("ec2", "DescribeNatGateways", input);
     if (found.value("NatGateways", Json::array()).empty()) return std::nullopt;
     return Json{{"id", found["NatGateways"][0]["NatGatewayId"]}, {"state", found["NatGateways"][0]["State"]}};
@@ -229,7 +229,8 @@ class NatGateway final : public Resource {
 
   std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
     if (observed["state"] == "available") return {};
-    return {{.what = "state", .from = observed["state"], .to = "available"}};
+    // One that a destroy left behind on its way out still holds its address.
+    return {{.what = "state", .from = observed["state"], .to = "available", .replace = observed["state"] == "deleting"}};
   }
 
   Json Create(Context& context) override {

@@ -26,7 +26,7 @@ class LogPump {
 
   // Follows a container that has been started. No effect when it is followed already.
   void Follow(const std::string& container, const std::string& group, const std::string& stream);
-  // After the container has ended: waits until its last line is stored, a few seconds at most.
+  // After the container has ended: waits until its last line is stored; half a minute at most.
   void Finish(const std::string& container);
 
  private:
