@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := adhoc
-.PHONY: adhoc demo demo-down test test-asan test-tsan fuzz bench format lint clean help
+.PHONY: adhoc demo demo-down test test-asan test-tsan test-crashes fuzz bench format lint clean help
 
 JOBS ?= $(shell tools/jobs)
 # Which benchmark; all of them when empty.
@@ -42,6 +42,13 @@ test-asan test-tsan: test-%:
 	cmake --preset $* >/dev/null
 	ninja -C build-$* -j $(JOBS) --quiet
 	ctest --test-dir build-$* --output-on-failure -j $(JOBS)
+
+## test-crashes: kill the engine at each call of a whole lifecycle, and look at what the next run makes of it; some minutes
+test-crashes:
+	tools/install-packages build test
+	cmake --preset release -DADHOC_BUILD_TESTS=ON >/dev/null
+	ninja -C build -j $(JOBS) --quiet adhoc_deploy_test
+	ADHOC_EVERY_CUT=1 build/src/deploy/adhoc_deploy_test --gtest_filter='Lifecycle.*'
 
 ## bench: measure; NAME=up-noop measures one
 bench:

@@ -1,8 +1,9 @@
-// Runs that die in the middle. For each call of a lifecycle the process is killed there, before the call or after its effect,
-// and the next run has to reach what a run without an accident reaches: nothing missing, nothing twice, nothing left over.
+// Runs that die in the middle. For each call of a lifecycle the process is killed there, before the call or after its
+// effect, and the next run has to reach what a run without an accident reaches: nothing missing, nothing twice, nothing
+// left over.
 //
-// The whole local cloud is in this process (testing/local_cloud.h). ADHOC_EVERY_CUT=1 tries every call; otherwise some, spread
-// evenly.
+// The whole local cloud is in this process (testing/local_cloud.h). ADHOC_EVERY_CUT=1 tries every call; otherwise some,
+// spread evenly.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -143,8 +144,8 @@ class Lifecycle : public ::testing::Test {
     // Services run until they are stopped; what is run as a task ends.
     const auto program = [](const localcloud::ContainerSpec& spec) {
       testing::FakeProcess process;
-      const bool one_off = spec.labels.contains("adhoc.task") &&
-                           (spec.command == std::vector<std::string>{"migrate"} || spec.labels.at("adhoc.container") == "database");
+      const bool one_off = spec.labels.contains("adhoc.task") && (spec.command == std::vector<std::string>{"migrate"} ||
+                                                                  spec.labels.at("adhoc.container") == "database");
       if (one_off) process.exits_after = std::chrono::milliseconds(200);
       return process;
     };
@@ -160,8 +161,8 @@ class Lifecycle : public ::testing::Test {
     auto wire = std::make_shared<Wire>(cloud_, cut);
     records_.Follow(wire.get());
     aws::Client client({.endpoint_url = "http://127.0.0.1:4566"},
-                       aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"}), wire, cloud_.clock(),
-                       random_);
+                       aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"}), wire,
+                       cloud_.clock(), random_);
     events::Recorder sink;
     env::Context context(client, config_, sink, cloud_.clock(), random_, {});
     try {
@@ -195,7 +196,8 @@ class Lifecycle : public ::testing::Test {
     });
   }
   std::optional<int> Deploy(const std::string& tag, Cut cut = {}) {
-    return Run(cut, [&](env::Context& context) { deploy::Deploy(context, records_, {.image = "backend", .tag = tag}); });
+    return Run(cut,
+               [&](env::Context& context) { deploy::Deploy(context, records_, {.image = "backend", .tag = tag}); });
   }
   std::optional<int> Down(Cut cut = {}) {
     return Run(cut, [this](env::Context& context) { Expect(env::Down(context, env::PrepareDown(context), records_)); });
@@ -203,7 +205,8 @@ class Lifecycle : public ::testing::Test {
   std::vector<std::string> PlannedChanges() {
     std::vector<std::string> changes;
     Run({}, [&](env::Context& context) {
-      for (const auto& change : env::PrepareUp(context, records_.Get("alpha")).plan.changes()) changes.push_back(change.id);
+      for (const auto& change : env::PrepareUp(context, records_.Get("alpha")).plan.changes())
+        changes.push_back(change.id);
     });
     return changes;
   }
@@ -241,14 +244,15 @@ class Lifecycle : public ::testing::Test {
   }
 
   // Cuts `run` at calls 1 … `calls`. `before` makes the state that it begins from, `check` looks at what came of it.
-  void CutEverywhere(const char* what, int calls, const std::function<void()>& before, const std::function<void(Cut)>& run,
-                     const std::function<void()>& check) {
+  void CutEverywhere(const char* what, int calls, const std::function<void()>& before,
+                     const std::function<void(Cut)>& run, const std::function<void()>& check) {
     const bool every = std::getenv("ADHOC_EVERY_CUT") != nullptr;
-    const int step = every ? 1 : std::max(1, calls / 6);
+    const int step = every ? 1 : std::max(1, calls / 4);
     int survived = 0;
     for (int at = 1; at <= calls; at += step) {
       for (const bool after_effect : {false, true}) {
-        SCOPED_TRACE(fmt::format("{} killed at call {} of about {}, {} its effect", what, at, calls, after_effect ? "after" : "before"));
+        SCOPED_TRACE(fmt::format("{} killed at call {} of about {}, {} its effect", what, at, calls,
+                                 after_effect ? "after" : "before"));
         before();
         run({.at = at, .after_effect = after_effect});
         check();
@@ -289,18 +293,20 @@ TEST_F(Lifecycle, SharedResourcesSurviveADeathAtAnyCall) {
   const auto down = SharedDown();
   ASSERT_TRUE(down);
   ASSERT_EQ(Inventory(), nothing);
-  CutEverywhere("shared up", *up, [] {}, [&](Cut cut) { SharedUp(cut); },
-                [&] {
-                  EXPECT_TRUE(SharedUp());
-                  EXPECT_EQ(Inventory(), shared);
-                  EXPECT_TRUE(SharedDown());
-                  EXPECT_EQ(Inventory(), nothing);
-                });
-  CutEverywhere("shared down", *down, [&] { EXPECT_TRUE(SharedUp()); }, [&](Cut cut) { SharedDown(cut); },
-                [&] {
-                  EXPECT_TRUE(SharedDown());
-                  EXPECT_EQ(Inventory(), nothing);
-                });
+  CutEverywhere(
+      "shared up", *up, [] {}, [&](Cut cut) { SharedUp(cut); },
+      [&] {
+        EXPECT_TRUE(SharedUp());
+        EXPECT_EQ(Inventory(), shared);
+        EXPECT_TRUE(SharedDown());
+        EXPECT_EQ(Inventory(), nothing);
+      });
+  CutEverywhere(
+      "shared down", *down, [&] { EXPECT_TRUE(SharedUp()); }, [&](Cut cut) { SharedDown(cut); },
+      [&] {
+        EXPECT_TRUE(SharedDown());
+        EXPECT_EQ(Inventory(), nothing);
+      });
 }
 
 TEST_F(Lifecycle, UpAndDownSurviveADeathAtAnyCall) {
@@ -312,27 +318,30 @@ TEST_F(Lifecycle, UpAndDownSurviveADeathAtAnyCall) {
   const auto down = Down();
   ASSERT_TRUE(down);
   ASSERT_EQ(Inventory(), shared);
-  CutEverywhere("up", *up, [] {}, [&](Cut cut) { Up(cut); },
-                [&] {
-                  EXPECT_TRUE(Up());
-                  EXPECT_EQ(Inventory(), complete);
-                  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
-                  EXPECT_TRUE(Down());
-                  EXPECT_EQ(Inventory(), shared);
-                  EXPECT_FALSE(records_.Get("alpha"));
-                });
+  CutEverywhere(
+      "up", *up, [] {}, [&](Cut cut) { Up(cut); },
+      [&] {
+        EXPECT_TRUE(Up());
+        EXPECT_EQ(Inventory(), complete);
+        EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+        EXPECT_TRUE(Down());
+        EXPECT_EQ(Inventory(), shared);
+        EXPECT_FALSE(records_.Get("alpha"));
+      });
   // Somebody who gives up on an `up` that died.
-  CutEverywhere("up, then down", *up, [] {}, [&](Cut cut) { Up(cut); },
-                [&] {
-                  EXPECT_TRUE(Down());
-                  EXPECT_EQ(Inventory(), shared);
-                });
-  CutEverywhere("down", *down, [&] { EXPECT_TRUE(Up()); }, [&](Cut cut) { Down(cut); },
-                [&] {
-                  EXPECT_TRUE(Down());
-                  EXPECT_EQ(Inventory(), shared);
-                  EXPECT_FALSE(records_.Get("alpha"));
-                });
+  CutEverywhere(
+      "up, then down", *up, [] {}, [&](Cut cut) { Up(cut); },
+      [&] {
+        EXPECT_TRUE(Down());
+        EXPECT_EQ(Inventory(), shared);
+      });
+  CutEverywhere(
+      "down", *down, [&] { EXPECT_TRUE(Up()); }, [&](Cut cut) { Down(cut); },
+      [&] {
+        EXPECT_TRUE(Down());
+        EXPECT_EQ(Inventory(), shared);
+        EXPECT_FALSE(records_.Get("alpha"));
+      });
 }
 
 TEST_F(Lifecycle, DeploySurvivesADeathAtAnyCall) {
@@ -349,18 +358,20 @@ TEST_F(Lifecycle, DeploySurvivesADeathAtAnyCall) {
     EXPECT_TRUE(Deploy("v1"));
     EXPECT_EQ(running(), "v1");
   };
-  CutEverywhere("deploy", *calls, before, [&](Cut cut) { Deploy("v2", cut); },
-                [&] {
-                  EXPECT_TRUE(Deploy("v2"));
-                  EXPECT_EQ(running(), "v2");
-                  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
-                });
+  CutEverywhere(
+      "deploy", *calls, before, [&](Cut cut) { Deploy("v2", cut); },
+      [&] {
+        EXPECT_TRUE(Deploy("v2"));
+        EXPECT_EQ(running(), "v2");
+        EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+      });
   // Whatever a deploy that died had reached, an apply makes it one version.
-  CutEverywhere("deploy, then up", *calls, before, [&](Cut cut) { Deploy("v2", cut); },
-                [&] {
-                  EXPECT_TRUE(Up());
-                  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
-                });
+  CutEverywhere(
+      "deploy, then up", *calls, before, [&](Cut cut) { Deploy("v2", cut); },
+      [&] {
+        EXPECT_TRUE(Up());
+        EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+      });
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ LocalCloud::LocalCloud()
       networks_(api_.cloud()) {
   auto& settings = api_.cloud().settings;
   settings.account = "000000000000";  // that of a local target
-  for (const auto& image : {settings.haproxy_image, settings.postgres_image, settings.pause_image}) runtime().AddImage(image);
+  for (const auto& image : {settings.haproxy_image, settings.postgres_image, settings.pause_image})
+    runtime().AddImage(image);
 }
 
 net::Response LocalCloud::Handle(const net::Request& request) {

@@ -1,5 +1,6 @@
-// A whole local cloud in this process, without containers: the API (local_api.h) and all controllers, which run on the thread
-// that makes a request, over a fake clock, engine, HAProxy and prober. Time passes when the engine's client sleeps.
+// A whole local cloud in this process, without containers: the API (local_api.h) and all controllers, which run on the
+// thread that makes a request, over a fake clock, engine, HAProxy and prober. Time passes when the engine's client
+// sleeps.
 #pragma once
 
 #include <memory>

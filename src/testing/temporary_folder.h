@@ -1,5 +1,5 @@
-// A folder of the test's own, removed with what is in it at the end. Tests of one program run side by side, each in a process
-// of its own, so a fixed name would be shared.
+// A folder of the test's own, removed with what is in it at the end. Tests of one program run side by side, each in a
+// process of its own, so a fixed name would be shared.
 #pragma once
 
 #include <stdlib.h>
