@@ -13,7 +13,8 @@
 namespace adhoc::cli {
 namespace {
 
-constexpr const char* kHelp = R"(Run a command as a one-off task of the environment: a container of its own, with the image, the variables and the secrets
+constexpr const char* kHelp =
+    R"(Run a command as a one-off task of the environment: a container of its own, with the image, the variables and the secrets
 of a service. Its output is shown, and its exit code is this command's.
 
   adhoc run alpha -- python3 manage.py createsuperuser --noinput
@@ -42,18 +43,20 @@ class TaskOutput final : public events::Sink {
   const bool json_;
 };
 
-// The service whose image and environment a command gets: the one named, else the first that the load balancer leads to and
-// that is of an image of ours with before-update tasks (the backend), else the first of an image of ours.
+// The service whose image and environment a command gets: the one named, else the first that the load balancer leads to
+// and that is of an image of ours with before-update tasks (the backend), else the first of an image of ours.
 const config::Service& ChooseService(const config::Config& config, const std::string& name) {
   if (!name.empty()) {
     if (const auto* service = config.FindService(name)) return *service;
     std::vector<std::string> names;
     for (const auto& service : config.services) names.push_back(service.name);
-    throw Error(fmt::format("there is no service {}", name), fmt::format("the services are {}", fmt::join(names, ", ")));
+    throw Error(fmt::format("there is no service {}", name),
+                fmt::format("the services are {}", fmt::join(names, ", ")));
   }
   for (const auto& service : config.services) {
-    const bool has_task = std::any_of(config.tasks.begin(), config.tasks.end(),
-                                      [&](const auto& task) { return !task.image.image.empty() && task.image == service.image; });
+    const bool has_task = std::any_of(config.tasks.begin(), config.tasks.end(), [&](const auto& task) {
+      return !task.image.image.empty() && task.image == service.image;
+    });
     if (has_task) return service;
   }
   for (const auto& service : config.services) {
@@ -89,7 +92,8 @@ int Run(Shell& shell, const Arguments& arguments) {
   }
   const env::TaskResult result = env::RunTask(*context, request);
   if (!result.exit_code) {
-    throw Error("the task did not start: " + result.stopped_reason, env::HintFor(result.stopped_reason, result.last_lines));
+    throw Error("the task did not start: " + result.stopped_reason,
+                env::HintFor(result.stopped_reason, result.last_lines));
   }
   return *result.exit_code;
 }
@@ -101,7 +105,9 @@ void AddRun(CLI::App& app, Shell& shell) {
   CLI::App* command = app.add_subcommand("run", kHelp);
   command->add_option("environment", arguments->subject.environment, "The environment's name")->required();
   command->add_option("--as", arguments->as, "The service whose image and environment the command gets");
-  command->add_option("-e,--env", arguments->environment, "NAME=value for the command; may be repeated");
+  // One value each: an option without end would take the `--` in front of the command for its own.
+  command->add_option("-e,--env", arguments->environment, "NAME=value for the command; may be repeated")
+      ->allow_extra_args(false);
   command->add_option("command", arguments->command, "The command, after --")->required();
   command->callback([&shell, arguments] {
     WithoutSeparator(arguments->command);

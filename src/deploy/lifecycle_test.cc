@@ -202,14 +202,19 @@ class Lifecycle : public ::testing::Test {
   std::optional<int> Down(Cut cut = {}) {
     return Run(cut, [this](env::Context& context) { Expect(env::Down(context, env::PrepareDown(context), records_)); });
   }
-  std::vector<std::string> PlannedChanges() {
+  // The ids of what would be changed.
+  std::vector<std::string> Planned(const std::function<env::Prepared(env::Context&)>& prepare) {
     std::vector<std::string> changes;
     Run({}, [&](env::Context& context) {
-      for (const auto& change : env::PrepareUp(context, records_.Get("alpha")).plan.changes())
-        changes.push_back(change.id);
+      const env::Prepared prepared = prepare(context);
+      for (const auto& change : prepared.plan.changes()) changes.push_back(change.id);
     });
     return changes;
   }
+  std::vector<std::string> PlannedChanges() {
+    return Planned([this](env::Context& context) { return env::PrepareUp(context, records_.Get("alpha")); });
+  }
+  std::vector<std::string> PlannedSharedChanges() { return Planned(env::PrepareShared); }
 
   // Lets what a killed run began come to its end: tasks, draining targets, ending services.
   void Rest() {
@@ -283,6 +288,85 @@ TEST_F(Lifecycle, RunsFromBeginningToEnd) {
   EXPECT_EQ(Inventory(), shared);
   ASSERT_TRUE(SharedDown());
   EXPECT_EQ(Inventory(), nothing);
+}
+
+// Somebody changed things by hand.
+TEST_F(Lifecycle, DriftIsPlannedAndRepaired) {
+  ASSERT_TRUE(SharedUp());
+  ASSERT_TRUE(Up());
+  auto& api = cloud_.api();
+  const auto complete = Inventory();
+  const Json groups = api.Call("elbv2", "DescribeTargetGroups");
+  const std::string balancer = api.Call("elbv2", "DescribeLoadBalancers")["LoadBalancers"][0]["LoadBalancerArn"];
+  const std::string listener =
+      api.Call("elbv2", "DescribeListeners", {{"LoadBalancerArn", balancer}})["Listeners"][0]["ListenerArn"];
+  const auto delete_rule = [&] {
+    const Json described = api.Call("elbv2", "DescribeRules", {{"ListenerArn", listener}});
+    for (const Json& rule : described["Rules"]) {
+      if (!rule["IsDefault"].get<bool>()) api.Call("elbv2", "DeleteRule", {{"RuleArn", rule["RuleArn"]}});
+    }
+  };
+  struct Drift {
+    std::string planned;  // the first change
+    std::function<void()> happens;
+  };
+  const std::vector<Drift> drifts = {
+      {"listener rule alpha-web", delete_rule},
+      {"service alpha-web",
+       [&] {
+         api.Call("ecs", "UpdateService",
+                  {{"cluster", "alpha-cluster"}, {"service", "alpha-web"}, {"desiredCount", 3}});
+       }},
+      {"service alpha-redis",
+       [&] {
+         api.Call("ecs", "DeleteService", {{"cluster", "alpha-cluster"}, {"service", "alpha-redis"}, {"force", true}});
+       }},
+      {"log group /ecs/alpha/web",
+       [&] {
+         api.Call("logs", "DeleteLogGroup", {{"logGroupName", "/ecs/alpha/web"}});
+       }},
+      {"target group alpha-web",
+       [&] {
+         api.Call("elbv2", "ModifyTargetGroup",
+                  {{"TargetGroupArn", groups["TargetGroups"][0]["TargetGroupArn"]}, {"HealthCheckPath", "/elsewhere"}});
+       }},
+      {"bucket localhost-alpha-bucket",
+       [&] {
+         api.Call("s3", "DeleteBucketPolicy", {{"Bucket", "localhost-alpha-bucket"}});
+       }},
+  };
+  for (const auto& drift : drifts) {
+    SCOPED_TRACE(drift.planned);
+    drift.happens();
+    Rest();
+    const auto changes = PlannedChanges();
+    ASSERT_FALSE(changes.empty());
+    EXPECT_EQ(changes.front(), drift.planned);
+    EXPECT_TRUE(Up());
+    EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+    EXPECT_EQ(Inventory(), complete);
+  }
+}
+
+TEST_F(Lifecycle, DriftOfSharedResourcesIsPlannedAndRepaired) {
+  ASSERT_TRUE(SharedUp());
+  auto& api = cloud_.api();
+  const Json group =
+      api.Call("ec2", "DescribeSecurityGroups",
+               {{"Filters", Json::array({{{"Name", "group-name"}, {"Values", {"dev-ecs-sg"}}}})}})["SecurityGroups"][0];
+  // Opened to the world.
+  api.Call("ec2", "AuthorizeSecurityGroupIngress",
+           {{"GroupId", group["GroupId"]},
+            {"IpPermissions", Json::array({{{"IpProtocol", "tcp"},
+                                            {"FromPort", 22},
+                                            {"ToPort", 22},
+                                            {"IpRanges", Json::array({{{"CidrIp", "0.0.0.0/0"}}})}}})}});
+  EXPECT_EQ(PlannedSharedChanges(), std::vector<std::string>{"security group dev-ecs-sg"});
+  EXPECT_TRUE(SharedUp());
+  EXPECT_EQ(PlannedSharedChanges(), std::vector<std::string>{});
+  const Json repaired =
+      api.Call("ec2", "DescribeSecurityGroups", {{"GroupIds", {group["GroupId"]}}})["SecurityGroups"][0];
+  EXPECT_EQ(repaired["IpPermissions"], group["IpPermissions"]);
 }
 
 TEST_F(Lifecycle, SharedResourcesSurviveADeathAtAnyCall) {

@@ -34,6 +34,7 @@ namespace fs = std::filesystem;
 
 constexpr int kThreads = 4;
 constexpr std::chrono::seconds kEngineRetry{5};
+constexpr std::chrono::seconds kLockPatience{3};
 
 EngineSetupOptions EngineOptions(const LocalSettings& settings) {
   return {.state_dir = settings.state_dir, .on_progress = [](std::string_view text) { spdlog::info("{}", text); }};
@@ -48,11 +49,18 @@ Settings CloudSettings(const LocalSettings& settings) {
 // Keeps a second server off the same state.
 class StateLock {
  public:
-  explicit StateLock(const LocalSettings& settings) {
+  StateLock(const LocalSettings& settings, Clock& clock) {
     const std::string path = settings.state_dir + "/lock";
     fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd_ < 0) throw Error(fmt::format("cannot open {}: {}", path, strerror(errno)));
-    if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    // A server that was just killed may have left a child that has not yet come to its exec, and holds the lock with
+    // us.
+    const TimePoint deadline = clock.Now() + kLockPatience;
+    while (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+      if (clock.Now() < deadline) {
+        clock.SleepFor(std::chrono::milliseconds(20));
+        continue;
+      }
       close(fd_);
       throw Error("another local cloud uses " + settings.state_dir, "adhoc local status");
     }
@@ -78,7 +86,7 @@ struct Server::Impl {
   Impl(const LocalSettings& local, Clock& clock_, Random& random)
       : local(local),
         clock(clock_),
-        lock(local),
+        lock(local, clock_),
         store(fs::path(local.state_dir) / "cloud.db"),
         logs(fs::path(local.state_dir) / "cloud.db"),
         runtime(MakeEngineRuntime(EngineOptions(local), clock_)),
@@ -112,10 +120,11 @@ struct Server::Impl {
   void AddPages() {
     gateway.On("GET", "/_adhoc/health", [this](const net::Request&) {
       auto state = engine.lock();
-      const Json health = {{"state_dir", local.state_dir},
-                           {"pid", getpid()},
-                           {"port", local.port},
-                           {"engine", {{"state", state->state}, {"name", state->name}, {"error", state->error}, {"hint", state->hint}}}};
+      const Json health = {
+          {"state_dir", local.state_dir},
+          {"pid", getpid()},
+          {"port", local.port},
+          {"engine", {{"state", state->state}, {"name", state->name}, {"error", state->error}, {"hint", state->hint}}}};
       return net::Response{.headers = {{"Content-Type", "application/json"}}, .body = health.dump() + "\n"};
     });
   }
@@ -200,7 +209,7 @@ Server::~Server() = default;
 int Server::port() const { return impl_->http->port(); }
 
 void RemoveEverything(const LocalSettings& settings) {
-  const StateLock lock(settings);
+  const StateLock lock(settings, RealClock());
   const auto runtime = MakeEngineRuntime(EngineOptions(settings), RealClock());
   const Labels ours = {{"adhoc.instance", InstanceOf(settings)}};
   for (const auto& container : runtime->List(ours)) runtime->Remove(container.id, true);
