@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 
 #include "aws/client/client.h"
@@ -51,6 +52,16 @@ config::LoadOptions LoadOptionsOf(const Globals& globals, const Subject& subject
     options.overrides.push_back({.name = text.substr(0, equals), .value = text.substr(equals + 1)});
   }
   return options;
+}
+
+// Not stdin, which may be somebody's data: the terminal itself.
+std::optional<std::string> AskOnTerminal(const std::string& prompt) {
+  std::fstream terminal("/dev/tty", std::ios::in | std::ios::out);
+  if (!terminal) return std::nullopt;
+  terminal << prompt << std::flush;
+  std::string answer;
+  if (!std::getline(terminal, answer) || answer.empty()) return std::nullopt;
+  return answer;
 }
 
 }  // namespace
@@ -109,10 +120,15 @@ Session::Session(const Globals& globals, Subject subject, Variables variables) :
     endpoint = impl_->local.endpoint();
   }
   aws::ClientOptions client{.region = config.target.region, .endpoint_url = local ? endpoint : ""};
+  const std::shared_ptr<net::Transport> transport = net::MakeCurlTransport();
   auto credentials = local ? aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"})
-                           : aws::DefaultCredentials();
-  impl_->client = std::make_unique<aws::Client>(std::move(client), std::move(credentials), net::MakeCurlTransport(), RealClock(),
-                                                SystemRandom());
+                           : aws::DefaultCredentials({.profile = config.target.profile,
+                                                      .role = config.target.role,
+                                                      .region = config.target.region,
+                                                      .ask = AskOnTerminal},
+                                                     transport);
+  impl_->client =
+      std::make_unique<aws::Client>(std::move(client), std::move(credentials), transport, RealClock(), SystemRandom());
   impl_->client->set_observer([impl = impl_.get()](const aws::CallRecord& call) {
     ++impl->api_calls;
     if (impl->globals.verbose) {

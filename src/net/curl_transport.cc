@@ -59,9 +59,12 @@ class Share {
   std::array<std::mutex, CURL_LOCK_DATA_LAST> mutexes_;
 };
 
-bool IsLoopback(const std::string& host) {
+// This machine, and the link-local addresses of AWS's metadata services: no proxy leads there.
+bool IsNear(const std::string& host) {
   in_addr address{};
-  if (::inet_pton(AF_INET, host.c_str(), &address) == 1) return (ntohl(address.s_addr) >> 24) == 127;
+  if (::inet_pton(AF_INET, host.c_str(), &address) == 1) {
+    return (ntohl(address.s_addr) >> 24) == 127 || (ntohl(address.s_addr) >> 16) == 0xa9fe;
+  }
   return host == "localhost" || host.ends_with(".localhost") || host == "::1";
 }
 
@@ -187,7 +190,7 @@ class CurlTransport final : public Transport {
     curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    if (IsLoopback(origin.host)) curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
+    if (IsNear(origin.host)) curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(options.timeout.count()));
     curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 128L << 10);

@@ -173,7 +173,8 @@ Client::Impl::Outcome Client::Impl::Retrying(const Service& service, const Opera
 Client::Impl::Outcome Client::Impl::Send(const Service& service, const Operation& operation, const Endpoint& endpoint,
                                          const net::Uri& origin, net::Request& request) {
   const TimePoint now = clock.Now() + std::chrono::duration_cast<TimePoint::duration>(skew.load());
-  Sign(request, credentials->Get(), {endpoint.signing_region, service.signing_name}, now);
+  const Credentials keys = credentials->Get();
+  if (!keys.access_key_id.empty()) Sign(request, keys, {endpoint.signing_region, service.signing_name}, now);
   const net::Response response = transport->Send(origin, request, options.send);
 
   Outcome outcome;

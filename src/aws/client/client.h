@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -41,11 +42,22 @@ class AwsError : public Error {
 class CredentialsProvider {
  public:
   virtual ~CredentialsProvider() = default;
-  virtual Credentials Get() = 0;  // throws Error with a hint
+  virtual Credentials Get() = 0;     // throws Error with a hint
+  virtual std::string Source() = 0;  // where they are from, for people; throws as Get
 };
+// A request with an empty access key is sent unsigned.
 std::unique_ptr<CredentialsProvider> StaticCredentials(Credentials credentials);
-// Environment, then shared credentials and config files (static keys of AWS_PROFILE).
-std::unique_ptr<CredentialsProvider> DefaultCredentials();
+
+struct ChainOptions {
+  std::string profile;  // preferred over the environment's keys where the shared files have it; AWS_PROFILE counts more
+  std::string role;     // ARN of a role to assume with what was found; empty: none
+  std::string region;   // of STS
+  // Asks a person for an MFA code; nothing when nobody is there.
+  std::function<std::optional<std::string>(const std::string& prompt)> ask;
+};
+// The SDKs' chain: environment, profile (roles, web identity, single sign-on, keys, credential_process), container, instance.
+// Renewed before they end.
+std::unique_ptr<CredentialsProvider> DefaultCredentials(ChainOptions options, std::shared_ptr<net::Transport> transport);
 
 struct ClientOptions {
   std::string region = "us-east-1";

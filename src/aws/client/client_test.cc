@@ -245,6 +245,7 @@ TEST_F(ClientTest, AnUnreadableAnswerIsAnError) {
 TEST_F(ClientTest, NoCredentialsIsAnErrorBeforeSending) {
   class None : public CredentialsProvider {
     Credentials Get() override { throw Error("no AWS credentials: nothing is set", "set something"); }
+    std::string Source() override { return "nowhere"; }
   };
   Client client(options_, std::make_shared<None>(), transport_, clock_, random_);
   EXPECT_THROW(client.Call("ecs", "ListClusters"), Error);

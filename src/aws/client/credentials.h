@@ -1,19 +1,34 @@
-// The parts of DefaultCredentials (client.h) that tests reach.
+// The chain that finds credentials, in the SDKs' order (docs/credentials.md), with everything outside of the process
+// passed in.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "aws/client/client.h"
 #include "aws/client/endpoint.h"
+#include "base/process.h"
 
 namespace adhoc::aws {
 
 // Reads a whole file; nothing when there is none.
 using FileReader = std::function<std::optional<std::string>(const std::string& path)>;
+// Replaces a file that only its owner may read. A failure is nobody's concern: what is written are caches.
+using FileWriter = std::function<void(const std::string& path, const std::string& text)>;
 
-std::unique_ptr<CredentialsProvider> CredentialsFrom(EnvironmentReader environment, FileReader files);
+struct ChainEdges {
+  EnvironmentReader environment;
+  FileReader files;
+  FileWriter write;
+  std::function<ProcessResult(const std::vector<std::string>& argv)> run;
+  std::shared_ptr<net::Transport> transport;
+  Clock* clock = nullptr;
+  Random* random = nullptr;
+};
+
+std::unique_ptr<CredentialsProvider> CredentialsFrom(ChainOptions options, ChainEdges edges);
 
 }  // namespace adhoc::aws
