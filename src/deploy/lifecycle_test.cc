@@ -83,13 +83,33 @@ struct Cut {
   bool after_effect = false;
 };
 
+// How often, of all requests, something goes wrong on the way.
+struct Weather {
+  double throttled = 0;
+  double server_errors = 0;
+  double lost_answers = 0;  // after the effect
+};
+
 // The way from one run of the program to the cloud. After the cut nothing gets through any more.
 class Wire final : public net::Transport {
  public:
-  Wire(testing::LocalCloud& cloud, Cut cut) : cloud_(cloud), cut_(cut) {}
+  Wire(testing::LocalCloud& cloud, Cut cut, Weather weather, Random& random)
+      : cloud_(cloud), cut_(cut), weather_(weather), random_(random) {}
 
   net::Response Send(const net::Uri&, const net::Request& request, const net::SendOptions&) override {
     if (dead_) throw Killed();
+    double dice = random_.Fraction();
+    for (const auto& [share, status] : {std::pair(weather_.throttled, 429), {weather_.server_errors, 500}}) {
+      if ((dice -= share) < 0) {
+        ++faults_;
+        return {.status = status};
+      }
+    }
+    if ((dice -= weather_.lost_answers) < 0) {
+      ++faults_;
+      cloud_.Handle(request);
+      throw net::TransportError("the connection was reset", true, false);
+    }
     if (++calls_ == cut_.at) {
       dead_ = true;
       if (cut_.after_effect) cloud_.Handle(request);
@@ -101,12 +121,16 @@ class Wire final : public net::Transport {
   }
 
   int calls() const { return calls_; }
+  int faults() const { return faults_; }
   bool dead() const { return dead_; }
 
  private:
   testing::LocalCloud& cloud_;
   const Cut cut_;
+  const Weather weather_;
+  Random& random_;
   std::atomic<int> calls_ = 0;
+  std::atomic<int> faults_ = 0;
   std::atomic<bool> dead_ = false;
 };
 
@@ -158,7 +182,7 @@ class Lifecycle : public ::testing::Test {
 
   // One run of the program. Returns how many calls it made, or nothing when it was killed.
   std::optional<int> Run(Cut cut, const std::function<void(env::Context&)>& work) {
-    auto wire = std::make_shared<Wire>(cloud_, cut);
+    auto wire = std::make_shared<Wire>(cloud_, cut, weather_, dice_);
     records_.Follow(wire.get());
     aws::Client client({.endpoint_url = "http://127.0.0.1:4566"},
                        aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"}), wire,
@@ -168,9 +192,12 @@ class Lifecycle : public ::testing::Test {
     try {
       work(context);
     } catch (const std::exception& error) {
-      EXPECT_TRUE(wire->dead()) << error.what();
-      if (!wire->dead()) return std::nullopt;
+      faults_ += wire->faults();
+      last_error_ = error.what();
+      EXPECT_TRUE(wire->dead() || wire->faults() > 0) << error.what();
+      return std::nullopt;
     }
+    faults_ += wire->faults();
     if (wire->dead()) return std::nullopt;
     return wire->calls();
   }
@@ -274,6 +301,10 @@ class Lifecycle : public ::testing::Test {
   testing::FakeRandom random_;
   std::unique_ptr<env::RecordStore> file_ = env::OpenLocalRecords(folder_.path() / "records.db", cloud_.clock());
   Records records_{*file_};
+  Weather weather_;
+  testing::FakeRandom dice_{42};
+  int faults_ = 0;
+  std::string last_error_;
 };
 
 TEST_F(Lifecycle, RunsFromBeginningToEnd) {
@@ -426,6 +457,52 @@ TEST_F(Lifecycle, UpAndDownSurviveADeathAtAnyCall) {
         EXPECT_EQ(Inventory(), shared);
         EXPECT_FALSE(records_.Get("alpha"));
       });
+}
+
+// Throttling and errors of AWS are a run's own to get over. A lost answer may end it: nobody knows whether what was
+// asked for was done, and the next run looks.
+TEST_F(Lifecycle, EndsRightInAStorm) {
+  const auto nothing = Inventory();
+  ASSERT_TRUE(SharedUp());
+  const auto shared = Inventory();
+  ASSERT_TRUE(Up());
+  const auto complete = Inventory();
+  ASSERT_TRUE(Down());
+  ASSERT_TRUE(SharedDown());
+  const auto at_last = [&](const char* what, const std::function<std::optional<int>()>& run) {
+    for (int attempt = 1; attempt <= 8; ++attempt) {
+      if (run()) return;
+    }
+    ADD_FAILURE() << what << " never succeeded; last: " << last_error_;
+  };
+  const int lifecycles = std::getenv("ADHOC_EVERY_CUT") != nullptr ? 20 : 2;
+  for (const Weather weather : {Weather{.throttled = 0.3, .server_errors = 0.05},
+                                Weather{.throttled = 0.3, .server_errors = 0.05, .lost_answers = 0.02}}) {
+    for (int round = 0; round < lifecycles; ++round) {
+      SCOPED_TRACE(fmt::format("lifecycle {}", round));
+      const auto during = [&](const char* what, const std::function<std::optional<int>()>& run) {
+        weather_ = weather;
+        if (weather.lost_answers == 0) {
+          EXPECT_TRUE(run()) << what << ": " << last_error_;
+        } else {
+          at_last(what, run);
+        }
+        weather_ = {};
+      };
+      during("shared up", [&] { return SharedUp(); });
+      EXPECT_EQ(Inventory(), shared);
+      during("up", [&] { return Up(); });
+      EXPECT_EQ(Inventory(), complete);
+      during("deploy", [&] { return Deploy("v2"); });
+      EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+      during("down", [&] { return Down(); });
+      EXPECT_EQ(Inventory(), shared);
+      during("shared down", [&] { return SharedDown(); });
+      EXPECT_EQ(Inventory(), nothing);
+      if (HasFailure()) return;
+    }
+  }
+  fmt::print("[   storm  ] {} lifecycles, {} faults survived\n", 2 * lifecycles, faults_);
 }
 
 TEST_F(Lifecycle, DeploySurvivesADeathAtAnyCall) {

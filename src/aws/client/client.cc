@@ -142,10 +142,14 @@ Client::Impl::Outcome Client::Impl::Retrying(const Service& service, const Opera
   const Endpoint endpoint = ResolveEndpoint(service, options.region, options.endpoint_url, environment);
   const net::Uri origin = PlaceRequest(service, operation, endpoint, request);
   int last_cost = 0;
+  int throttled = 0;
+  int failed = 0;
+  const auto is_last = [&](Retry kind) {
+    return kind == Retry::kThrottling ? ++throttled >= options.max_throttled_attempts : ++failed >= options.max_attempts;
+  };
   for (int attempt = 1;; ++attempt) {
     if (stop.stop_requested()) throw Error(fmt::format("{}: interrupted", title));
     record.attempts = attempt;
-    const bool last = attempt >= options.max_attempts;
     try {
       Outcome outcome = Send(service, operation, endpoint, origin, request);
       record.status = outcome.status;
@@ -153,14 +157,16 @@ Client::Impl::Outcome Client::Impl::Retrying(const Service& service, const Opera
         quota.Return(last_cost);
         return outcome;
       }
-      if (!last && CorrectSkew(outcome)) continue;
       const Retry kind = ClassifyError(outcome.error->code, outcome.error->status);
+      const bool last = is_last(kind);
+      if (!last && CorrectSkew(outcome)) continue;
       last_cost = last || kind == Retry::kNo ? 0 : quota.Take(kind);
       if (last_cost == 0) return outcome;
     } catch (const net::TransportError& error) {
       record.status = 0;
       const bool repeatable = !error.sent() || IsRepeatable(operation, input);
-      last_cost = last || !repeatable ? 0 : quota.Take(error.timed_out() ? Retry::kTimeout : Retry::kTransient);
+      const Retry kind = error.timed_out() ? Retry::kTimeout : Retry::kTransient;
+      last_cost = is_last(kind) || !repeatable ? 0 : quota.Take(kind);
       if (last_cost == 0) {
         const std::string tries = attempt > 1 ? fmt::format(" ({} attempts)", attempt) : "";
         throw net::TransportError(fmt::format("{}: {}{}", title, error.what(), tries), error.sent(), error.timed_out());

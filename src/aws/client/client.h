@@ -63,6 +63,9 @@ struct ClientOptions {
   std::string region = "us-east-1";
   std::string endpoint_url;  // one endpoint for every service (the local cloud); empty: AWS's own, or AWS_ENDPOINT_URL…
   int max_attempts = 5;
+  // How often a call may be throttled in addition: it was refused before it did anything, and an account that others work in throttles for
+  // minutes. Terraform's AWS provider tries 25 times.
+  int max_throttled_attempts = 20;
   net::SendOptions send;
 };
 

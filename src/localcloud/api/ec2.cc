@@ -7,6 +7,10 @@
 namespace adhoc::localcloud {
 namespace ec2 {
 
+// By "operation\ntoken": when a client token was first used, with what, and what was answered.
+constexpr std::string_view kClientTokens = "ec2.client_tokens";
+constexpr double kTokenSeconds = 24 * 3600;
+
 const std::vector<Kind>& Kinds() {
   static const std::vector<Kind> kKinds = {
       {kVpcs, "vpc", "vpc-", "InvalidVpcID.NotFound", "vpc ID", "VpcId"},
@@ -164,12 +168,34 @@ Json Describe(Call& call, const DescribeSpec& spec) {
   return output;
 }
 
+// A client token makes a repeated request harmless: it gets the answer of the first one (EC2 User Guide, "Ensuring
+// idempotency in Amazon EC2 API requests"). Without a token every request is a new one.
+Json OncePerToken(Cloud& cloud, Call& call, const ServiceHandler& handler) {
+  const std::string token = Text(call.input, "ClientToken");
+  if (token.empty()) return handler(cloud, call);
+  std::vector<std::string> expired;
+  for (const auto& [key, made] : call.txn.All(kClientTokens)) {
+    if (made.value("at", 0.0) + kTokenSeconds < cloud.Now()) expired.push_back(key);
+  }
+  for (const auto& key : expired) call.txn.Erase(kClientTokens, key);
+  const std::string key = call.operation.name + "\n" + token;
+  if (const Json* made = call.txn.Find(kClientTokens, key)) {
+    if (made->at("input") == call.input) return made->at("output");
+    throw ApiError("IdempotentParameterMismatch",
+                   "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).");
+  }
+  const Json input = call.input;
+  Json output = handler(cloud, call);
+  call.txn.Put(kClientTokens, key, {{"at", cloud.Now()}, {"input", input}, {"output", output}});
+  return output;
+}
+
 void Register(Api& api, Cloud& cloud, Operations operations) {
   for (const auto& [operation, handler] : operations) {
     api.On("ec2", operation, [&cloud, handler = handler](Call& call) {
       EnsureDefaults(cloud, call.txn);
       Settle(cloud, call.txn);
-      Json output = handler(cloud, call);
+      Json output = OncePerToken(cloud, call, handler);
       if (Flag(call.input, "DryRun")) {
         throw ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", Json::object(), 412);
       }

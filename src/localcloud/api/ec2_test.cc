@@ -188,6 +188,20 @@ TEST_F(Ec2, ANatGatewayBecomesAvailableAndHoldsItsAddressUntilItIsGone) {
   EXPECT_EQ(api.ErrorOf("ec2", "DescribeNatGateways", {{"NatGatewayIds", Json::array({nat})}}), "NatGatewayNotFound");
 }
 
+// The answer was lost and the client asked again: there were two route tables.
+TEST_F(Ec2, AClientTokenMakesOnlyOne) {
+  const std::string vpc = MakeVpc();
+  const Json input = {{"VpcId", vpc}, {"ClientToken", "once"}};
+  const Json first = api.Call("ec2", "CreateRouteTable", input);
+  EXPECT_EQ(api.Call("ec2", "CreateRouteTable", input), first);
+  EXPECT_EQ(api.ErrorOf("ec2", "CreateRouteTable", {{"VpcId", MakeVpc()}, {"ClientToken", "once"}}),
+            "IdempotentParameterMismatch");
+  EXPECT_NE(api.Call("ec2", "CreateRouteTable", {{"VpcId", vpc}})["RouteTable"]["RouteTableId"],
+            first["RouteTable"]["RouteTableId"]);
+  api.clock().Advance(std::chrono::hours(25));
+  EXPECT_NE(api.Call("ec2", "CreateRouteTable", input), first);
+}
+
 TEST_F(Ec2, ARouteTableThatSubnetsUseIsNotDeleted) {
   const std::string vpc = MakeVpc();
   const std::string subnet = MakeSubnet(vpc, "10.213.1.0/24");
