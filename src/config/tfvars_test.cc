@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 
 namespace adhoc::config {
 namespace {
@@ -244,8 +243,8 @@ TEST(Tfvars, LimitsDepthAndSize) {
 }
 
 // Times are generous: quadratic behaviour would take minutes.
-TEST(Tfvars, StaysQuickOnLargeInput) {
-  const auto started = std::chrono::steady_clock::now();
+// Anything that grows faster than the input would not end before the test's time-out.
+TEST(Tfvars, TakesLargeInput) {
   std::string list = "x = [";
   while (list.size() < 100'000) list += "1,";
   list += "]";
@@ -259,7 +258,6 @@ TEST(Tfvars, StaysQuickOnLargeInput) {
   EXPECT_GT(wrong.diagnostics.errors(), 100U);
   EXPECT_EQ(wrong.diagnostics.items().size(), Diagnostics::kMaxKept);
   EXPECT_FALSE(wrong.diagnostics.Render().empty());
-  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(6));
 }
 
 TEST(Tfvars, RendersMistakes) {
