@@ -6,10 +6,12 @@
 
 #include "base/error.h"
 #include "cli/exit_codes.h"
+#include "cli/local.h"
 #include "cli/shell.h"
 #include "localcloud/runtime/engine_setup.h"
 #include "localcloud/server.h"
 #include "localcloud/settings.h"
+#include "net/transport.h"
 
 namespace adhoc::cli {
 namespace {
@@ -89,6 +91,22 @@ int Engine() {
 
 }  // namespace
 
+Json CallLocalCloud(const std::string& method, const std::string& path, const Json& body) {
+  const auto settings = LocalSettingsFromEnvironment();
+  if (localcloud::ProbeLocalCloud(settings).state != localcloud::Probe::State::kOurs) {
+    throw Error("the local cloud does not run", "adhoc local start");
+  }
+  net::Request request{.method = method, .target = path, .body = body.is_null() ? "" : body.dump()};
+  request.headers.Set("Host", fmt::format("127.0.0.1:{}", settings.port));
+  const net::Response response = net::MakeCurlTransport()->Send(net::Uri::Parse(settings.endpoint()), request, {});
+  const Json answer = Json::parse(response.body, nullptr, false);
+  if (response.status != 200 || answer.is_discarded()) {
+    if (!answer.is_object()) throw Error(fmt::format("the local cloud answered {} with {}: {}", path, response.status, response.body));
+    throw Error(answer.value("error", ""), answer.value("hint", ""));
+  }
+  return answer;
+}
+
 void AddLocal(CLI::App& app, Shell& shell) {
   CLI::App* command = app.add_subcommand("local", kHelp);
   command->require_subcommand(1);
@@ -101,6 +119,7 @@ void AddLocal(CLI::App& app, Shell& shell) {
   command->add_subcommand("engine", "Print the shell variables with which it uses the container engine")->callback([&shell] {
     shell.action = Engine;
   });
+  AddLocalInterrupt(*command, shell);
   auto settings = std::make_shared<localcloud::LocalSettings>(LocalSettingsFromEnvironment());
   CLI::App* run = command->add_subcommand("run", "Run it in the foreground");
   run->add_option("--state-dir", settings->state_dir, "Folder of its state")->capture_default_str();

@@ -23,6 +23,7 @@
 #include "localcloud/proxy/proxy_controller.h"
 #include "localcloud/runtime/engine_setup.h"
 #include "localcloud/runtime/runtime.h"
+#include "localcloud/scheduler/capacity.h"
 #include "localcloud/scheduler/scheduler.h"
 #include "localcloud/session/ssm_server.h"
 #include "net/http_server.h"
@@ -127,6 +128,28 @@ struct Server::Impl {
           {"engine", {{"state", state->state}, {"name", state->name}, {"error", state->error}, {"hint", state->hint}}}};
       return net::Response{.headers = {{"Content-Type", "application/json"}}, .body = health.dump() + "\n"};
     });
+    gateway.On("POST", "/_adhoc/interrupt", [this](const net::Request& request) { return Interrupt(request); });
+  }
+
+  // {"cluster", "service"} → {"tasks": [ARN]}: Fargate Spot takes the service's capacity back.
+  net::Response Interrupt(const net::Request& request) {
+    const auto answer = [](int status, const Json& body) {
+      return net::Response{
+          .status = status, .headers = {{"Content-Type", "application/json"}}, .body = body.dump() + "\n"};
+    };
+    const Json input = Json::parse(request.body, nullptr, false);
+    if (!input.is_object() || !input.contains("cluster") || !input.contains("service") ||
+        !input["cluster"].is_string() || !input["service"].is_string()) {
+      return answer(400, {{"error", "the body is no document with cluster and service"}});
+    }
+    try {
+      const auto txn = store.Begin();
+      const auto tasks = ecs::InterruptService(cloud, *txn, input["cluster"], input["service"]);
+      txn->Commit();
+      return answer(200, {{"tasks", tasks}});
+    } catch (const Error& error) {
+      return answer(400, {{"error", error.what()}, {"hint", error.hint()}});
+    }
   }
 
   void Upgrade(const net::Request& request, net::WebSocket& socket) {

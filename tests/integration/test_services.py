@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from conftest import wait_for
+from conftest import Cluster, wait_for
 
 
 def running(cluster, service):
@@ -109,6 +109,34 @@ def test_a_container_health_check_decides(cluster):
     definition = cluster.shell("checked", "sleep 2; touch /tmp/well; sleep 600", healthCheck=healthcheck)
     cluster.create_service("checked", definition)
     wait_for(lambda: [t for t in running(cluster, "checked") if t["healthStatus"] == "HEALTHY"], "the task is healthy", 60)
+
+
+def test_spot_takes_its_capacity_back_and_the_task_is_replaced(cluster, cloud, name):
+    """`adhoc local interrupt <env> <service>`, with the names that an environment's cluster and services have."""
+    ecs, environment = cluster.ecs, f"spot{name}"
+    spot = Cluster(cloud, cluster.network, f"{environment}-cluster")
+    try:
+        ecs.put_cluster_capacity_providers(cluster=spot.name, capacityProviders=["FARGATE", "FARGATE_SPOT"], defaultCapacityProviderStrategy=[])
+        definition = spot.shell("worker", "trap 'echo warned; exit 0' TERM; echo ready; while true; do sleep 0.1; done")
+        ecs.create_service(cluster=spot.name, serviceName=f"{environment}-worker", taskDefinition=definition, desiredCount=1,
+                           capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+                           networkConfiguration=spot.network.configuration)
+        spot.wait_stable(f"{environment}-worker")
+        first = running(spot, f"{environment}-worker")[0]
+        assert first["capacityProviderName"] == "FARGATE_SPOT"
+        wait_for(lambda: "ready" in spot.log(first["taskArn"], "worker"), "the worker handles SIGTERM")
+        said = cloud.adhoc("local", "interrupt", environment, "worker").stdout
+        assert first["taskArn"].rsplit("/", 1)[1] in said
+        gone = spot.wait_stopped(first["taskArn"])
+        assert (gone["stopCode"], gone["stoppedReason"]) == ("SpotInterruption", "Your Spot Task was interrupted.")
+        assert gone["containers"][0]["exitCode"] == 0
+        assert "warned" in spot.log(first["taskArn"], "worker")
+        again = wait_for(lambda: running(spot, f"{environment}-worker"), "another task runs")[0]
+        assert again["taskArn"] != first["taskArn"] and again["capacityProviderName"] == "FARGATE_SPOT"
+        refused = cloud.adhoc("local", "interrupt", environment, "nobody", check=False)
+        assert refused.returncode != 0 and f"there is no service {environment}-nobody" in refused.stderr
+    finally:
+        spot.end()
 
 
 def test_deleting_a_service_leaves_no_container(cluster, cloud):

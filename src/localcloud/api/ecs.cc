@@ -92,7 +92,8 @@ Launch ChooseLaunch(const Json& cluster, const Json& input) {
   if (strategy.empty()) {
     throw ApiError("InvalidParameterException", "No Container Instances were found in your cluster.");
   }
-  int weight = -1;
+  bool weighted = strategy.size() == 1;
+  int bases = 0;
   const Json providers = cluster.value("capacityProviders", Json::array());
   for (const auto& item : strategy) {
     const std::string provider = item.value("capacityProvider", "");
@@ -103,14 +104,14 @@ Launch ChooseLaunch(const Json& cluster, const Json& input) {
                       "capacity provider with the cluster and try again.",
                       provider));
     }
-    // One machine has one capacity: the heaviest provider stands for the strategy.
-    if (item.value("weight", 0) > weight) {
-      weight = item.value("weight", 0);
-      launch.capacity_provider = provider;
-    }
+    weighted = weighted || item.value("weight", 0) > 0;
+    bases += item.value("base", 0) > 0 ? 1 : 0;
   }
-  if (weight <= 0 && strategy.size() > 1) {
+  if (!weighted) {
     throw ApiError("InvalidParameterException", "At least one capacity provider must have a weight greater than 0.");
+  }
+  if (bases > 1) {
+    throw ApiError("InvalidParameterException", "Only one capacity provider in a strategy can have a base defined.");
   }
   launch.strategy = std::move(strategy);
   return launch;

@@ -40,9 +40,7 @@ std::string TaskKey(const std::string& cluster, const std::string& reference);
 void CheckNetworkConfiguration(const Store::Transaction& txn, const Json& input);
 
 struct Launch {
-  std::string type = "FARGATE";
-  std::string capacity_provider;
-  Json strategy = Json::array();  // what was chosen, when by capacity provider
+  Json strategy = Json::array();  // of capacity providers; empty: the launch type FARGATE
 };
 // By the request, else the cluster's default strategy. Throws InvalidParameterException.
 Launch ChooseLaunch(const Json& cluster, const Json& input);

@@ -168,11 +168,10 @@ Json CreateService(Cloud& cloud, Call& call) {
       {"_tags", input.value("tags", Json::array())},
       {"_request", std::move(request)},
   };
-  if (launch.capacity_provider.empty()) {
+  if (launch.strategy.empty()) {
     service["launchType"] = "FARGATE";
   } else {
     service["capacityProviderStrategy"] = launch.strategy;
-    service["_capacity_provider"] = launch.capacity_provider;
   }
   if (input.contains("healthCheckGracePeriodSeconds")) {
     service["healthCheckGracePeriodSeconds"] = input["healthCheckGracePeriodSeconds"];
@@ -219,7 +218,6 @@ Json UpdateService(Cloud& cloud, Call& call) {
     roll = roll || service.value("capacityProviderStrategy", Json::array()) != launch.strategy;
     service.erase("launchType");
     service["capacityProviderStrategy"] = launch.strategy;
-    service["_capacity_provider"] = launch.capacity_provider;
   }
   for (const char* field : kRollingFields) {
     if (!input.contains(field)) continue;

@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "localcloud/api/ecs_internal.h"
+#include "localcloud/scheduler/capacity.h"
 
 namespace adhoc::localcloud::ecs {
 namespace {
@@ -92,7 +94,6 @@ Json RunTask(Cloud& cloud, Call& call) {
   from.task_definition = definition;
   from.network_configuration = input["networkConfiguration"];
   from.overrides = overrides;
-  from.capacity_provider = launch.capacity_provider;
   from.platform_version = input.value("platformVersion", "");
   from.group = input.value("group", "family:" + definition.value("family", ""));
   from.started_by = started_by;
@@ -100,7 +101,10 @@ Json RunTask(Cloud& cloud, Call& call) {
   from.tags = TaskTags(input, definition);
 
   std::vector<std::string> keys;
+  std::map<std::string, int> placed;
   for (int i = 0; i < count; ++i) {
+    from.capacity_provider = NextCapacityProvider(launch.strategy, placed);
+    ++placed[from.capacity_provider];
     Json task = NewTask(from, cloud);
     keys.push_back(KeyFromArn(task["taskArn"].get<std::string>()));
     call.txn.Put(kTasks, keys.back(), std::move(task));

@@ -13,7 +13,7 @@
 //   containers
 // and each of its containers: _id (the engine's), _essential, _started (epoch seconds), _log {group, stream}.
 // A service document has _request (for idempotency), _last_completed (the deployment a roll back returns to), _steady,
-// _capacity_provider; a deployment _start_after (see reconcile.h), _loadBalancers, _serviceRegistries,
+// a deployment _start_after (see reconcile.h), _loadBalancers, _serviceRegistries,
 // _enableExecuteCommand.
 #pragma once
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "localcloud/api/api.h"
 #include "localcloud/network/vpc_network.h"
+#include "localcloud/scheduler/capacity.h"
 #include "localcloud/scheduler/containers.h"
 #include "localcloud/scheduler/documents.h"
 #include "testing/fake_clock.h"
@@ -248,6 +250,68 @@ TEST_F(SchedulerTest, AOneOffTaskRunsAndLeavesItsExitCodeAndLogBehind) {
   EXPECT_TRUE(runtime_.List({}).empty());
   EXPECT_EQ(CountDocuments("ec2.enis"), 0u);
   EXPECT_EQ(CountDocuments("logs.streams"), 1u);
+}
+
+TEST_F(SchedulerTest, SpotInterruptsItsTasksAndTheyAreReplacedByTheStrategy) {
+  Do("PutClusterCapacityProviders", {{"cluster", "alpha"},
+                                     {"capacityProviders", {"FARGATE", "FARGATE_SPOT"}},
+                                     {"defaultCapacityProviderStrategy", Json::array()}});
+  Json input = {{"cluster", "alpha"}, {"serviceName", "web"}, {"taskDefinition", Define("web")},
+                {"desiredCount", 3}, {"networkConfiguration", Network()},
+                {"capacityProviderStrategy",
+                 Json::array({{{"capacityProvider", "FARGATE"}, {"base", 1}, {"weight", 0}},
+                              {{"capacityProvider", "FARGATE_SPOT"}, {"weight", 1}}})}};
+  Do("CreateService", input);
+  Settle();
+  Pass(9s);
+  const auto providers = [&] {
+    std::multiset<std::string> names;
+    for (const Json& task : Tasks()) names.insert(task["capacityProviderName"]);
+    return names;
+  };
+  EXPECT_EQ(providers(), (std::multiset<std::string>{"FARGATE", "FARGATE_SPOT", "FARGATE_SPOT"}));
+
+  std::vector<std::string> interrupted;
+  {
+    auto txn = store_.Begin();
+    interrupted = ecs::InterruptService(cloud_, *txn, "alpha", "web");
+    txn->Commit();
+  }
+  ASSERT_EQ(interrupted.size(), 2u);
+  // The warning: the task still runs, and says why it will not for long.
+  EXPECT_EQ(Task(interrupted[0])["lastStatus"], "RUNNING");
+  EXPECT_EQ(Task(interrupted[0])["desiredStatus"], "STOPPED");
+  Settle();
+  Pass(9s);
+  for (const std::string& arn : interrupted) {
+    const Json task = Task(arn);
+    EXPECT_EQ(task["lastStatus"], "STOPPED");
+    EXPECT_EQ(task["stopCode"], "SpotInterruption");
+    EXPECT_EQ(task["stoppedReason"], "Your Spot Task was interrupted.");
+  }
+  EXPECT_EQ(providers(), (std::multiset<std::string>{"FARGATE", "FARGATE_SPOT", "FARGATE_SPOT"}));
+  EXPECT_EQ(Service()["deployments"][0]["failedTasks"], 0);
+  EXPECT_TRUE(HasEvent("(service web) has stopped 2 running tasks: (task " + ecs::LastPart(interrupted[0]) + ")"));
+  EXPECT_TRUE(HasEvent("has reached a steady state."));
+}
+
+TEST_F(SchedulerTest, OnDemandTasksAreInterruptedWhereNoneIsOnSpot) {
+  const auto interrupt = [&](const std::string& service) {
+    auto txn = store_.Begin();
+    auto arns = ecs::InterruptService(cloud_, *txn, "alpha", service);
+    txn->Commit();
+    return arns;
+  };
+  Serve(Define("web"), 1);
+  EXPECT_THROW(interrupt("web"), Error);
+  EXPECT_THROW(interrupt("other"), Error);
+  Settle();
+  const std::string first = Tasks()[0]["taskArn"];
+  EXPECT_EQ(interrupt("web"), std::vector<std::string>{first});
+  Settle();
+  EXPECT_EQ(Task(first)["stopCode"], "SpotInterruption");
+  ASSERT_EQ(Tasks().size(), 1u);
+  EXPECT_NE(Tasks()[0]["taskArn"], first);
 }
 
 TEST_F(SchedulerTest, AContainerGetsWhatTheDefinitionTheSecretsAndTheOverridesSay) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "localcloud/scheduler/capacity.h"
 #include "localcloud/scheduler/documents.h"
 #include "localcloud/scheduler/health_checks.h"
 
@@ -131,7 +132,9 @@ void ApplyDeployments(Json& service, const Decision& decision, double now) {
     if (deployment != *existing) deployment["updatedAt"] = now;
     if (promoted) {
       service["taskDefinition"] = deployment["taskDefinition"];
-      for (const char* name : {"networkConfiguration", "platformVersion", "capacityProviderStrategy"}) {
+      service.erase("launchType");
+      service.erase("capacityProviderStrategy");
+      for (const char* name : {"networkConfiguration", "platformVersion", "launchType", "capacityProviderStrategy"}) {
         if (deployment.contains(name)) service[name] = deployment[name];
       }
       for (const char* name : {"loadBalancers", "serviceRegistries", "enableExecuteCommand"}) {
@@ -171,7 +174,6 @@ void StartTasks(Cloud& cloud, Store::Transaction& txn, Json& service, const Deci
     from.cluster = LastPart(service.at("clusterArn").get<std::string>());
     from.task_definition = *definition;
     from.network_configuration = deployment->value("networkConfiguration", service["networkConfiguration"]);
-    from.capacity_provider = service.value("_capacity_provider", "");
     from.platform_version = deployment->value("platformVersion", "");
     from.group = "service:" + name;
     from.started_by = start.deployment;
@@ -179,7 +181,16 @@ void StartTasks(Cloud& cloud, Store::Transaction& txn, Json& service, const Deci
     from.tags = TagsFor(service, *definition);
     from.service = name;
     from.deployment = start.deployment;
+    const Json strategy = deployment->value("capacityProviderStrategy", Json::array());
+    std::map<std::string, int> placed;
+    for (const std::string& key : TaskKeysOf(txn, from.cluster, name)) {
+      const Json& task = *txn.Find(kTasks, key);
+      if (IsStopping(task) || task.value("_deployment", "") != start.deployment) continue;
+      ++placed[task.value("capacityProviderName", "")];
+    }
     for (int i = 0; i < start.count; ++i) {
+      from.capacity_provider = NextCapacityProvider(strategy, placed);
+      ++placed[from.capacity_provider];
       Json task = NewTask(from, cloud);
       task["_load_balancers"] = deployment->value("_loadBalancers", Json::array());
       task["_registries"] = deployment->value("_serviceRegistries", Json::array());

@@ -1,0 +1,17 @@
+// What the subcommands of `adhoc local` share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "base/json.h"
+#include "cli/shell.h"
+
+namespace adhoc::cli {
+
+// Asks the running local cloud for one of its own pages. Throws Error: it does not run, or what it refuses.
+Json CallLocalCloud(const std::string& method, const std::string& path, const Json& body = nullptr);
+
+void AddLocalInterrupt(CLI::App& local, Shell& shell);
+
+}  // namespace adhoc::cli
