@@ -160,6 +160,7 @@ Json CreateService(Cloud& cloud, Call& call) {
       {"networkConfiguration", input["networkConfiguration"]},
       {"schedulingStrategy", "REPLICA"},
       {"deploymentController", {{"type", "ECS"}}},
+      {"availabilityZoneRebalancing", input.value("availabilityZoneRebalancing", "DISABLED")},
       {"enableECSManagedTags", input.value("enableECSManagedTags", false)},
       {"propagateTags", input.value("propagateTags", "NONE")},
       {"enableExecuteCommand", input.value("enableExecuteCommand", false)},
@@ -189,7 +190,7 @@ constexpr const char* kRollingFields[] = {"networkConfiguration", "loadBalancers
                                           "platformVersion"};
 // What an update changes in place.
 constexpr const char* kPlainFields[] = {"healthCheckGracePeriodSeconds", "enableExecuteCommand", "enableECSManagedTags",
-                                        "propagateTags"};
+                                        "propagateTags", "availabilityZoneRebalancing"};
 
 Json UpdateService(Cloud& cloud, Call& call) {
   const Json& input = call.input;

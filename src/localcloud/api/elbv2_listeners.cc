@@ -222,6 +222,68 @@ Json DeleteListener(Cloud&, Call& call) {
   return Json::object();
 }
 
+// ---- Attributes: the headers of requests and answers. They are kept, not applied.
+
+const std::map<std::string, std::string, std::less<>>& DefaultAttributes(std::string_view protocol) {
+  static const std::map<std::string, std::string, std::less<>> kHttp = {
+      {"routing.http.response.access_control_allow_credentials.header_value", ""},
+      {"routing.http.response.access_control_allow_headers.header_value", ""},
+      {"routing.http.response.access_control_allow_methods.header_value", ""},
+      {"routing.http.response.access_control_allow_origin.header_value", ""},
+      {"routing.http.response.access_control_expose_headers.header_value", ""},
+      {"routing.http.response.access_control_max_age.header_value", ""},
+      {"routing.http.response.content_security_policy.header_value", ""},
+      {"routing.http.response.server.enabled", "true"},
+      {"routing.http.response.strict_transport_security.header_value", ""},
+      {"routing.http.response.x_content_type_options.header_value", ""},
+      {"routing.http.response.x_frame_options.header_value", ""},
+  };
+  // The names of the headers that tell a target about the client's certificate and the connection.
+  static const auto kHttps = [] {
+    auto all = kHttp;
+    for (const auto& [suffix, header] :
+         {std::pair{"mtls_clientcert.header_name", "X-Amzn-Mtls-Clientcert"},
+          std::pair{"mtls_clientcert_issuer.header_name", "X-Amzn-Mtls-Clientcert-Issuer"},
+          std::pair{"mtls_clientcert_leaf.header_name", "X-Amzn-Mtls-Clientcert-Leaf"},
+          std::pair{"mtls_clientcert_serial_number.header_name", "X-Amzn-Mtls-Clientcert-Serial-Number"},
+          std::pair{"mtls_clientcert_subject.header_name", "X-Amzn-Mtls-Clientcert-Subject"},
+          std::pair{"mtls_clientcert_validity.header_name", "X-Amzn-Mtls-Clientcert-Validity"},
+          std::pair{"tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite"},
+          std::pair{"tls_version.header_name", "X-Amzn-Tls-Version"}}) {
+      all[std::string("routing.http.request.x_amzn_") + suffix] = header;
+    }
+    return all;
+  }();
+  return protocol == "HTTPS" ? kHttps : kHttp;
+}
+
+Json ListenerAttributes(const Json& listener) {
+  const Json& changed = Fields(listener, "_attributes");
+  Json list = Json::array();
+  for (const auto& [key, value] : DefaultAttributes(Text(listener, "Protocol"))) {
+    list.push_back({{"Key", key}, {"Value", changed.value(key, value)}});
+  }
+  return {{"Attributes", std::move(list)}};
+}
+
+Json DescribeListenerAttributes(Cloud&, Call& call) {
+  return ListenerAttributes(Listener(call.txn, Text(call.input, "ListenerArn")));
+}
+
+Json ModifyListenerAttributes(Cloud&, Call& call) {
+  const std::string arn = Text(call.input, "ListenerArn");
+  Json listener = Listener(call.txn, arn);
+  for (const auto& attribute : Items(call.input, "Attributes")) {
+    const std::string key = Text(attribute, "Key");
+    if (!DefaultAttributes(Text(listener, "Protocol")).contains(key)) {
+      throw ApiError("InvalidConfigurationRequest", fmt::format("Listener attribute key '{}' is not recognized", key));
+    }
+    listener["_attributes"][key] = Text(attribute, "Value");
+  }
+  call.txn.Put(kListeners, arn, listener);
+  return ListenerAttributes(listener);
+}
+
 // ---- Certificates
 
 Json& HttpsListener(Txn& txn, const std::string& arn) {
@@ -395,6 +457,8 @@ void RegisterListeners(Api& api, Cloud& cloud) {
                     {"DescribeListeners", DescribeListeners},
                     {"ModifyListener", ModifyListener},
                     {"DeleteListener", DeleteListener},
+                    {"DescribeListenerAttributes", DescribeListenerAttributes},
+                    {"ModifyListenerAttributes", ModifyListenerAttributes},
                     {"AddListenerCertificates", AddListenerCertificates},
                     {"RemoveListenerCertificates", RemoveListenerCertificates},
                     {"DescribeListenerCertificates", DescribeListenerCertificates},

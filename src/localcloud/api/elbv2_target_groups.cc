@@ -171,6 +171,8 @@ Json CreateTargetGroup(Cloud& cloud, Call& call) {
              {"TargetType", type},
              {"ProtocolVersion", Text(call.input, "ProtocolVersion", "HTTP1")},
              {"IpAddressType", Text(call.input, "IpAddressType", "ipv4")}};
+  // Terraform's provider sends an empty one when none is set, which AWS takes for the default.
+  if (group["ProtocolVersion"] == "") group["ProtocolVersion"] = "HTTP1";
   if (group["ProtocolVersion"] != "HTTP1") {
     throw ApiError(
         "InvalidConfigurationRequest",

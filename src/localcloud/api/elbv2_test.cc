@@ -451,6 +451,29 @@ TEST_F(Elbv2Test, TargetGroupDefaultsAndIdempotency) {
   EXPECT_EQ(set("nope", "5"), "InvalidConfigurationRequest");
 }
 
+TEST_F(Elbv2Test, ListenersHaveAttributes) {
+  const std::string arn =
+      Call("CreateListener", {{"LoadBalancerArn", MakeLoadBalancer()},
+                              {"Protocol", "HTTP"},
+                              {"Port", 80},
+                              {"DefaultActions", Json::array({NotFound()})}})["Listeners"][0]["ListenerArn"];
+  const auto has = [&](const Json& answer, const char* key, const char* value) {
+    const Json wanted{{"Key", key}, {"Value", value}};
+    return std::find(answer["Attributes"].begin(), answer["Attributes"].end(), wanted) != answer["Attributes"].end();
+  };
+  EXPECT_TRUE(
+      has(Call("DescribeListenerAttributes", {{"ListenerArn", arn}}), "routing.http.response.server.enabled", "true"));
+  const auto set = [&](const char* key) {
+    return ErrorOf("ModifyListenerAttributes",
+                   {{"ListenerArn", arn}, {"Attributes", {{{"Key", key}, {"Value", "false"}}}}});
+  };
+  EXPECT_EQ(set("routing.http.response.server.enabled"), "");
+  EXPECT_EQ(set("nope"), "InvalidConfigurationRequest");
+  EXPECT_EQ(set("routing.http.request.x_amzn_tls_version.header_name"), "InvalidConfigurationRequest");  // HTTPS only
+  EXPECT_TRUE(
+      has(Call("DescribeListenerAttributes", {{"ListenerArn", arn}}), "routing.http.response.server.enabled", "false"));
+}
+
 TEST_F(Elbv2Test, HealthCheckSettingsAreChecked) {
   const auto error = [&](const Json& more) {
     Json input{{"Name", "web"}, {"Protocol", "HTTP"}, {"Port", 80}, {"VpcId", "vpc-1"}, {"TargetType", "ip"}};
