@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "cli/exit_codes.h"
+#include "cli/render.h"
 #include "cli/shell.h"
 
 namespace adhoc::cli {
@@ -28,11 +29,13 @@ int Deploy(Shell& shell, const Arguments& arguments) {
   const auto& config = session.config();
   const env::Lock lock(session.records(), "environment " + config.environment,
                        fmt::format("adhoc deploy {} {} {}", config.environment, arguments.image, arguments.tag),
-                       std::chrono::seconds(std::stoi(arguments.subject.lock_timeout_seconds)), session.sink(), RealClock(),
-                       shell.globals.stop);
+                       std::chrono::seconds(std::stoi(arguments.subject.lock_timeout_seconds)), session.sink(),
+                       RealClock(), shell.globals.stop);
   const deploy::Result result =
       deploy::Deploy(session.context(), session.records(), {.image = arguments.image, .tag = arguments.tag});
   session.EndView();
+  WriteJobResult(config, fmt::format("runs {} {}", arguments.image, arguments.tag),
+                 env::DeployedTags(session.context()));
   if (shell.globals.json) {
     PrintJson({{"name", config.environment},
                {"image", arguments.image},

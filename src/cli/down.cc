@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "ci/github_job.h"
 #include "cli/exit_codes.h"
 #include "cli/render.h"
 #include "cli/shell.h"
@@ -9,7 +10,8 @@
 namespace adhoc::cli {
 namespace {
 
-constexpr const char* kHelp = R"(Destroy an environment: containers, database and role, bucket, names, rules, target groups, logs, task definitions.
+constexpr const char* kHelp =
+    R"(Destroy an environment: containers, database and role, bucket, names, rules, target groups, logs, task definitions.
 
 Succeeds when there is nothing left to destroy. Its variables file is not needed and not touched.
 
@@ -29,11 +31,13 @@ int Down(Shell& shell, const Subject& subject) {
     throw Error(fmt::format("{} is not wholly destroyed: {}", config.environment, result.error),
                 result.hint.empty() ? fmt::format("adhoc down {} goes on from here", config.environment) : result.hint);
   }
+  ci::WriteSummary(fmt::format("### {} is gone\n", config.environment));
   if (shell.globals.json) {
     PrintJson({{"name", config.environment}, {"destroyed", result.done}});
   } else {
-    fmt::print("{}\n", prepared.plan.empty() ? fmt::format("there is no environment {}: nothing to destroy", config.environment)
-                                             : fmt::format("{} is gone", config.environment));
+    fmt::print("{}\n", prepared.plan.empty()
+                           ? fmt::format("there is no environment {}: nothing to destroy", config.environment)
+                           : fmt::format("{} is gone", config.environment));
   }
   return kOk;
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "config/config.h"
 #include "env/plan.h"
@@ -17,5 +18,12 @@ std::string RenderPlan(const env::Plan& plan, bool colour);
 
 // The images whose running tag is not the variables': a deploy that this apply keeps.
 std::string RenderKept(const config::Config& config, const std::map<std::string, env::Version>& versions);
+
+// The commands that a person may want next.
+std::vector<std::string> WhatToTry(const config::Config& config);
+
+// In a step of a GitHub job: the output `url`, and a summary with URL, versions and WhatToTry. Elsewhere nothing.
+void WriteJobResult(const config::Config& config, const std::string& what,
+                    const std::map<std::string, std::string>& tags);
 
 }  // namespace adhoc::cli

@@ -9,6 +9,7 @@
 
 #include "aws/client/client.h"
 #include "base/error.h"
+#include "ci/github_job.h"
 #include "cli/shell.h"
 #include "config/definition.h"
 #include "config/environment.h"
@@ -64,6 +65,11 @@ std::optional<std::string> AskOnTerminal(const std::string& prompt) {
   return answer;
 }
 
+std::unique_ptr<events::Sink> MakeView(bool json, ui::Format otherwise) {
+  auto view = ui::MakeView(json ? ui::Format::kJson : otherwise, stderr);
+  return ci::InGithubJob() ? ci::AnnotateFailures(std::move(view), stderr) : std::move(view);
+}
+
 }  // namespace
 
 localcloud::LocalSettings LocalSettingsFromEnvironment() {
@@ -87,7 +93,7 @@ struct Session::Impl {
 Session::Session(const Globals& globals, Subject subject, Variables variables) : impl_(std::make_unique<Impl>()) {
   impl_->globals = globals;
   impl_->local = LocalSettingsFromEnvironment();
-  impl_->view = ui::MakeView(globals.json ? ui::Format::kJson : ui::DefaultFormat(STDERR_FILENO), stderr);
+  impl_->view = MakeView(globals.json, ui::DefaultFormat(STDERR_FILENO));
   std::error_code failed;
   std::filesystem::create_directories(impl_->local.state_dir, failed);
   if (failed) {
@@ -159,7 +165,7 @@ int Session::api_calls() const { return impl_->api_calls; }
 void Session::EndView() {
   // What refers to the view keeps a valid one: plain lines from here on.
   auto ended = std::move(impl_->view);
-  impl_->view = ui::MakeView(impl_->globals.json ? ui::Format::kJson : ui::Format::kPlain, stderr);
+  impl_->view = MakeView(impl_->globals.json, ui::Format::kPlain);
   ended.reset();
   impl_->context = NewContext();
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "ci/github_job.h"
 #include "cli/exit_codes.h"
 #include "cli/render.h"
 #include "cli/shell.h"
@@ -11,7 +12,8 @@
 namespace adhoc::cli {
 namespace {
 
-constexpr const char* kHelp = R"(Make, look at or destroy the shared resources: network, load balancer, database instance, names, roles.
+constexpr const char* kHelp =
+    R"(Make, look at or destroy the shared resources: network, load balancer, database instance, names, roles.
 
 On one machine `adhoc up` makes them by itself.
 
@@ -23,6 +25,8 @@ int Up(Shell& shell) {
   Session session(shell.globals, {}, Session::Variables::kNone);
   session.MakeShared();
   session.EndView();
+  ci::WriteSummary(fmt::format("### Shared resources {} are ready on {}\n", session.config().target.shared,
+                               session.config().target.name));
   fmt::print("{} is ready on {}\n", session.config().target.shared, session.config().target.name);
   return kOk;
 }
@@ -43,13 +47,15 @@ int Plan(Shell& shell) {
 int Down(Shell& shell) {
   Session session(shell.globals, {}, Session::Variables::kNone);
   const std::string& shared = session.config().target.shared;
-  const env::Lock lock(session.records(), "shared resources " + shared, "adhoc shared down", std::chrono::minutes(10), session.sink(),
-                       RealClock(), shell.globals.stop);
+  const env::Lock lock(session.records(), "shared resources " + shared, "adhoc shared down", std::chrono::minutes(10),
+                       session.sink(), RealClock(), shell.globals.stop);
   const env::Prepared prepared = env::PrepareSharedDown(session.context());
   const env::ApplyResult result = env::Apply(session.context(), prepared.plan, prepared.resources);
   session.EndView();
   if (!result.ok()) throw Error("the shared resources are not wholly destroyed: " + result.error, result.hint);
-  fmt::print("{}\n", prepared.plan.empty() ? fmt::format("there are no shared resources {}", shared) : shared + " is gone");
+  ci::WriteSummary(fmt::format("### Shared resources {} are gone\n", shared));
+  fmt::print("{}\n",
+             prepared.plan.empty() ? fmt::format("there are no shared resources {}", shared) : shared + " is gone");
   return kOk;
 }
 
@@ -58,8 +64,12 @@ int Down(Shell& shell) {
 void AddShared(CLI::App& app, Shell& shell) {
   CLI::App* command = app.add_subcommand("shared", kHelp);
   command->require_subcommand(1);
-  command->add_subcommand("up", "Make them, or bring them up to date")->callback([&shell] { shell.action = [&shell] { return Up(shell); }; });
-  command->add_subcommand("plan", "Show what `shared up` would change")->callback([&shell] { shell.action = [&shell] { return Plan(shell); }; });
+  command->add_subcommand("up", "Make them, or bring them up to date")->callback([&shell] {
+    shell.action = [&shell] { return Up(shell); };
+  });
+  command->add_subcommand("plan", "Show what `shared up` would change")->callback([&shell] {
+    shell.action = [&shell] { return Plan(shell); };
+  });
   command->add_subcommand("down", "Destroy them; refused while environments exist")->callback([&shell] {
     shell.action = [&shell] { return Down(shell); };
   });

@@ -45,6 +45,7 @@ void AddDown(CLI::App& app, Shell& shell);
 void AddImage(CLI::App& app, Shell& shell);
 void AddShared(CLI::App& app, Shell& shell);
 void AddLocal(CLI::App& app, Shell& shell);
+void AddCi(CLI::App& app, Shell& shell);
 
 // Which environment a command is about, and how to find its configuration.
 struct Subject {

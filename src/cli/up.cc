@@ -19,15 +19,9 @@ changes nothing. An image that was deployed since the variables were last applie
   adhoc up alpha
   adhoc up alpha -f envs/alpha.tfvars --var log_level=debug)";
 
-void PrintSummary(Session& session, bool changed) {
-  const auto& config = session.config();
+void PrintSummary(const config::Config& config, bool changed) {
   fmt::print("\n{} {} at {}\n", config.environment, changed ? "is up" : "is up to date", config.url);
-  fmt::print("  adhoc status {0}\n  adhoc logs {0} -f\n", config.environment);
-  for (const auto& service : config.services) {
-    if (service.image.image.empty() || !service.load_balanced()) continue;
-    fmt::print("  adhoc exec {} {} -- bash\n", config.environment, service.name);
-    break;
-  }
+  for (const std::string& command : WhatToTry(config)) fmt::print("  {}\n", command);
   std::fflush(stdout);
 }
 
@@ -39,7 +33,8 @@ int Up(Shell& shell, const Subject& subject) {
                        shell.globals.stop);
   const env::Prepared prepared = session.PrepareUp();
   if (!shell.globals.json) {
-    fmt::print(stderr, "{}{}", RenderKept(config, prepared.versions), RenderPlan(prepared.plan, ui::UseColour(STDERR_FILENO)));
+    fmt::print(stderr, "{}{}", RenderKept(config, prepared.versions),
+               RenderPlan(prepared.plan, ui::UseColour(STDERR_FILENO)));
     fmt::print(stderr, "{}: {}\n", config.environment, prepared.plan.Summary());
   }
   const env::ApplyResult result = env::Up(session.context(), prepared, session.records());
@@ -47,13 +42,20 @@ int Up(Shell& shell, const Subject& subject) {
   session.EndView();
   if (!ok) {
     throw Error(fmt::format("{} is not complete: {}", config.environment, result.error),
-                result.hint.empty() ? fmt::format("mend it, then `adhoc up {}` again: it goes on from here", config.environment)
-                                    : result.hint);
+                result.hint.empty()
+                    ? fmt::format("mend it, then `adhoc up {}` again: it goes on from here", config.environment)
+                    : result.hint);
   }
+  std::map<std::string, std::string> tags;
+  for (const auto& [image, version] : prepared.versions) tags[image] = version.tag;
+  WriteJobResult(config, prepared.plan.empty() ? "is up to date" : "is up", tags);
   if (shell.globals.json) {
-    PrintJson({{"name", config.environment}, {"url", config.url}, {"plan", prepared.plan.ToJson()}, {"changed", !prepared.plan.empty()}});
+    PrintJson({{"name", config.environment},
+               {"url", config.url},
+               {"plan", prepared.plan.ToJson()},
+               {"changed", !prepared.plan.empty()}});
   } else {
-    PrintSummary(session, !prepared.plan.empty());
+    PrintSummary(config, !prepared.plan.empty());
   }
   return kOk;
 }

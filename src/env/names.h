@@ -30,6 +30,8 @@ std::string BucketName(std::string_view domain, std::string_view env);
 // Of shared resources.
 inline std::string LoadBalancerName(std::string_view shared) { return Join(shared, "alb"); }
 inline std::string NamespaceName(std::string_view shared) { return Join(shared, "sd-ns"); }
+// What pipelines may do in the account.
+inline std::string DeployRoleName(std::string_view shared) { return Join(shared, "deploy-role"); }
 inline std::string DatabaseInstanceName(std::string_view shared) { return Join(shared, "rds"); }
 
 // The workload that makes and drops an environment's database; services and tasks may not have its name.
