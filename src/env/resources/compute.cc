@@ -27,10 +27,13 @@ class Cluster final : public Resource {
   }
 
   Json Create(Context& context) override {
-    const Json made = context.Call("ecs", "CreateCluster",
-                                   {{"clusterName", name()},
-                                    {"capacityProviders", Json::array({"FARGATE", "FARGATE_SPOT"})},
-                                    {"tags", LowerCaseTags(context, context.environment())}});
+    const Json made = context.Call(
+        "ecs", "CreateCluster",
+        {{"clusterName", name()},
+         {"capacityProviders", Json::array({"FARGATE", "FARGATE_SPOT"})},
+         // For scripts whose run-task names no launch type.
+         {"defaultCapacityProviderStrategy", Json::array({{{"capacityProvider", "FARGATE"}, {"weight", 1}}})},
+         {"tags", LowerCaseTags(context, context.environment())}});
     return {{"arn", made["cluster"]["clusterArn"]}};
   }
 
