@@ -22,7 +22,7 @@ constexpr const char* kHelp =
     R"(Write the GitHub workflows of this application into .github/workflows: create, update and destroy shared resources and
 environments, deploy an image, build and push one at a tag.
 
-They take an account's credentials by OIDC from the role that `adhoc bootstrap` makes; with --stored-keys from the repository's
+They take an account's credentials by OIDC from its role <shared>-deploy-role; with --stored-keys from the repository's
 secrets AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Files that it wrote before are written again; others are left alone.
 
   adhoc ci init --action my-team/adhoc@v1)";
