@@ -452,11 +452,10 @@ TEST_F(Elbv2Test, TargetGroupDefaultsAndIdempotency) {
 }
 
 TEST_F(Elbv2Test, ListenersHaveAttributes) {
-  const std::string arn =
-      Call("CreateListener", {{"LoadBalancerArn", MakeLoadBalancer()},
-                              {"Protocol", "HTTP"},
-                              {"Port", 80},
-                              {"DefaultActions", Json::array({NotFound()})}})["Listeners"][0]["ListenerArn"];
+  const std::string arn = Call("CreateListener", {{"LoadBalancerArn", MakeLoadBalancer()},
+                                                  {"Protocol", "HTTP"},
+                                                  {"Port", 80},
+                                                  {"DefaultActions", NotFound()}})["Listeners"][0]["ListenerArn"];
   const auto has = [&](const Json& answer, const char* key, const char* value) {
     const Json wanted{{"Key", key}, {"Value", value}};
     return std::find(answer["Attributes"].begin(), answer["Attributes"].end(), wanted) != answer["Attributes"].end();
