@@ -120,6 +120,7 @@ void AddLocal(CLI::App& app, Shell& shell) {
     shell.action = Engine;
   });
   AddLocalInterrupt(*command, shell);
+  AddLocalChaos(*command, shell);
   auto settings = std::make_shared<localcloud::LocalSettings>(LocalSettingsFromEnvironment());
   CLI::App* run = command->add_subcommand("run", "Run it in the foreground");
   run->add_option("--state-dir", settings->state_dir, "Folder of its state")->capture_default_str();

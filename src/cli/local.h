@@ -13,5 +13,6 @@ namespace adhoc::cli {
 Json CallLocalCloud(const std::string& method, const std::string& path, const Json& body = nullptr);
 
 void AddLocalInterrupt(CLI::App& local, Shell& shell);
+void AddLocalChaos(CLI::App& local, Shell& shell);
 
 }  // namespace adhoc::cli

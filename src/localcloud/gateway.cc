@@ -27,7 +27,8 @@ std::string FindServiceBy(std::string_view aws::ServiceSummary::*field, std::str
 std::string ServiceOfHost(std::string_view host) {
   host = host.substr(0, host.rfind(':'));
   for (const std::string_view label : {"s3", "route53", "sts", "iam", "ecs", "ec2", "rds", "logs"}) {
-    if (host.starts_with(fmt::format("{}.", label)) || host.find(fmt::format(".{}.", label)) != std::string_view::npos) {
+    if (host.starts_with(fmt::format("{}.", label)) ||
+        host.find(fmt::format(".{}.", label)) != std::string_view::npos) {
       return std::string(label);
     }
   }
@@ -45,16 +46,20 @@ ApiError ViolationError(const aws::Service& service, const std::vector<aws::Viol
   std::string all;
   for (const auto& violation : violations) all += (all.empty() ? "" : "; ") + violation.message;
   static const std::map<std::string, std::string, std::less<>> kCodes = {
-      {"ecs", "InvalidParameterException"}, {"ecr", "InvalidParameterException"},
-      {"logs", "InvalidParameterException"}, {"servicediscovery", "InvalidInput"},
-      {"secretsmanager", "InvalidParameterException"}, {"route53", "InvalidInput"},
-      {"s3", "InvalidArgument"}, {"acm", "ValidationException"},
+      {"ecs", "InvalidParameterException"},
+      {"ecr", "InvalidParameterException"},
+      {"logs", "InvalidParameterException"},
+      {"servicediscovery", "InvalidInput"},
+      {"secretsmanager", "InvalidParameterException"},
+      {"route53", "InvalidInput"},
+      {"s3", "InvalidArgument"},
+      {"acm", "ValidationException"},
   };
   if (const auto found = kCodes.find(service.name); found != kCodes.end()) return {found->second, all};
   if (service.protocol == Protocol::kQuery) {
     if (service.name == "rds") return {missing ? "MissingParameter" : "InvalidParameterValue", all};
-    return {"ValidationError",
-            fmt::format("{} validation error{} detected: {}", violations.size(), violations.size() == 1 ? "" : "s", all)};
+    return {"ValidationError", fmt::format("{} validation error{} detected: {}", violations.size(),
+                                           violations.size() == 1 ? "" : "s", all)};
   }
   return {"ValidationException", all};
 }
@@ -74,7 +79,8 @@ ApiError UnknownOperation(const aws::Service& service, std::string_view asked) {
 }
 
 std::string AskedFor(const net::Request& request) {
-  if (const auto target = request.headers.Get("X-Amz-Target")) return std::string(target->substr(target->rfind('.') + 1));
+  if (const auto target = request.headers.Get("X-Amz-Target"))
+    return std::string(target->substr(target->rfind('.') + 1));
   for (const auto& source : {std::string_view(request.body), request.query()}) {
     for (const auto& [name, value] : net::ParseQuery(source, true)) {
       if (name == "Action") return value;
@@ -84,13 +90,18 @@ std::string AskedFor(const net::Request& request) {
 }
 
 aws::ErrorInfo ToErrorInfo(const aws::Service& service, const ApiError& error, const std::string& request_id) {
-  aws::ErrorInfo info{.code = error.code(), .message = error.what(), .fields = error.fields(), .request_id = request_id};
+  aws::ErrorInfo info{
+      .code = error.code(), .message = error.what(), .fields = error.fields(), .request_id = request_id};
   if (const aws::Shape* shape = service.FindError(error.code())) {
     info.status = shape->error_status;
     info.sender = !shape->fault;
   }
   if (error.status() != 0) info.status = error.status();
   return info;
+}
+
+net::Response JsonPage(const Json& document, int status = 200) {
+  return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = document.dump() + "\n"};
 }
 
 }  // namespace
@@ -131,7 +142,17 @@ std::optional<std::string> TargetWithBucket(const net::Request& request) {
   return "/" + host.substr(0, at) + (request.target == "/" ? "" : request.target);
 }
 
-Gateway::Gateway(Cloud& cloud, const Api& api) : cloud_(cloud), api_(api) {}
+Gateway::Gateway(Cloud& cloud, const Api& api) : cloud_(cloud), api_(api) {
+  On("GET", "/_adhoc/chaos", [this](const net::Request&) { return JsonPage(chaos_.Show()); });
+  On("PUT", "/_adhoc/chaos", [this](const net::Request& request) {
+    chaos_.Set(ParseChaos(Json::parse(request.body, nullptr, false)));
+    return JsonPage(chaos_.Show());
+  });
+  On("DELETE", "/_adhoc/chaos", [this](const net::Request&) {
+    chaos_.Clear();
+    return JsonPage(chaos_.Show());
+  });
+}
 
 void Gateway::On(std::string method, std::string path, Page page) {
   pages_.insert_or_assign(method + " " + path, std::move(page));
@@ -140,11 +161,14 @@ void Gateway::On(std::string method, std::string path, Page page) {
 net::Response Gateway::Handle(const net::Request& received) {
   if (received.path().starts_with("/_adhoc/")) {
     const auto page = pages_.find(fmt::format("{} {}", received.method, received.path()));
-    if (page != pages_.end()) return page->second(received);
-    return {.status = 404, .body = "no such page\n"};
+    if (page == pages_.end()) return {.status = 404, .body = "no such page\n"};
+    try {
+      return page->second(received);
+    } catch (const Error& error) {
+      return JsonPage({{"error", error.what()}, {"hint", error.hint()}}, 400);
+    }
   }
 
-  const std::string request_id = cloud_.random.Uuid();
   const std::string service_name = ServiceOf(received);
   const aws::Service* service = aws::FindService(service_name);
   if (service == nullptr) {
@@ -160,15 +184,38 @@ net::Response Gateway::Handle(const net::Request& received) {
   }
   const net::Request& request = rewritten ? *rewritten : received;
   if (service_name == "s3" && request.method == "OPTIONS") return AnswerPreflight(cloud_, request);
-  try {
-    const aws::Operation* operation = aws::RouteRequest(*service, request);
-    const Handler* handler = operation == nullptr ? nullptr : api_.Find(service_name, operation->name);
-    if (handler == nullptr) throw UnknownOperation(*service, AskedFor(request));
+  std::optional<Fault> fault;
+  net::Response response = Answer(service_name, *service, request, fault);
+  if (fault) {
+    response.delay = fault->delay;
+    if (fault->kind == FaultKind::kTimeout) response.fate = net::Response::Fate::kNeverSent;
+    if (fault->kind == FaultKind::kDrop || fault->kind == FaultKind::kLostAnswer) {
+      response.fate = net::Response::Fate::kConnectionClosed;
+    }
+  }
+  return response;
+}
 
-    Json input = aws::DecodeRequest(*service, *operation, request);
+net::Response Gateway::Answer(const std::string& service_name, const aws::Service& service, const net::Request& request,
+                              std::optional<Fault>& fault) {
+  const std::string request_id = cloud_.random.Uuid();
+  try {
+    const aws::Operation* operation = aws::RouteRequest(service, request);
+    const Handler* handler = operation == nullptr ? nullptr : api_.Find(service_name, operation->name);
+    if (handler == nullptr) throw UnknownOperation(service, AskedFor(request));
+
+    fault = chaos_.Next(service_name, operation->name);
+    if (fault && (fault->kind == FaultKind::kThrottling || fault->kind == FaultKind::kServerError)) {
+      aws::ErrorInfo error = FaultError(service, fault->kind);
+      error.request_id = request_id;
+      return aws::EncodeError(service, error);
+    }
+    if (fault && !fault->TakesEffect()) return {};
+
+    Json input = aws::DecodeRequest(service, *operation, request);
     if (operation->input != nullptr) {
       const auto violations = aws::Validate(*operation->input, input);
-      if (!violations.empty()) throw ViolationError(*service, violations);
+      if (!violations.empty()) throw ViolationError(service, violations);
     }
     std::string access_key;
     std::string region = cloud_.settings.region;
@@ -193,7 +240,7 @@ net::Response Gateway::Handle(const net::Request& received) {
     const Json output = (*handler)(call);
     txn->Commit();
 
-    net::Response response = aws::EncodeResponse(*service, *operation, output, request_id);
+    net::Response response = aws::EncodeResponse(service, *operation, output, request_id);
     if (call.raw) {
       response.status = call.raw->status;
       for (const auto& [name, value] : call.raw->headers) response.headers.Set(name, value);
@@ -204,23 +251,25 @@ net::Response Gateway::Handle(const net::Request& received) {
     }
     return response;
   } catch (const ApiError& error) {
-    return aws::EncodeError(*service, ToErrorInfo(*service, error, request_id));
+    return aws::EncodeError(service, ToErrorInfo(service, error, request_id));
   } catch (const aws::CodecError& error) {
-    const bool json = service->protocol == Protocol::kJson || service->protocol == Protocol::kRestJson ||
-                      service->protocol == Protocol::kCbor;
-    const bool xml = service->protocol == Protocol::kRestXml;
-    return aws::EncodeError(*service, {.code = json ? "SerializationException" : xml ? "MalformedXML" : "MalformedInput",
-                                       .message = error.what(),
-                                       .request_id = request_id});
+    const bool json = service.protocol == Protocol::kJson || service.protocol == Protocol::kRestJson ||
+                      service.protocol == Protocol::kCbor;
+    const bool xml = service.protocol == Protocol::kRestXml;
+    return aws::EncodeError(service, {.code = json  ? "SerializationException"
+                                              : xml ? "MalformedXML"
+                                                    : "MalformedInput",
+                                      .message = error.what(),
+                                      .request_id = request_id});
   } catch (const std::exception& error) {
     // Every one of these is a mistake of ours: the log has what is needed to repeat it.
-    spdlog::error("500 {} {} {} {}: {}; body: {}", service_name, request.method, request.target, request_id, error.what(),
-                  request.body.substr(0, 2000));
-    return aws::EncodeError(*service, {.code = service_name == "s3" ? "InternalError" : "InternalFailure",
-                                       .message = error.what(),
-                                       .status = 500,
-                                       .sender = false,
-                                       .request_id = request_id});
+    spdlog::error("500 {} {} {} {}: {}; body: {}", service_name, request.method, request.target, request_id,
+                  error.what(), request.body.substr(0, 2000));
+    return aws::EncodeError(service, {.code = service_name == "s3" ? "InternalError" : "InternalFailure",
+                                      .message = error.what(),
+                                      .status = 500,
+                                      .sender = false,
+                                      .request_id = request_id});
   }
 }
 

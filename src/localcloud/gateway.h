@@ -1,5 +1,5 @@
-// The front door of the local cloud: finds out which service and operation an HTTP request is for, decodes, validates, runs
-// the handler in a transaction and encodes its answer or its error in the service's own form. Thread-safe.
+// The front door of the local cloud: finds out which service and operation an HTTP request is for, decodes, validates,
+// runs the handler in a transaction and encodes its answer or its error in the service's own form. Thread-safe.
 #pragma once
 
 #include <functional>
@@ -8,6 +8,7 @@
 #include <string>
 
 #include "localcloud/api/api.h"
+#include "localcloud/chaos.h"
 #include "localcloud/cloud.h"
 #include "net/http_message.h"
 
@@ -19,21 +20,27 @@ class Gateway {
 
   net::Response Handle(const net::Request& request);
 
-  // Answers paths below /_adhoc/, which no AWS service uses: health, status, reset. Register before serving.
+  // Answers paths below /_adhoc/, which no AWS service uses: health, status, reset; /_adhoc/chaos is there already.
+  // What is not JSON of the right form may be answered by throwing Error. Register before serving.
   using Page = std::function<net::Response(const net::Request&)>;
   void On(std::string method, std::string path, Page page);
 
  private:
+  net::Response Answer(const std::string& service_name, const aws::Service& service, const net::Request& request,
+                       std::optional<Fault>& fault);
+
   Cloud& cloud_;
   const Api& api_;
   std::map<std::string, Page, std::less<>> pages_;  // "GET /_adhoc/health"
+  Chaos chaos_;
 };
 
 // The service that a request is for, by (in this order) X-Amz-Target, the credential scope of its signature, Action and
 // Version of a form body, its host name, its path; "s3" for an unsigned request that nothing else claims.
 std::string ServiceOf(const net::Request& request);
 
-// The target in path form when the host name carries the bucket (`bucket.s3.localhost`, `bucket.s3.us-east-1.amazonaws.com`).
+// The target in path form when the host name carries the bucket (`bucket.s3.localhost`,
+// `bucket.s3.us-east-1.amazonaws.com`).
 std::optional<std::string> TargetWithBucket(const net::Request& request);
 
 }  // namespace adhoc::localcloud

@@ -1,6 +1,7 @@
 // HTTP/1.1 messages as values, shared by every client and server here. Plain data; no thread safety of their own.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -50,6 +51,11 @@ struct Response {
   std::string file;
   std::uint64_t file_offset = 0;
   std::uint64_t file_length = 0;
+  // Faults on request: a server closes the connection instead of sending the answer, or says nothing until the client gives
+  // up, or waits before it does what `fate` says.
+  enum class Fate { kSent, kConnectionClosed, kNeverSent };
+  Fate fate = Fate::kSent;
+  std::chrono::milliseconds delay{0};
 };
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);

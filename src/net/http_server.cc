@@ -12,6 +12,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/bind_handler.hpp>
@@ -227,7 +228,27 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     } catch (const std::exception& error) {
       response_ = PlainError(500, error.what());
     }
-    Write();
+    if (response_.delay.count() > 0) return Wait();
+    Conclude();
+  }
+
+  // No thread waits with it.
+  void Wait() {
+    stream_.expires_never();
+    auto timer = std::make_shared<asio::steady_timer>(stream_.get_executor(), response_.delay);
+    timer->async_wait([self = shared_from_this(), timer](error_code) { self->Conclude(); });
+  }
+
+  void Conclude() {
+    switch (response_.fate) {
+      case Response::Fate::kSent:
+        return Write();
+      case Response::Fate::kConnectionClosed:
+        return stream_.close();
+      case Response::Fate::kNeverSent:
+        stream_.expires_never();
+        return Drain();
+    }
   }
 
   void Write() {

@@ -196,6 +196,29 @@ TEST(HttpServerTest, RefusesWhatIsNotHttp) {
   EXPECT_TRUE(client.ReadToEnd().starts_with("HTTP/1.1 431 "));
 }
 
+TEST(HttpServerTest, KeepsAnswersBackWhenAsked) {
+  std::promise<void> never;
+  HttpServer server({.threads = 1}, [&never](const Request& request) {
+    Response response = Text("answer");
+    if (request.target == "/late") response.delay = std::chrono::milliseconds(300);
+    if (request.target == "/closed") response.fate = Response::Fate::kConnectionClosed;
+    if (request.target == "/never") {
+      response.fate = Response::Fate::kNeverSent;
+      never.set_value();
+    }
+    return response;
+  });
+  RawClient silent(server.port());
+  silent.Send("GET /never HTTP/1.1\r\nHost: h\r\n\r\n");
+  never.get_future().wait();
+  RawClient late(server.port());
+  late.Send("GET /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  RawClient closed(server.port());
+  closed.Send("GET /closed HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(closed.ReadToEnd(), "") << "the only thread waits for nobody";
+  EXPECT_TRUE(late.ReadToEnd().ends_with("answer"));
+}
+
 TEST(HttpServerTest, HeadStatesTheLengthAndSendsNoBody) {
   HttpServer server({}, [](const Request& request) {
     Response response = Text("12345");

@@ -6,6 +6,7 @@
 #include "aws/codec/codec.h"
 #include "aws/sign/sigv4.h"
 #include "localcloud/gateway.h"
+#include "net/transport.h"
 
 namespace adhoc::testing {
 
@@ -43,6 +44,9 @@ Json LocalApi::Call(std::string_view service_name, std::string_view operation_na
   aws::Sign(request, {.access_key_id = "AKIATEST", .secret_access_key = "test", .session_token = "", .expiration = {}},
             {.region = "us-east-1", .service = service.signing_name}, clock_.Now());
   const net::Response response = Send(request);
+  if (response.fate != net::Response::Fate::kSent) {
+    throw net::TransportError("no answer", true, response.fate == net::Response::Fate::kNeverSent);
+  }
   if (response.status >= 300) {
     const aws::ErrorInfo error = aws::DecodeError(service, response);
     throw ServiceError(error.code, error.message, response.status, error.fields);

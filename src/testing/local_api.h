@@ -38,7 +38,7 @@ class LocalApi {
   LocalApi();
   ~LocalApi();
 
-  // Throws ServiceError.
+  // Throws ServiceError, and net::TransportError for an answer that a fault on request takes away.
   Json Call(std::string_view service, std::string_view operation, const Json& input = Json::object());
   // The error's code, or "" when the call succeeded.
   std::string ErrorOf(std::string_view service, std::string_view operation, const Json& input = Json::object());
