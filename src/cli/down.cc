@@ -20,9 +20,8 @@ Succeeds when there is nothing left to destroy. Its variables file is not needed
 int Down(Shell& shell, const Subject& subject) {
   Session session(shell.globals, subject, Session::Variables::kIfAny);
   const auto& config = session.config();
-  const env::Lock lock(session.records(), "environment " + config.environment, "adhoc down " + config.environment,
-                       std::chrono::seconds(std::stoi(subject.lock_timeout_seconds)), session.sink(), RealClock(),
-                       shell.globals.stop);
+  const auto lock = session.Hold(env::EnvironmentLock(config.environment), "adhoc down " + config.environment,
+                                 std::chrono::seconds(std::stoi(subject.lock_timeout_seconds)));
   const env::Prepared prepared = env::PrepareDown(session.context());
   if (!shell.globals.json) fmt::print(stderr, "{}: {}\n", config.environment, prepared.plan.Summary());
   const env::ApplyResult result = env::Down(session.context(), prepared, session.records());

@@ -14,6 +14,7 @@
 #include "config/definition.h"
 #include "config/environment.h"
 #include "env/environment.h"
+#include "env/s3_records.h"
 #include "net/transport.h"
 #include "ui/view.h"
 
@@ -84,14 +85,19 @@ struct Session::Impl {
   localcloud::LocalSettings local;
   config::Config config;
   std::unique_ptr<events::Sink> view;
-  std::unique_ptr<env::RecordStore> records;
+  std::shared_ptr<aws::CredentialsProvider> credentials;
   std::unique_ptr<aws::Client> client;
+  std::unique_ptr<env::RecordStore> records;
   std::unique_ptr<env::Context> context;
   std::atomic<int> api_calls = 0;
+  // Ctrl-C, or a lock that was lost.
+  std::stop_source stop;
+  std::optional<std::stop_callback<std::function<void()>>> on_interrupt;
 };
 
 Session::Session(const Globals& globals, Subject subject, Variables variables) : impl_(std::make_unique<Impl>()) {
   impl_->globals = globals;
+  impl_->on_interrupt.emplace(globals.stop, [impl = impl_.get()] { impl->stop.request_stop(); });
   impl_->local = LocalSettingsFromEnvironment();
   impl_->view = MakeView(globals.json, ui::DefaultFormat(STDERR_FILENO));
   std::error_code failed;
@@ -99,42 +105,58 @@ Session::Session(const Globals& globals, Subject subject, Variables variables) :
   if (failed) {
     throw Error(fmt::format("cannot make {}: {}", impl_->local.state_dir, failed.message()), "set ADHOC_HOME to another folder");
   }
-  impl_->records = env::OpenLocalRecords(impl_->local.state_dir + "/records.db", RealClock());
-
   if (variables == Variables::kNone) subject.environment = "none";
   const config::LoadOptions options = LoadOptionsOf(globals, subject);
   config::CheckEnvironmentName(options.environment);
   const std::string file = options.variables.empty()
                                ? config::VariablesPath(std::filesystem::path(options.definition).parent_path(), options.environment)
                                : options.variables;
-  if (variables == Variables::kRequired || (variables == Variables::kIfAny && std::filesystem::exists(file))) {
-    impl_->config = config::LoadConfig(options);
+  const bool from_file = variables == Variables::kRequired || (variables == Variables::kIfAny && std::filesystem::exists(file));
+  impl_->config = from_file ? config::LoadConfig(options) : config::LoadConfigWithoutVariables(options, {});
+  if (impl_->config.target.kind == config::TargetKind::kLocal) {
+    ConnectToLocalCloud();
   } else {
-    std::map<std::string, Json> recorded;
-    if (const auto record = impl_->records->Get(options.environment)) {
-      for (const auto& [name, value] : record->variables.items()) recorded[name] = value;
-    }
-    impl_->config = config::LoadConfigWithoutVariables(options, recorded);
+    ConnectToAccount();
   }
+  if (!from_file && variables == Variables::kIfAny) {
+    if (const auto record = impl_->records->Get(options.environment)) {
+      impl_->config = config::LoadConfigWithoutVariables(options, record->variables.get<std::map<std::string, Json>>());
+    }
+  }
+  impl_->context = NewContext();
+}
 
-  config::Config& config = impl_->config;
-  const bool local = config.target.kind == config::TargetKind::kLocal;
-  std::string endpoint = config.target.endpoint;
-  if (local && endpoint.empty()) {
-    localcloud::EnsureLocalCloud(impl_->local, globals.program,
+void Session::ConnectToLocalCloud() {
+  impl_->records = env::OpenLocalRecords(impl_->local.state_dir + "/records.db", RealClock());
+  std::string endpoint = impl_->config.target.endpoint;
+  if (endpoint.empty()) {
+    localcloud::EnsureLocalCloud(impl_->local, impl_->globals.program,
                                  [&](std::string_view text) { sink().Emit(events::Notice{.text = std::string(text)}); });
     endpoint = impl_->local.endpoint();
   }
-  aws::ClientOptions client{.region = config.target.region, .endpoint_url = local ? endpoint : ""};
+  impl_->credentials = aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"});
+  MakeClient(endpoint, net::MakeCurlTransport());
+}
+
+void Session::ConnectToAccount() {
+  const config::Target& target = impl_->config.target;
   const std::shared_ptr<net::Transport> transport = net::MakeCurlTransport();
-  auto credentials = local ? aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"})
-                           : aws::DefaultCredentials({.profile = config.target.profile,
-                                                      .role = config.target.role,
-                                                      .region = config.target.region,
-                                                      .ask = AskOnTerminal},
-                                                     transport);
-  impl_->client =
-      std::make_unique<aws::Client>(std::move(client), std::move(credentials), transport, RealClock(), SystemRandom());
+  impl_->credentials = aws::DefaultCredentials(
+      {.profile = target.profile, .role = target.role, .region = target.region, .ask = AskOnTerminal}, transport);
+  MakeClient("", transport);
+  // Nothing is read or touched in an account that the definition does not name.
+  const Json who = impl_->client->Call("sts", "GetCallerIdentity");
+  if (who["Account"] != target.account) {
+    throw Error(fmt::format("the credentials ({}) are of account {}, but target {} is account {}", impl_->credentials->Source(),
+                            who["Account"].get<std::string>(), target.name, target.account),
+                "use the credentials or the profile of that account");
+  }
+  impl_->records = env::OpenS3Records(*impl_->client, {.account = target.account, .region = target.region});
+}
+
+void Session::MakeClient(const std::string& endpoint, std::shared_ptr<net::Transport> transport) {
+  impl_->client = std::make_unique<aws::Client>(aws::ClientOptions{.region = impl_->config.target.region, .endpoint_url = endpoint},
+                                                impl_->credentials, std::move(transport), RealClock(), SystemRandom());
   impl_->client->set_observer([impl = impl_.get()](const aws::CallRecord& call) {
     ++impl->api_calls;
     if (impl->globals.verbose) {
@@ -142,15 +164,6 @@ Session::Session(const Globals& globals, Subject subject, Variables variables) :
                  std::chrono::duration<double, std::milli>(call.elapsed).count());
     }
   });
-  if (!local) {
-    const Json who = impl_->client->Call("sts", "GetCallerIdentity");
-    if (who["Account"] != config.target.account) {
-      throw Error(fmt::format("the credentials are of account {}, but target {} is account {}", who["Account"].get<std::string>(),
-                              config.target.name, config.target.account),
-                  "use the credentials or the profile of that account");
-    }
-  }
-  impl_->context = NewContext();
 }
 
 Session::~Session() = default;
@@ -175,11 +188,16 @@ std::unique_ptr<env::Context> Session::NewContext(events::Sink* sink) {
   env::Pace pace;
   if (!local) pace = {.poll = std::chrono::seconds(1), .max_poll = std::chrono::seconds(10), .timeout = std::chrono::minutes(30)};
   auto context = std::make_unique<env::Context>(*impl_->client, impl_->config, sink != nullptr ? *sink : *impl_->view, RealClock(),
-                                                SystemRandom(), pace, impl_->globals.stop);
+                                                SystemRandom(), pace, impl_->stop.get_token());
   if (local) {
     context->set_endpoint(impl_->config.target.endpoint.empty() ? impl_->local.public_endpoint() : impl_->config.target.endpoint);
   }
   return context;
+}
+
+std::unique_ptr<env::Lock> Session::Hold(const std::string& key, const std::string& what, std::chrono::seconds patience) {
+  return std::make_unique<env::Lock>(records(), key, what, patience, *impl_->view, RealClock(), impl_->stop.get_token(),
+                                     [impl = impl_.get()] { impl->stop.request_stop(); });
 }
 
 env::Prepared Session::PrepareUp() {
@@ -195,8 +213,7 @@ env::Prepared Session::PrepareUp() {
 }
 
 void Session::MakeShared() {
-  const env::Lock lock(records(), "shared resources " + config().target.shared, "adhoc shared up", std::chrono::minutes(10), sink(),
-                       RealClock(), globals().stop);
+  const auto lock = Hold(env::SharedLock(config().target.shared), "adhoc shared up", std::chrono::minutes(10));
   impl_->context = NewContext();
   const auto prepared = env::PrepareShared(context());
   if (!prepared.plan.empty()) {

@@ -47,8 +47,7 @@ int Plan(Shell& shell) {
 int Down(Shell& shell) {
   Session session(shell.globals, {}, Session::Variables::kNone);
   const std::string& shared = session.config().target.shared;
-  const env::Lock lock(session.records(), "shared resources " + shared, "adhoc shared down", std::chrono::minutes(10),
-                       session.sink(), RealClock(), shell.globals.stop);
+  const auto lock = session.Hold(env::SharedLock(shared), "adhoc shared down", std::chrono::minutes(10));
   const env::Prepared prepared = env::PrepareSharedDown(session.context());
   const env::ApplyResult result = env::Apply(session.context(), prepared.plan, prepared.resources);
   session.EndView();

@@ -46,6 +46,7 @@ void AddImage(CLI::App& app, Shell& shell);
 void AddShared(CLI::App& app, Shell& shell);
 void AddLocal(CLI::App& app, Shell& shell);
 void AddCi(CLI::App& app, Shell& shell);
+void AddLock(CLI::App& app, Shell& shell);
 
 // Which environment a command is about, and how to find its configuration.
 struct Subject {
@@ -79,6 +80,9 @@ class Session {
   // Makes a Context that has read nothing yet, for a second look after a change.
   std::unique_ptr<env::Context> NewContext(events::Sink* sink = nullptr);
 
+  // Takes a lock and keeps it. When it is lost, what the context does is stopped as by Ctrl-C.
+  std::unique_ptr<env::Lock> Hold(const std::string& key, const std::string& what, std::chrono::seconds patience);
+
   // env::PrepareUp; on the local target the shared resources are made first when they are missing.
   env::Prepared PrepareUp();
   // Brings the shared resources up to date. Throws Error when something failed.
@@ -87,6 +91,10 @@ class Session {
   int api_calls() const;
 
  private:
+  void ConnectToLocalCloud();
+  void ConnectToAccount();
+  void MakeClient(const std::string& endpoint, std::shared_ptr<net::Transport> transport);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -28,9 +28,8 @@ void PrintSummary(const config::Config& config, bool changed) {
 int Up(Shell& shell, const Subject& subject) {
   Session session(shell.globals, subject, Session::Variables::kRequired);
   const auto& config = session.config();
-  const env::Lock lock(session.records(), "environment " + config.environment, "adhoc up " + config.environment,
-                       std::chrono::seconds(std::stoi(subject.lock_timeout_seconds)), session.sink(), RealClock(),
-                       shell.globals.stop);
+  const auto lock = session.Hold(env::EnvironmentLock(config.environment), "adhoc up " + config.environment,
+                                 std::chrono::seconds(std::stoi(subject.lock_timeout_seconds)));
   const env::Prepared prepared = session.PrepareUp();
   if (!shell.globals.json) {
     fmt::print(stderr, "{}{}", RenderKept(config, prepared.versions),

@@ -151,7 +151,10 @@ class Records final : public env::RecordStore {
   std::optional<env::LockHolder> TryLock(const std::string& key, const env::LockHolder& us) override {
     return records_.TryLock(key, us);
   }
+  bool Renew(const std::string& key, const env::LockHolder& us) override { return records_.Renew(key, us); }
   void Unlock(const std::string& key, const env::LockHolder& us) override { records_.Unlock(key, us); }
+  std::optional<env::LockHolder> Holder(const std::string& key) override { return records_.Holder(key); }
+  void Break(const std::string& key) override { records_.Break(key); }
 
  private:
   env::RecordStore& records_;

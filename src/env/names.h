@@ -32,6 +32,10 @@ inline std::string LoadBalancerName(std::string_view shared) { return Join(share
 inline std::string NamespaceName(std::string_view shared) { return Join(shared, "sd-ns"); }
 // What pipelines may do in the account.
 inline std::string DeployRoleName(std::string_view shared) { return Join(shared, "deploy-role"); }
+// Of records and locks; one for an account and region.
+inline std::string RecordsBucketName(std::string_view account, std::string_view region) {
+  return Join(Join("adhoc-records", account), region);
+}
 inline std::string DatabaseInstanceName(std::string_view shared) { return Join(shared, "rds"); }
 
 // The workload that makes and drops an environment's database; services and tasks may not have its name.

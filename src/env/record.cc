@@ -17,23 +17,12 @@
 namespace adhoc::env {
 namespace {
 
-constexpr double kLeaseSeconds = 30;
 constexpr std::size_t kKeptHistory = 50;
 
 std::string HostName() {
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
   return name.data();
-}
-
-Json ToJson(const LockHolder& holder) {
-  return {{"who", holder.who}, {"what", holder.what},   {"pid", holder.pid},
-          {"host", holder.host}, {"since", holder.since}, {"expires", holder.expires}};
-}
-
-LockHolder HolderFromJson(const Json& json) {
-  return {.who = json.value("who", ""),     .what = json.value("what", ""),    .pid = json.value("pid", 0),
-          .host = json.value("host", ""),   .since = json.value("since", 0.0), .expires = json.value("expires", 0.0)};
 }
 
 class LocalRecords final : public RecordStore {
@@ -79,43 +68,63 @@ class LocalRecords final : public RecordStore {
   std::optional<LockHolder> TryLock(const std::string& key, const LockHolder& us) override {
     const std::lock_guard lock(mutex_);
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
-    SQLite::Statement row(database_, "SELECT holder FROM locks WHERE key = ?");
-    row.bind(1, key);
-    if (row.executeStep()) {
-      const LockHolder holder = HolderFromJson(Json::parse(row.getColumn(0).getString()));
-      if (!IsUs(holder, us) && !IsGone(holder)) return holder;
-    }
-    LockHolder renewed = us;
-    renewed.expires = ToSeconds(clock_.Now()) + kLeaseSeconds;
-    SQLite::Statement write(database_, "INSERT OR REPLACE INTO locks VALUES (?, ?)");
-    write.bind(1, key);
-    write.bind(2, ToJson(renewed).dump());
-    write.exec();
+    const auto holder = ReadLock(key);
+    if (holder && !SameHolder(*holder, us) && !IsGone(*holder, ToSeconds(clock_.Now()))) return holder;
+    WriteLock(key, us);
     transaction.commit();
     return std::nullopt;
+  }
+
+  bool Renew(const std::string& key, const LockHolder& us) override {
+    const std::lock_guard lock(mutex_);
+    SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+    const auto holder = ReadLock(key);
+    if (!holder || !SameHolder(*holder, us)) return false;
+    WriteLock(key, us);
+    transaction.commit();
+    return true;
   }
 
   void Unlock(const std::string& key, const LockHolder& us) override {
     const std::lock_guard lock(mutex_);
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
-    SQLite::Statement row(database_, "SELECT holder FROM locks WHERE key = ?");
-    row.bind(1, key);
-    if (!row.executeStep() || !IsUs(HolderFromJson(Json::parse(row.getColumn(0).getString())), us)) return;
-    row.reset();
-    SQLite::Statement erase(database_, "DELETE FROM locks WHERE key = ?");
-    erase.bind(1, key);
-    erase.exec();
+    const auto holder = ReadLock(key);
+    if (!holder || !SameHolder(*holder, us)) return;
+    EraseLock(key);
     transaction.commit();
   }
 
- private:
-  static bool IsUs(const LockHolder& holder, const LockHolder& us) {
-    return holder.pid == us.pid && holder.host == us.host && holder.since == us.since;
+  std::optional<LockHolder> Holder(const std::string& key) override {
+    const std::lock_guard lock(mutex_);
+    const auto holder = ReadLock(key);
+    return holder && !IsGone(*holder, ToSeconds(clock_.Now())) ? holder : std::nullopt;
   }
 
-  bool IsGone(const LockHolder& holder) const {
-    if (holder.expires < ToSeconds(clock_.Now())) return true;
-    return holder.host == HostName() && kill(holder.pid, 0) != 0 && errno == ESRCH;
+  void Break(const std::string& key) override {
+    const std::lock_guard lock(mutex_);
+    EraseLock(key);
+  }
+
+ private:
+  std::optional<LockHolder> ReadLock(const std::string& key) {
+    SQLite::Statement row(database_, "SELECT holder FROM locks WHERE key = ?");
+    row.bind(1, key);
+    if (!row.executeStep()) return std::nullopt;
+    return HolderFromJson(Json::parse(row.getColumn(0).getString()));
+  }
+
+  void WriteLock(const std::string& key, LockHolder holder) {
+    holder.expires = ToSeconds(clock_.Now()) + kLeaseSeconds;
+    SQLite::Statement write(database_, "INSERT OR REPLACE INTO locks VALUES (?, ?)");
+    write.bind(1, key);
+    write.bind(2, env::ToJson(holder).dump());
+    write.exec();
+  }
+
+  void EraseLock(const std::string& key) {
+    SQLite::Statement erase(database_, "DELETE FROM locks WHERE key = ?");
+    erase.bind(1, key);
+    erase.exec();
   }
 
   Clock& clock_;
@@ -124,6 +133,25 @@ class LocalRecords final : public RecordStore {
 };
 
 }  // namespace
+
+Json ToJson(const LockHolder& holder) {
+  return {{"who", holder.who}, {"what", holder.what},   {"pid", holder.pid},
+          {"host", holder.host}, {"since", holder.since}, {"expires", holder.expires}};
+}
+
+LockHolder HolderFromJson(const Json& json) {
+  return {.who = json.value("who", ""),     .what = json.value("what", ""),    .pid = json.value("pid", 0),
+          .host = json.value("host", ""),   .since = json.value("since", 0.0), .expires = json.value("expires", 0.0)};
+}
+
+bool SameHolder(const LockHolder& a, const LockHolder& b) {
+  return a.pid == b.pid && a.host == b.host && a.since == b.since;
+}
+
+bool IsGone(const LockHolder& holder, double now) {
+  if (holder.expires < now) return true;
+  return holder.host == HostName() && kill(holder.pid, 0) != 0 && errno == ESRCH;
+}
 
 void Record::Remember(Entry entry) {
   history.push_back(std::move(entry));
@@ -183,14 +211,42 @@ struct Lock::Impl {
   RecordStore& records;
   std::string key;
   LockHolder us;
+  events::Sink& sink;
+  Clock& clock;
+  std::function<void()> lost;
   std::jthread renewal;  // last: it uses the others
+
+  void Renew(const std::stop_token& ending) {
+    TimePoint renewed = clock.Now();
+    while (clock.SleepFor(std::chrono::seconds(static_cast<int>(kLeaseSeconds / 3)), ending)) {
+      std::string why = "another command has it";
+      try {
+        if (records.Renew(key, us)) {
+          renewed = clock.Now();
+          continue;
+        }
+      } catch (const std::exception& error) {
+        // Tried again in time: the lease outlives two failures.
+        if (clock.Now() - renewed < std::chrono::seconds(static_cast<int>(kLeaseSeconds))) continue;
+        why = error.what();
+      }
+      sink.Emit(events::Notice{.level = events::Notice::Level::kError,
+                               .text = fmt::format("the lock of {} is lost: {}; stopping, since somebody else may change it now", key, why),
+                               .hint = "run the command again: it goes on from here"});
+      if (lost) lost();
+      return;
+    }
+  }
 };
 
 Lock::Lock(RecordStore& records, std::string key, std::string what, std::chrono::seconds patience, events::Sink& sink,
-           Clock& clock, std::stop_token stop)
+           Clock& clock, std::stop_token stop, std::function<void()> lost)
     : impl_(new Impl{.records = records,
                      .key = std::move(key),
                      .us = {.who = WhoAmI(), .what = std::move(what), .pid = getpid(), .host = HostName(), .since = ToSeconds(clock.Now())},
+                     .sink = sink,
+                     .clock = clock,
+                     .lost = std::move(lost),
                      .renewal = {}}) {
   const TimePoint deadline = clock.Now() + patience;
   bool told = false;
@@ -202,15 +258,7 @@ Lock::Lock(RecordStore& records, std::string key, std::string what, std::chrono:
     told = true;
     if (!clock.SleepFor(std::chrono::milliseconds(300), stop)) throw Error("stopped while waiting for the lock");
   }
-  impl_->renewal = std::jthread([impl = impl_.get(), &clock](std::stop_token ending) {
-    while (clock.SleepFor(std::chrono::seconds(static_cast<int>(kLeaseSeconds / 3)), ending)) {
-      try {
-        impl->records.TryLock(impl->key, impl->us);
-      } catch (const std::exception&) {
-        // Tried again in time: the lease outlives two failures.
-      }
-    }
-  });
+  impl_->renewal = std::jthread([impl = impl_.get()](std::stop_token ending) { impl->Renew(ending); });
 }
 
 Lock::~Lock() {

@@ -2,6 +2,7 @@
 // and when. Losing a record loses history, never the environment.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,6 +51,19 @@ struct LockHolder {
   double since = 0;
   double expires = 0;  // a lease: renewed while the holder lives
 };
+Json ToJson(const LockHolder& holder);
+LockHolder HolderFromJson(const Json& json);
+
+// Of a lock. Renewed at a third of it, so two renewals may fail.
+inline constexpr double kLeaseSeconds = 30;
+
+bool SameHolder(const LockHolder& a, const LockHolder& b);
+// Its lease is over, or it was a process of this machine that no longer exists.
+bool IsGone(const LockHolder& holder, double now);
+
+// What the lock of an environment, or of a set of shared resources, is called.
+inline std::string EnvironmentLock(const std::string& environment) { return "environment " + environment; }
+inline std::string SharedLock(const std::string& shared) { return "shared resources " + shared; }
 
 // The target's records and locks. Thread-safe; safe between processes.
 class RecordStore {
@@ -63,7 +77,13 @@ class RecordStore {
   // Takes the lock of `key` when it is free, expired, held by us, or held by a process of this host that is gone. Otherwise
   // returns the holder.
   virtual std::optional<LockHolder> TryLock(const std::string& key, const LockHolder& us) = 0;
+  // Extends the lease of a lock that is ours; false when it no longer is.
+  virtual bool Renew(const std::string& key, const LockHolder& us) = 0;
   virtual void Unlock(const std::string& key, const LockHolder& us) = 0;
+  // Nothing when it is free.
+  virtual std::optional<LockHolder> Holder(const std::string& key) = 0;
+  // Frees it, whoever has it. That one's next renewal fails.
+  virtual void Break(const std::string& key) = 0;
 };
 
 // In an SQLite file; for the local target. Throws Error.
@@ -72,9 +92,10 @@ std::unique_ptr<RecordStore> OpenLocalRecords(const std::string& path, Clock& cl
 // Holds a lock, renewing its lease from a thread, until destroyed.
 class Lock {
  public:
-  // Waits up to `patience` for another holder, saying once who it is. Throws Error naming the holder.
+  // Waits up to `patience` for another holder, saying once who it is. Throws Error naming the holder. `lost` is called, from the
+  // renewing thread, when the lease is over or another's: from then on somebody else may be at work, so the holder has to stop.
   Lock(RecordStore& records, std::string key, std::string what, std::chrono::seconds patience, events::Sink& sink,
-       Clock& clock, std::stop_token stop);
+       Clock& clock, std::stop_token stop, std::function<void()> lost = {});
   ~Lock();
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;

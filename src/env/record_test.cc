@@ -89,10 +89,20 @@ TEST_F(RecordTest, ALeaseRunsOut) {
   const auto records = OpenLocalRecords(path_, clock);
   EXPECT_FALSE(records->TryLock("k", Holder("elsewhere", 1)));
   clock.Advance(std::chrono::seconds(20));
-  EXPECT_FALSE(records->TryLock("k", Holder("elsewhere", 1)));  // renewed
+  EXPECT_TRUE(records->Renew("k", Holder("elsewhere", 1)));
   clock.Advance(std::chrono::seconds(20));
   EXPECT_TRUE(records->TryLock("k", Holder("here", 2)));
   clock.Advance(std::chrono::seconds(31));
+  EXPECT_FALSE(records->TryLock("k", Holder("here", 2)));
+}
+
+TEST_F(RecordTest, ABrokenLockIsLost) {
+  const auto records = OpenLocalRecords(path_, RealClock());
+  records->TryLock("k", Holder("elsewhere", 1));
+  EXPECT_EQ(records->Holder("k")->who, "ada@elsewhere");
+  records->Break("k");
+  EXPECT_FALSE(records->Holder("k"));
+  EXPECT_FALSE(records->Renew("k", Holder("elsewhere", 1)));
   EXPECT_FALSE(records->TryLock("k", Holder("here", 2)));
 }
 

@@ -100,3 +100,63 @@ def test_another_account_is_refused_before_anything_is_touched(project, cloud):
         calls = [line.split()[:2] for line in result.stderr.splitlines() if line.endswith(" ms")]
         assert calls == [["sts", "GetCallerIdentity"]]
     assert cloud.client("ec2").describe_vpcs(Filters=[{"Name": "tag:env", "Values": ["tst"]}])["Vpcs"] == []
+
+
+
+
+def lock_object(cloud, environment, **changes):
+    """Writes the lock of a command on another machine, as S3 has it."""
+    holder = {"who": "ann@laptop", "what": f"adhoc up {environment}", "pid": 7, "host": "laptop", "since": 1.0, **changes}
+    cloud.client("s3").put_object(Bucket=f"adhoc-records-{ACCOUNT}-us-east-1", Key=f"locks/environment/{environment}.json",
+                                  Body=json.dumps(holder))
+
+
+@pytest.fixture
+def bucket(cloud):
+    s3 = cloud.client("s3")
+    name = f"adhoc-records-{ACCOUNT}-us-east-1"
+    s3.create_bucket(Bucket=name)
+    yield name
+    for version in s3.list_object_versions(Bucket=name).get("Versions", []):
+        s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
+    for marker in s3.list_object_versions(Bucket=name).get("DeleteMarkers", []):
+        s3.delete_object(Bucket=name, Key=marker["Key"], VersionId=marker["VersionId"])
+    s3.delete_bucket(Bucket=name)
+
+
+WITH_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+def test_a_lock_is_shown_and_released(project, cloud, bucket):
+    assert "environment alpha is free" in project.adhoc("lock", "status", "alpha", **WITH_KEYS).stdout
+    lock_object(cloud, "alpha")
+    status = json.loads(project.adhoc("--json", "lock", "status", "alpha", **WITH_KEYS).stdout)
+    assert status["held"] and status["holder"]["who"] == "ann@laptop"
+    refused = project.adhoc("lock", "release", "alpha", **WITH_KEYS)
+    assert refused.returncode == 1
+    assert "being changed by ann@laptop (`adhoc up alpha`, pid 7 on laptop" in refused.stderr and "--force" in refused.stderr
+    down = project.adhoc("down", "alpha", "--lock-timeout", "0", **WITH_KEYS)
+    assert down.returncode == 1 and "is being changed by ann@laptop" in down.stderr
+    assert project.adhoc("lock", "release", "alpha", "--force", **WITH_KEYS).returncode == 0
+    assert "environment alpha is free" in project.adhoc("lock", "status", "alpha", **WITH_KEYS).stdout
+
+
+def test_two_processes_at_once_take_turns(project, cloud, bucket):
+    """Eight commands want the same lock at once; each ends well, and afterwards it is free."""
+    import concurrent.futures
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: project.adhoc("shared", "down", **WITH_KEYS), range(8)))
+    assert [result.returncode for result in results] == [0] * 8, [result.stderr for result in results]
+    assert "is free" in project.adhoc("lock", "status", "--shared", **WITH_KEYS).stdout
+    versions = cloud.client("s3").list_object_versions(Bucket=bucket, Prefix="locks/shared/resources/tst.json")
+    assert len(versions["Versions"]) == 8  # none was overwritten by another
+
+
+def test_the_records_bucket_is_made_private_encrypted_and_versioned(project, cloud, bucket):
+    assert project.adhoc("shared", "down", **WITH_KEYS).returncode == 0
+    s3 = cloud.client("s3")
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"

@@ -97,6 +97,7 @@ struct Client::Impl {
   RetryQuota quota;
   // How far AWS's clock is ahead of ours, once it has refused a signature for its time.
   std::atomic<Duration> skew{Duration::zero()};
+  std::atomic<Duration> measured{Duration::zero()};  // the same by the latest answer
   Sync<std::function<void(const CallRecord&)>> observer;
 };
 
@@ -186,6 +187,7 @@ Client::Impl::Outcome Client::Impl::Send(const Service& service, const Operation
   Outcome outcome;
   outcome.status = response.status;
   if (const auto date = response.headers.Get("Date")) outcome.server_time = net::ParseHttpDate(*date);
+  if (outcome.server_time) measured = *outcome.server_time - clock.Now();
   const bool hidden_error = HasErrorBody(service, operation, response);
   if (response.status >= 300 || hidden_error) {
     outcome.error = DecodeError(service, response);
@@ -293,6 +295,10 @@ void Client::Wait(std::string_view service_name, std::string_view waiter_name, c
 }
 
 const std::string& Client::region() const { return impl_->options.region; }
+
+TimePoint Client::ServerTime() {
+  return impl_->clock.Now() + std::chrono::duration_cast<TimePoint::duration>(impl_->measured.load());
+}
 
 void Client::set_observer(std::function<void(const CallRecord&)> observer) {
   *impl_->observer.lock() = std::move(observer);

@@ -97,6 +97,8 @@ class Client {
   void Wait(std::string_view service, std::string_view waiter, const Json& input, Duration poll = {}, std::stop_token stop = {});
 
   const std::string& region() const;
+  // The clock as AWS has it, by the Date of the latest answer (to the second); ours before the first.
+  TimePoint ServerTime();
   // Called after every call, from the calling thread.
   void set_observer(std::function<void(const CallRecord&)> observer);
 

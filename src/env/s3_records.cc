@@ -1,0 +1,229 @@
+#include "env/s3_records.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/sync.h"
+#include "env/names.h"
+
+namespace adhoc::env {
+namespace {
+
+constexpr int kKeptVersionDays = 90;
+constexpr int kTries = 5;
+
+std::string RecordKey(const std::string& environment) { return "records/" + environment + ".json"; }
+
+// `environment alpha` → `locks/environment/alpha.json`
+std::string LockKey(std::string key) {
+  for (char& c : key) c = c == ' ' ? '/' : c;
+  return "locks/" + key + ".json";
+}
+
+struct Object {
+  std::string text;
+  std::string etag;
+  double modified = 0;
+};
+
+class S3Records final : public RecordStore {
+ public:
+  S3Records(aws::Client& client, RecordsBucket bucket) : client_(client), bucket_(std::move(bucket)) {}
+
+  std::optional<Record> Get(const std::string& environment) override {
+    const auto object = Read(RecordKey(environment));
+    if (!object) return std::nullopt;
+    return RecordFromJson(Parse(RecordKey(environment), object->text));
+  }
+
+  std::vector<Record> List() override {
+    std::vector<Record> records;
+    Json listed;
+    try {
+      Json input = Place();
+      input["Prefix"] = "records/";
+      listed = client_.List("s3", "ListObjectsV2", input, "Contents");
+    } catch (const aws::AwsError& error) {
+      if (error.code() != "NoSuchBucket") throw;
+      return records;
+    }
+    for (const Json& item : listed) {
+      const std::string key = item["Key"];
+      if (const auto object = Read(key)) records.push_back(RecordFromJson(Parse(key, object->text)));
+    }
+    return records;
+  }
+
+  // Under the environment's lock, so unconditional: the last writer is the only one.
+  void Put(const Record& record) override { Write(RecordKey(record.name), ToJson(record).dump(2), {}); }
+
+  void Delete(const std::string& environment) override { Erase(RecordKey(environment), ""); }
+
+  std::optional<LockHolder> TryLock(const std::string& key, const LockHolder& us) override {
+    CheckBucket();
+    for (int attempt = 1; attempt <= kTries; ++attempt) {
+      const auto held = Read(LockKey(key));
+      Json condition{{"IfNoneMatch", "*"}};
+      if (held) {
+        const LockHolder holder = HolderOf(key, *held);
+        if (!SameHolder(holder, us) && !IsGone(holder, Now())) return holder;
+        condition = {{"IfMatch", held->etag}};
+      }
+      if (Write(LockKey(key), ToJson(us).dump(2), condition)) return std::nullopt;
+      // Somebody was faster, or our own first try arrived without its answer: read who it is.
+    }
+    throw Error(fmt::format("the lock of {} changes hands too fast", key), "try again in a moment");
+  }
+
+  bool Renew(const std::string& key, const LockHolder& us) override {
+    const auto held = Read(LockKey(key));
+    if (!held || !SameHolder(HolderOf(key, *held), us)) return false;
+    if (Write(LockKey(key), ToJson(us).dump(2), {{"IfMatch", held->etag}})) return true;
+    const auto now = Read(LockKey(key));
+    return now && SameHolder(HolderOf(key, *now), us);
+  }
+
+  void Unlock(const std::string& key, const LockHolder& us) override {
+    const auto held = Read(LockKey(key));
+    if (held && SameHolder(HolderOf(key, *held), us)) Erase(LockKey(key), held->etag);
+  }
+
+  std::optional<LockHolder> Holder(const std::string& key) override {
+    const auto held = Read(LockKey(key));
+    if (!held) return std::nullopt;
+    LockHolder holder = HolderOf(key, *held);
+    if (IsGone(holder, Now())) return std::nullopt;
+    return holder;
+  }
+
+  void Break(const std::string& key) override { Erase(LockKey(key), ""); }
+
+ private:
+  Json Place() const { return {{"Bucket", bucket_.name()}, {"ExpectedBucketOwner", bucket_.account}}; }
+
+  double Now() const { return ToSeconds(client_.ServerTime()); }
+
+  static Json Parse(const std::string& key, const std::string& text) {
+    Json json = Json::parse(text, nullptr, false);
+    if (!json.is_object())
+      throw Error(fmt::format("{} of the records is damaged", key), "restore an older version of the object");
+    return json;
+  }
+
+  // The lease counts from S3's time of the write.
+  static LockHolder HolderOf(const std::string& key, const Object& object) {
+    LockHolder holder = HolderFromJson(Parse(LockKey(key), object.text));
+    holder.expires = object.modified + kLeaseSeconds;
+    return holder;
+  }
+
+  std::optional<Object> Read(const std::string& key) {
+    Json input = Place();
+    input["Key"] = key;
+    try {
+      const Json found = client_.Call("s3", "GetObject", input);
+      return Object{found.value("Body", ""), found.value("ETag", ""), found.value("LastModified", 0.0)};
+    } catch (const aws::AwsError& error) {
+      if (error.code() != "NoSuchKey" && error.code() != "NoSuchBucket") throw;
+      return std::nullopt;
+    }
+  }
+
+  // False when the condition does not hold.
+  bool Write(const std::string& key, const std::string& text, const Json& condition) {
+    Json input = Place();
+    input.update({{"Key", key}, {"Body", text}, {"ContentType", "application/json"}});
+    if (!condition.is_null()) input.update(condition);
+    for (int attempt = 1;; ++attempt) {
+      try {
+        client_.Call("s3", "PutObject", input);
+        return true;
+      } catch (const aws::AwsError& error) {
+        if (error.code() == "NoSuchBucket" && attempt == 1) {
+          EnsureRecordsBucket(client_, bucket_);
+          continue;
+        }
+        // 409: another conditional write of the key was under way. 404: it was deleted since it was read.
+        const bool lost = error.code() == "PreconditionFailed" || error.code() == "ConditionalRequestConflict" ||
+                          (error.code() == "NoSuchKey" && input.contains("IfMatch"));
+        if (!lost) throw;
+        return false;
+      }
+    }
+  }
+
+  void Erase(const std::string& key, const std::string& etag) {
+    Json input = Place();
+    input["Key"] = key;
+    if (!etag.empty()) input["IfMatch"] = etag;
+    try {
+      client_.Call("s3", "DeleteObject", input);
+    } catch (const aws::AwsError& error) {
+      if (error.code() != "NoSuchBucket" && error.code() != "NoSuchKey" && error.code() != "PreconditionFailed" &&
+          error.code() != "ConditionalRequestConflict") {
+        throw;
+      }
+    }
+  }
+
+  // A bucket whose making was cut off has no versions yet: what is set last tells.
+  void CheckBucket() {
+    auto checked = checked_.lock();
+    if (*checked) return;
+    bool complete = false;
+    try {
+      complete = client_.Call("s3", "GetBucketVersioning", Place()).value("Status", "") == "Enabled";
+    } catch (const aws::AwsError& error) {
+      if (error.code() != "NoSuchBucket") throw;
+    }
+    if (!complete) EnsureRecordsBucket(client_, bucket_);
+    *checked = true;
+  }
+
+  aws::Client& client_;
+  const RecordsBucket bucket_;
+  Sync<bool> checked_{false};
+};
+
+}  // namespace
+
+std::string RecordsBucket::name() const { return RecordsBucketName(account, region); }
+
+void EnsureRecordsBucket(aws::Client& client, const RecordsBucket& bucket) {
+  Json make{{"Bucket", bucket.name()}};
+  if (bucket.region != "us-east-1") make["CreateBucketConfiguration"] = {{"LocationConstraint", bucket.region}};
+  try {
+    client.Call("s3", "CreateBucket", make);
+  } catch (const aws::AwsError& error) {
+    if (error.code() == "BucketAlreadyExists") {
+      throw Error(fmt::format("the records' bucket {} belongs to another account", bucket.name()),
+                  "somebody has taken the name: ask AWS Support; nothing was written to it");
+    }
+    if (error.code() != "BucketAlreadyOwnedByYou") throw;
+  }
+  const auto set = [&](const char* operation, const char* member, const Json& value) {
+    client.Call("s3", operation, {{"Bucket", bucket.name()}, {"ExpectedBucketOwner", bucket.account}, {member, value}});
+  };
+  set("PutPublicAccessBlock", "PublicAccessBlockConfiguration",
+      {{"BlockPublicAcls", true},
+       {"IgnorePublicAcls", true},
+       {"BlockPublicPolicy", true},
+       {"RestrictPublicBuckets", true}});
+  set("PutBucketEncryption", "ServerSideEncryptionConfiguration",
+      {{"Rules", Json::array({{{"ApplyServerSideEncryptionByDefault", {{"SSEAlgorithm", "AES256"}}}}})}});
+  // Locks come and go: without this their old versions would pile up.
+  set("PutBucketLifecycleConfiguration", "LifecycleConfiguration",
+      {{"Rules", Json::array({{{"ID", "old-versions"},
+                               {"Status", "Enabled"},
+                               {"Filter", {{"Prefix", ""}}},
+                               {"Expiration", {{"ExpiredObjectDeleteMarker", true}}},
+                               {"NoncurrentVersionExpiration", {{"NoncurrentDays", kKeptVersionDays}}}}})}});
+  set("PutBucketTagging", "Tagging", {{"TagSet", Json::array({{{"Key", kManagedByTag}, {"Value", kManagedBy}}})}});
+  set("PutBucketVersioning", "VersioningConfiguration", {{"Status", "Enabled"}});
+}
+
+std::unique_ptr<RecordStore> OpenS3Records(aws::Client& client, RecordsBucket bucket) {
+  return std::make_unique<S3Records>(client, std::move(bucket));
+}
+
+}  // namespace adhoc::env
