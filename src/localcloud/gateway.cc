@@ -4,6 +4,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <optional>
 
 #include "aws/codec/codec.h"
@@ -75,6 +77,19 @@ ApiError UnknownOperation(const aws::Service& service, std::string_view asked) {
     default:
       return {"NotImplemented", "A header or query you provided implies functionality that is not implemented.",
               Json::object(), 501};
+  }
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::optional<aws::ParsedAuthorization> AuthorizationOf(const net::Request& request) {
+  try {
+    return aws::ParseAuthorization(request);
+  } catch (const Error& error) {
+    throw ApiError("IncompleteSignature", error.what());
   }
 }
 
@@ -182,6 +197,12 @@ net::Response Gateway::Handle(const net::Request& received) {
       rewritten->target = std::move(*target);
     }
   }
+  if (const aws::Operation* named = aws::RouteRequest(*service, rewritten ? *rewritten : received);
+      !received.body_file.empty() && (named == nullptr || !aws::HasStreamedBody(*named))) {
+    // A large document, e.g. the list of ten thousand parts.
+    if (!rewritten) rewritten = received;
+    rewritten->body = ReadFile(received.body_file);
+  }
   const net::Request& request = rewritten ? *rewritten : received;
   if (service_name == "s3" && request.method == "OPTIONS") return AnswerPreflight(cloud_, request);
   std::optional<Fault> fault;
@@ -212,14 +233,15 @@ net::Response Gateway::Answer(const std::string& service_name, const aws::Servic
     }
     if (fault && !fault->TakesEffect()) return {};
 
-    Json input = aws::DecodeRequest(service, *operation, request);
+    Json input = aws::HasStreamedBody(*operation) ? aws::DecodeRequestHead(service, *operation, request)
+                                                  : aws::DecodeRequest(service, *operation, request);
     if (operation->input != nullptr) {
       const auto violations = aws::Validate(*operation->input, input);
       if (!violations.empty()) throw ViolationError(service, violations);
     }
     std::string access_key;
     std::string region = cloud_.settings.region;
-    if (const auto authorization = aws::ParseAuthorization(request)) {
+    if (const auto authorization = AuthorizationOf(request)) {
       access_key = authorization->access_key_id;
       region = authorization->region;
     }
@@ -251,7 +273,9 @@ net::Response Gateway::Answer(const std::string& service_name, const aws::Servic
     }
     return response;
   } catch (const ApiError& error) {
-    return aws::EncodeError(service, ToErrorInfo(service, error, request_id));
+    net::Response response = aws::EncodeError(service, ToErrorInfo(service, error, request_id));
+    for (const auto& [name, value] : error.headers()) response.headers.Set(name, value);
+    return response;
   } catch (const aws::CodecError& error) {
     const bool json = service.protocol == Protocol::kJson || service.protocol == Protocol::kRestJson ||
                       service.protocol == Protocol::kCbor;

@@ -74,6 +74,14 @@ class StateLock {
   int fd_ = -1;
 };
 
+// For bodies that are too large for memory; empty at the start, whatever a server that was killed left there.
+std::string MakeSpoolDirectory(const LocalSettings& settings) {
+  const fs::path directory = fs::path(settings.state_dir) / "spool";
+  fs::remove_all(directory);
+  fs::create_directories(directory);
+  return directory;
+}
+
 struct EngineState {
   std::string state = "preparing";  // ready, failed
   std::string name;
@@ -105,6 +113,7 @@ struct Server::Impl {
     });
     net::ServerOptions options{.threads = kThreads};
     options.listen = {{.ip = "127.0.0.1", .port = local.port}};
+    options.spool_directory = MakeSpoolDirectory(local);
     http = std::make_unique<net::HttpServer>(
         options, [this](const net::Request& request) { return gateway.Handle(request); },
         [this](const net::Request& request, net::WebSocket& socket) { Upgrade(request, socket); });

@@ -38,6 +38,9 @@ struct Request {
   Headers headers;
   std::string body;
   std::string remote_address;  // set by a server
+  // Where a server has put a body that is too large for memory; `body` is empty then. The file goes when the handler
+  // returns.
+  std::string body_file;
 
   std::string_view path() const;   // still percent-encoded
   std::string_view query() const;  // without the '?'; may be empty

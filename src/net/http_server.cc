@@ -17,9 +17,9 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/bind_handler.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <cstring>
 #include <ctime>
@@ -43,6 +43,7 @@ using beast::error_code;
 
 constexpr std::uint32_t kMaxHeaderBytes = 64 << 10;
 constexpr std::size_t kPieceBytes = 256 << 10;
+constexpr std::size_t kReadBytes = 64 << 10;
 constexpr std::chrono::seconds kLingerTimeout{2};
 
 class FileDescriptor {
@@ -59,6 +60,43 @@ class FileDescriptor {
 
  private:
   int fd_ = -1;
+};
+
+// A request's body as it arrives: in memory, then, when it grows too large, in a file that goes with this object.
+class Spool {
+ public:
+  Spool() = default;
+  ~Spool() {
+    if (!path_.empty()) ::unlink(path_.c_str());
+  }
+  Spool(const Spool&) = delete;
+  Spool& operator=(const Spool&) = delete;
+
+  // False when the disk doesn't take it.
+  bool Add(std::string_view data, const ServerOptions& options) {
+    if (path_.empty()) {
+      memory_.append(data);
+      if (options.spool_directory.empty() || memory_.size() <= options.max_body_in_memory) return true;
+      path_ = options.spool_directory + "/body-XXXXXX";
+      file_.Reset(::mkostemp(path_.data(), O_CLOEXEC));
+      data = memory_;
+    }
+    while (!data.empty()) {
+      const ssize_t written = ::write(file_.get(), data.data(), data.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return false;
+      data.remove_prefix(static_cast<std::size_t>(written));
+    }
+    std::string().swap(memory_);
+    return true;
+  }
+  std::string TakeMemory() { return std::move(memory_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string memory_;
+  std::string path_;
+  FileDescriptor file_;
 };
 
 // Made once a second per thread.
@@ -180,6 +218,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
  private:
   void ReadHeader() {
     parser_.emplace();
+    spool_.emplace();
     parser_->header_limit(kMaxHeaderBytes);
     parser_->body_limit(server_.options.max_body_bytes);
     stream_.expires_after(server_.options.idle_timeout);
@@ -202,15 +241,23 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   // In steps, so that the time-out is for silence and not for the length of an upload.
   void ReadBody() {
     if (parser_->is_done()) return Handle();
+    in_.resize(kReadBytes);
+    auto& body = parser_->get().body();
+    body.data = in_.data();
+    body.size = in_.size();
     stream_.expires_after(server_.options.idle_timeout);
     http::async_read_some(stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
-      if (error) return self->Refuse(error);
-      self->ReadBody();
+      if (error && error != http::error::need_buffer) return self->Refuse(error);
+      const std::size_t got = self->in_.size() - self->parser_->get().body().size;
+      if (self->spool_->Add({self->in_.data(), got}, self->server_.options)) return self->ReadBody();
+      self->response_ = PlainError(507, fmt::format("cannot keep the body: {}", std::strerror(errno)));
+      self->keep_alive_ = false;
+      self->Write();
     });
   }
 
   void Handle() {
-    http::request<http::string_body> message = parser_->release();
+    http::request<http::buffer_body> message = parser_->release();
     Request request;
     request.method = message.method_string();
     request.target = message.target();
@@ -218,7 +265,8 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     request.remote_address = remote_address_;
     if (server_.upgrade && beast::websocket::is_upgrade(message))
       return Upgrade(std::move(message), std::move(request));
-    request.body = std::move(message.body());
+    request.body = spool_->TakeMemory();
+    request.body_file = spool_->path();
 
     is_head_ = request.method == "HEAD";
     http_1_0_ = message.version() < 11;
@@ -228,6 +276,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     } catch (const std::exception& error) {
       response_ = PlainError(500, error.what());
     }
+    spool_.reset();
     if (response_.delay.count() > 0) return Wait();
     Conclude();
   }
@@ -322,11 +371,11 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     });
   }
 
-  void Upgrade(http::request<http::string_body> message, Request request) {
+  void Upgrade(http::request<http::buffer_body> message, Request request) {
     stream_.expires_never();  // the websocket has a timer of its own
     auto socket = std::make_shared<beast::websocket::stream<TcpStream>>(std::move(stream_));
     socket->set_option(beast::websocket::stream_base::timeout::suggested(beast::role_type::server));
-    auto held = std::make_shared<http::request<http::string_body>>(std::move(message));
+    auto held = std::make_shared<http::request<http::buffer_body>>(std::move(message));
     socket->async_accept(
         *held, [self = shared_from_this(), socket, held, request = std::move(request)](error_code error) {
           if (error) return;
@@ -338,7 +387,9 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   TcpStream stream_;
   std::string remote_address_;
   beast::flat_buffer buffer_;
-  std::optional<http::request_parser<http::string_body>> parser_;
+  std::optional<http::request_parser<http::buffer_body>> parser_;
+  std::optional<Spool> spool_;
+  std::string in_;
 
   Response response_;
   bool is_head_ = false;

@@ -41,6 +41,9 @@ struct ServerOptions {
   std::vector<Address> listen = {Address{}};
   int threads = 4;
   std::uint64_t max_body_bytes = 5ULL << 30;
+  // A body that is larger than this goes to a file in `spool_directory`, which must exist; empty: all stay in memory.
+  std::size_t max_body_in_memory = 4 << 20;
+  std::string spool_directory;
   std::chrono::seconds idle_timeout{75};
 };
 

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <thread>
@@ -490,6 +491,29 @@ TEST(WebSocketTest, SaysWhyItCannotConnect) {
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "cannot open websocket ws://127.0.0.1:1: connection refused");
   }
+}
+
+TEST(HttpServerTest, ALargeBodyIsInAFileWhileTheHandlerRuns) {
+  const std::string directory = ::testing::TempDir() + "/adhoc-spool-" + std::to_string(::getpid());
+  std::filesystem::create_directories(directory);
+  ServerOptions options;
+  options.max_body_in_memory = 1000;
+  options.spool_directory = directory;
+  HttpServer server(options, [](const Request& request) {
+    std::ifstream file(request.body_file, std::ios::binary);
+    const std::string spooled{std::istreambuf_iterator<char>(file), {}};
+    return Response{.headers = {},
+                    .body = std::to_string(request.body.size()) + " " + std::to_string(spooled.size()) + " " +
+                            spooled.substr(0, 1) + spooled.substr(std::min<std::size_t>(spooled.size(), 299'999))};
+  });
+  for (const auto& [size, answer] : {std::pair{1000, "1000 0 "}, std::pair{300'000, "0 300000 aa"}}) {
+    RawClient client(server.port());
+    client.Send("PUT / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " + std::to_string(size) +
+                "\r\n\r\n" + std::string(static_cast<std::size_t>(size), 'a'));
+    EXPECT_TRUE(client.ReadToEnd().ends_with(std::string("\r\n\r\n") + answer)) << size;
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(directory));
+  std::filesystem::remove_all(directory);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "aws/codec/codec.h"
 
+#include "aws/codec/aws_chunked.h"
 #include "aws/codec/cbor_codec.h"
 #include "aws/codec/json_codec.h"
 #include "aws/codec/query_codec.h"
@@ -106,6 +107,20 @@ net::Request EncodeRequest(const Service& service, const Operation& operation, c
       break;
   }
   return request;
+}
+
+bool HasStreamedBody(const Operation& operation) {
+  if (operation.input == nullptr || operation.input->payload.empty()) return false;
+  const Member* payload = operation.input->FindMember(operation.input->payload);
+  return payload->streaming || payload->shape->streaming;
+}
+
+Json DecodeRequestHead(const Service& service, const Operation& operation, const net::Request& request) {
+  net::Request head;
+  head.method = request.method;
+  head.target = request.target;
+  head.headers = IsAwsChunked(request.headers) ? WithoutAwsChunked(request.headers) : request.headers;
+  return DecodeRequest(service, operation, head);
 }
 
 Json DecodeRequest(const Service& service, const Operation& operation, const net::Request& request) {

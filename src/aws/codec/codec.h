@@ -28,6 +28,11 @@ net::Request EncodeRequest(const Service& service, const Operation& operation, c
 
 Json DecodeRequest(const Service& service, const Operation& operation, const net::Request& request);
 
+// Whether the request's body is a stream of bytes (S3's PutObject, UploadPart), which may be too large for a document.
+// The server decodes such a request without its body, and takes that from where it is.
+bool HasStreamedBody(const Operation& operation);
+Json DecodeRequestHead(const Service& service, const Operation& operation, const net::Request& request);
+
 // Members unknown to the model are left out, so documents may carry private fields.
 net::Response EncodeResponse(const Service& service, const Operation& operation, const Json& output,
                              std::string_view request_id);

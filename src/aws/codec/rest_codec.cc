@@ -282,15 +282,8 @@ Json DecodeChunkedRequest(const Service& service, const Operation& operation, co
   net::Request plain;
   plain.method = request.method;
   plain.target = request.target;
-  plain.headers = request.headers;
+  plain.headers = WithoutAwsChunked(request.headers);
   plain.body = DecodeAwsChunked(request.headers, request.body, plain.headers);
-  // What is stored keeps the other encodings only.
-  std::string encoding = plain.headers.GetOr("Content-Encoding", "");
-  if (encoding.starts_with("aws-chunked"))
-    encoding.erase(0, std::min(encoding.size(), encoding.find_first_not_of(", ", 11)));
-  plain.headers.Remove("Content-Encoding");
-  if (!encoding.empty()) plain.headers.Set("Content-Encoding", encoding);
-  plain.headers.Remove("x-amz-content-sha256");
   return DecodeRestRequest(service, operation, plain);
 }
 

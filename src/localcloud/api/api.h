@@ -31,11 +31,15 @@ class ApiError : public Error {
   const std::string& code() const { return code_; }
   const Json& fields() const { return fields_; }
   int status() const { return status_; }
+  // Headers of the error's answer, e.g. that the object is a delete marker.
+  void SetHeader(std::string_view name, std::string_view value) { headers_.Set(name, value); }
+  const net::Headers& headers() const { return headers_; }
 
  private:
   std::string code_;
   Json fields_;
   int status_;
+  net::Headers headers_;
 };
 
 struct Call {

@@ -17,6 +17,7 @@ ApiError Fault(const std::string& code, const std::string& message, Json fields)
       {"BucketAlreadyOwnedByYou", 409},
       {"BucketNotEmpty", 409},
       {"ConditionalRequestConflict", 409},
+      {"InvalidPartNumber", 416},
       {"InvalidRange", 416},
       {"MethodNotAllowed", 405},
       {"PreconditionFailed", 412},
@@ -135,8 +136,8 @@ void CheckExpiry(Cloud& cloud, const net::Request& request) {
   }
 }
 
-// Whether this is a presigned URL in the old form, Signature Version 2 in the query, which boto3 still makes for us-east-1
-// unless it is told otherwise. Throws when its time has run out.
+// Whether this is a presigned URL in the old form, Signature Version 2 in the query, which boto3 still makes for
+// us-east-1 unless it is told otherwise. Throws when its time has run out.
 bool IsPresignedTheOldWay(Cloud& cloud, const net::Request& request) {
   if (request.query().find("AWSAccessKeyId=") == std::string_view::npos) return false;
   std::map<std::string, std::string> query;

@@ -2,9 +2,9 @@
 //
 // `s3.buckets` (key: name): Name, CreationDate, and each sub-resource under its own private name (`_cors`, `_policy`
 // …). `s3.objects` (key: bucket \n key): the current version, as HeadObject answers it, plus Key, Size, `_blob`,
-// `_tags`; or a delete marker (`_marker`). `s3.versions` (key: bucket \n key \x01 sequence, newest first): the versions
-// before it. `s3.uploads` (key: upload id) and `s3.parts` (key: upload id / part number, five digits): unfinished
-// multipart uploads.
+// `_tags`, and `_parts` when it came in parts; or a delete marker (`_marker`). `s3.versions` (key: bucket \n key \x01
+// sequence, newest first): the versions before it. `s3.uploads` (key: upload id) and `s3.parts` (key: upload id / part
+// number, five digits): unfinished multipart uploads.
 #pragma once
 
 #include <memory>
@@ -52,7 +52,8 @@ void AddCorsHeaders(const Json& bucket, const net::Request& request, std::string
 // ---- Objects, for multipart uploads and copies.
 // The members of an upload's input that become the object's.
 Json ObjectFrom(const Json& input);
-// Makes it the current version and returns the document with its VersionId, if the bucket has versions.
+// Makes it the current version, of this key and time, and returns the document with its VersionId, if the bucket has
+// versions.
 Json PutVersion(Cloud& cloud, Call& call, const std::string& bucket, const std::string& key, Json object);
 // If-Match and If-None-Match of a write.
 void CheckWriteConditions(const Call& call, const std::string& bucket, const std::string& key);
@@ -67,6 +68,31 @@ Source ParseSource(const std::string& copy_source);
 const Json* FindVersion(const Store::Transaction& txn, const std::string& bucket, const std::string& key,
                         const std::string& version);
 std::string Quoted(std::string_view md5);  // "\"<hex>\""
+
+// ---- Bodies. A received body is a blob that goes again unless the request succeeds.
+struct Upload {
+  std::shared_ptr<PendingBlob> blob;
+  ChecksumAlgorithm algorithm = ChecksumAlgorithm::kCrc64Nvme;  // of the blob's checksum
+  std::string claimed;                                          // what the client says that it is, base64, or empty
+};
+Upload MakeUpload(const std::shared_ptr<BlobStore>& blobs, Blob blob, ChecksumAlgorithm algorithm);
+// Takes the request's body, off its aws-chunked encoding; computes the checksum that the client sends, or `otherwise`.
+// Throws aws::CodecError for a damaged encoding.
+Upload Receive(const std::shared_ptr<BlobStore>& blobs, const net::Request& request, ChecksumAlgorithm otherwise);
+// A part of the body as it is.
+Upload ReceiveSlice(const std::shared_ptr<BlobStore>& blobs, const net::Request& request, std::uint64_t offset,
+                    std::uint64_t length);
+std::string ReadBody(const net::Request& request, std::uint64_t offset, std::uint64_t length);
+// Throws BadDigest when the bytes aren't those that the client computed Content-MD5 or a checksum of.
+void CheckIntegrity(const Json& input, const Upload& upload);
+
+// Makes it the current version, with the upload's bytes, and keeps those.
+Json StoreUpload(Cloud& cloud, Call& call, const std::string& bucket, const std::string& key, Json object,
+                 const Upload& upload);
+
+std::string ChecksumMember(ChecksumAlgorithm algorithm);  // ChecksumCRC32
+std::optional<ChecksumAlgorithm> ChecksumIn(const Json& document);
+void CopyChecksum(const Json& from, Json& to);  // with its ChecksumType
 
 void RegisterBuckets(Api& api, Cloud& cloud);
 void RegisterConfiguration(Api& api, Cloud& cloud);

@@ -56,6 +56,14 @@ Listing List(const Store::Transaction& txn, const std::string& bucket, const std
   return listing;
 }
 
+// How the object's checksum was made; the checksum itself is told by HeadObject.
+void SetChecksumKind(const Json& object, Json& entry) {
+  const auto algorithm = ChecksumIn(object);
+  if (!algorithm) return;
+  entry["ChecksumAlgorithm"] = Json::array({std::string(ChecksumName(*algorithm))});
+  CopyMembers(object, entry, {"ChecksumType"});
+}
+
 Json ObjectEntry(const Cloud& cloud, const std::string& key, const Json& object, bool with_owner) {
   Json entry{{"Key", key},
              {"LastModified", object["LastModified"]},
@@ -63,6 +71,7 @@ Json ObjectEntry(const Cloud& cloud, const std::string& key, const Json& object,
              {"Size", object["Size"]},
              {"StorageClass", Text(object, "StorageClass", "STANDARD")}};
   if (with_owner) entry["Owner"] = OwnerOf(cloud);
+  SetChecksumKind(object, entry);
   return entry;
 }
 
@@ -126,53 +135,95 @@ Json ListObjects(Cloud& cloud, Call& call) {
   return output;
 }
 
-// All versions of the keys after `key_marker`; paging is by key, which keeps a key's versions on one page.
+// Every version of a key, newest first, after the one that the markers name.
 Json ListObjectVersions(Cloud& cloud, Call& call) {
   const std::string bucket = Text(call.input, "Bucket");
   GetBucket(call, bucket);
   Authorize(cloud, call, "s3:ListBucketVersions", bucket);
   const std::string prefix = Text(call.input, "Prefix");
+  const std::string delimiter = Text(call.input, "Delimiter");
   const std::string marker = Text(call.input, "KeyMarker");
-  const auto limit = Limit(call);
+  const std::string version_marker = Text(call.input, "VersionIdMarker");
+  if (marker.empty() && !version_marker.empty()) {
+    throw Fault("InvalidArgument", "A version-id marker cannot be specified without a key marker.",
+                {{"ArgumentName", "version-id-marker"}});
+  }
+  const auto limit = static_cast<std::size_t>(Limit(call));
+  Json output{{"Name", bucket}, {"Prefix", prefix}, {"KeyMarker", marker}, {"MaxKeys", limit}, {"IsTruncated", false}};
+  CopyMembers(call.input, output, {"EncodingType", "Delimiter", "VersionIdMarker"});
   Json versions = Json::array();
   Json markers = Json::array();
+  Json prefixes = Json::array();
+  std::string last_key;
+  std::string last_version;
+  // False when the page is full.
+  const auto take = [&](const std::string& key, const std::string& version) {
+    if (versions.size() + markers.size() + prefixes.size() >= limit) {
+      output["IsTruncated"] = limit > 0;
+      output["NextKeyMarker"] = last_key;
+      if (!last_version.empty()) output["NextVersionIdMarker"] = last_version;
+      return false;
+    }
+    last_key = key;
+    last_version = version;
+    return true;
+  };
   const auto add = [&](const std::string& key, const Json& object, bool latest) {
+    const std::string version = Text(object, "VersionId", "null");
+    if (!take(key, version)) return false;
     Json entry{{"Key", key},
-               {"VersionId", Text(object, "VersionId", "null")},
+               {"VersionId", version},
                {"IsLatest", latest},
                {"LastModified", object["LastModified"]},
                {"Owner", OwnerOf(cloud)}};
     if (Flag(object, "_marker")) {
       markers.push_back(std::move(entry));
-      return;
+      return true;
     }
     entry["ETag"] = object["ETag"];
     entry["Size"] = object["Size"];
     entry["StorageClass"] = Text(object, "StorageClass", "STANDARD");
+    SetChecksumKind(object, entry);
     versions.push_back(std::move(entry));
+    return true;
   };
   const std::string base = bucket + "\n";
   const auto& objects = call.txn.All(kObjects);
   const auto& older = call.txn.All(kVersions);
-  Json output{{"Name", bucket}, {"Prefix", prefix}, {"KeyMarker", marker}, {"MaxKeys", limit}, {"IsTruncated", false}};
-  CopyMembers(call.input, output, {"EncodingType", "Delimiter"});
-  auto at = marker.empty() || marker < prefix ? objects.lower_bound(base + prefix) : objects.upper_bound(base + marker);
-  std::string last;
-  for (; at != objects.end() && StartsWith(at->first, base + prefix); ++at) {
-    if (static_cast<std::int64_t>(versions.size() + markers.size()) >= limit) {
-      output["IsTruncated"] = true;
-      output["NextKeyMarker"] = last;
-      output["NextVersionIdMarker"] = "null";
-      break;
+  auto at = objects.lower_bound(base + std::max(prefix, marker));
+  bool skipping = !version_marker.empty();  // within the marker's key
+  bool more = true;
+  while (more && at != objects.end() && StartsWith(at->first, base + prefix)) {
+    const std::string key = at->first.substr(base.size());
+    const auto cut = delimiter.empty() ? std::string::npos : key.find(delimiter, prefix.size());
+    if (cut != std::string::npos) {
+      const std::string common = key.substr(0, cut + delimiter.size());
+      at = objects.lower_bound(base + After(common));
+      if (common <= marker) continue;
+      more = take(common, "");
+      if (more) prefixes.push_back({{"Prefix", common}});
+      continue;
     }
-    last = at->first.substr(base.size());
-    add(last, at->second, true);
-    const std::string start = at->first + "\x01";
-    for (auto it = older.lower_bound(start); it != older.end() && StartsWith(it->first, start); ++it)
-      add(last, it->second, false);
+    const bool resumes = key == marker;
+    if (!resumes || !version_marker.empty()) {
+      skipping = skipping && resumes;
+      const auto one = [&](const Json& object, bool latest) {
+        if (!skipping) {
+          more = add(key, object, latest);
+        } else if (Text(object, "VersionId", "null") == version_marker) {
+          skipping = false;
+        }
+      };
+      one(at->second, true);
+      const std::string start = at->first + "\x01";
+      for (auto it = older.lower_bound(start); more && it != older.end() && StartsWith(it->first, start); ++it)
+        one(it->second, false);
+    }
+    ++at;
   }
   if (!versions.empty()) output["Versions"] = std::move(versions);
   if (!markers.empty()) output["DeleteMarkers"] = std::move(markers);
+  if (!prefixes.empty()) output["CommonPrefixes"] = std::move(prefixes);
   return output;
 }
 

@@ -11,7 +11,6 @@
 namespace adhoc::localcloud::s3 {
 namespace {
 
-using Upload = std::shared_ptr<PendingBlob>;
 constexpr std::int64_t kMinimumPart = 5 << 20;
 
 std::string PartKey(const std::string& upload, std::int64_t number) {
@@ -53,41 +52,69 @@ void EraseUpload(Cloud& cloud, Store::Transaction& txn, const std::string& id) {
   txn.Erase(kUploads, id);
 }
 
+// SHA checksums are those of the parts' checksums, CRC64NVME is the whole object's, the other CRCs can be either.
+std::string TypeOfChecksum(const Json& input) {
+  const auto algorithm = ChecksumByName(Text(input, "ChecksumAlgorithm"));
+  const std::string usual = algorithm == ChecksumAlgorithm::kCrc64Nvme ? "FULL_OBJECT" : "COMPOSITE";
+  const std::string type = Text(input, "ChecksumType", usual);
+  if (algorithm && type != usual && (!IsCrc(*algorithm) || algorithm == ChecksumAlgorithm::kCrc64Nvme)) {
+    throw Fault("InvalidRequest", "The " + type + " checksum type cannot be used with the " +
+                                      ToLower(ChecksumName(*algorithm)) + " checksum algorithm.");
+  }
+  return type;
+}
+
+ChecksumAlgorithm AlgorithmOf(const Json& upload) {
+  return ChecksumByName(Text(upload, "ChecksumAlgorithm")).value_or(ChecksumAlgorithm::kCrc64Nvme);
+}
+
 Json CreateMultipartUpload(Cloud& cloud, Call& call) {
   const std::string bucket = Text(call.input, "Bucket");
   const std::string key = Text(call.input, "Key");
   Authorize(cloud, call, "s3:PutObject", bucket, key);
   GetBucket(call, bucket);
   const std::string id = cloud.random.Pick("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._", 96);
-  Json object = ObjectFrom(call.input);
-  call.txn.Put(
-      kUploads, id,
-      {{"Bucket", bucket}, {"Key", key}, {"UploadId", id}, {"Initiated", cloud.Now()}, {"_object", std::move(object)}});
+  Json upload{{"Bucket", bucket},
+              {"Key", key},
+              {"UploadId", id},
+              {"Initiated", cloud.Now()},
+              {"_object", ObjectFrom(call.input)}};
   Json output{{"Bucket", bucket}, {"Key", key}, {"UploadId", id}, {"ServerSideEncryption", "AES256"}};
-  CopyMembers(call.input, output, {"ChecksumAlgorithm"});
+  if (call.input.contains("ChecksumAlgorithm")) {
+    upload["ChecksumAlgorithm"] = call.input["ChecksumAlgorithm"];
+    upload["ChecksumType"] = TypeOfChecksum(call.input);
+    CopyMembers(upload, output, {"ChecksumAlgorithm", "ChecksumType"});
+  }
+  call.txn.Put(kUploads, id, std::move(upload));
   return output;
 }
 
 Json StorePart(Cloud& cloud, Call& call) {
   Authorize(cloud, call, "s3:PutObject", Text(call.input, "Bucket"), Text(call.input, "Key"));
-  GetUpload(call);
+  const Json& upload = GetUpload(call);
   const auto number = Number(call.input, "PartNumber");
   if (number < 1 || number > 10000) {
     throw Fault("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive",
                 {{"ArgumentName", "partNumber"}});
   }
-  const auto& pending = std::any_cast<const Upload&>(call.prepared);
+  const auto& received = std::any_cast<const Upload&>(call.prepared);
+  CheckIntegrity(call.input, received);
+  if (upload.contains("ChecksumAlgorithm") && AlgorithmOf(upload) != received.algorithm) {
+    throw Fault("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: " +
+                                      ToLower(ChecksumName(AlgorithmOf(upload))) +
+                                      ", actual checksum Type: " + ToLower(ChecksumName(received.algorithm)));
+  }
+  const Blob& blob = received.blob->blob();
   const std::string key = PartKey(Text(call.input, "UploadId"), number);
   if (const Json* replaced = call.txn.Find(kParts, key)) Discard(cloud, call.txn, *replaced);
   Json part{{"PartNumber", number},
-            {"ETag", Quoted(pending->blob().md5)},
-            {"Size", pending->blob().size},
+            {"ETag", Quoted(blob.md5)},
+            {"Size", blob.size},
             {"LastModified", std::floor(cloud.Now())},
-            {"_blob", pending->blob().name}};
-  CopyMembers(call.input, part,
-              {"ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"});
+            {ChecksumMember(received.algorithm), Base64Encode(blob.checksum)},
+            {"_blob", blob.name}};
   call.txn.Put(kParts, key, part);
-  pending->Keep();
+  received.blob->Keep();
   return part;
 }
 
@@ -99,13 +126,14 @@ Json UploadPart(Cloud& cloud, Call& call) {
 
 Json UploadPartCopy(Cloud& cloud, Call& call) {
   const Json part = StorePart(cloud, call);
-  return {{"CopyPartResult", {{"ETag", part["ETag"]}, {"LastModified", part["LastModified"]}}},
-          {"ServerSideEncryption", "AES256"}};
+  Json result{{"ETag", part["ETag"]}, {"LastModified", part["LastModified"]}};
+  CopyChecksum(part, result);
+  return {{"CopyPartResult", std::move(result)}, {"ServerSideEncryption", "AES256"}};
 }
 
 // What was put together, and from which parts' blobs.
 struct Assembled {
-  Upload blob;  // null when the request will be refused
+  std::optional<Upload> upload;  // nothing when the request will be refused
   std::vector<std::string> from;
   std::string etag;
 };
@@ -130,7 +158,10 @@ std::vector<const Json*> NamedParts(const Store::Transaction& txn, const Json& i
                   "The list of parts was not in ascending order. Parts must be ordered by part number.");
     last = number;
     const Json* found = txn.Find(kParts, PartKey(Text(input, "UploadId"), number));
-    if (found == nullptr || Bare(Text(*found, "ETag")) != Bare(Text(part, "ETag"))) {
+    const auto checksum = ChecksumIn(part);
+    const bool other_checksum = checksum && found != nullptr && found->contains(ChecksumMember(*checksum)) &&
+                                (*found)[ChecksumMember(*checksum)] != part[ChecksumMember(*checksum)];
+    if (found == nullptr || other_checksum || Bare(Text(*found, "ETag")) != Bare(Text(part, "ETag"))) {
       throw Fault("InvalidPart",
                   "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
                   "specified entity tag may not match the part's entity tag.");
@@ -154,6 +185,28 @@ std::string MultipartEtag(const std::vector<const Json*>& parts) {
   return "\"" + HexEncode(md5) + "-" + std::to_string(parts.size()) + "\"";
 }
 
+// Sets the checksum of the object that was put together, and checks it against what the client computed.
+void SetChecksum(const Json& upload, const Json& input, const std::vector<const Json*>& parts, const Blob& blob,
+                 Json& object) {
+  const ChecksumAlgorithm algorithm = AlgorithmOf(upload);
+  const std::string member = ChecksumMember(algorithm);
+  const std::string type = Text(upload, "ChecksumType", "FULL_OBJECT");
+  std::string value = Base64Encode(blob.checksum);
+  if (type == "COMPOSITE") {
+    const auto checksum = MakeChecksum(algorithm);
+    for (const Json* part : parts) checksum->Add(Base64Decode(Text(*part, member)));
+    value = Base64Encode(checksum->Finish()) + "-" + std::to_string(parts.size());
+  }
+  std::string claimed = Text(input, member);
+  if (type == "COMPOSITE") claimed.resize(std::min(claimed.size(), claimed.find('-')));
+  if (!claimed.empty() && claimed != value.substr(0, value.find('-'))) {
+    throw Fault("BadDigest", "The " + std::string(ChecksumName(algorithm)) +
+                                 " you specified did not match the calculated checksum.");
+  }
+  object[member] = value;
+  object["ChecksumType"] = type;
+}
+
 Json CompleteMultipartUpload(Cloud& cloud, Call& call) {
   const std::string bucket = Text(call.input, "Bucket");
   const std::string key = Text(call.input, "Key");
@@ -164,25 +217,37 @@ Json CompleteMultipartUpload(Cloud& cloud, Call& call) {
   const auto& assembled = std::any_cast<const Assembled&>(call.prepared);
   std::vector<std::string> blobs;
   for (const Json* part : parts) blobs.push_back(Text(*part, "_blob"));
-  if (assembled.blob == nullptr || blobs != assembled.from) {
+  if (!assembled.upload || blobs != assembled.from) {
     throw Fault("ConditionalRequestConflict",
                 "The conditional request cannot succeed due to a conflicting operation against this resource.");
   }
+  const Blob& blob = assembled.upload->blob->blob();
+  if (call.input.contains("MpuObjectSize") &&
+      Number(call.input, "MpuObjectSize") != static_cast<std::int64_t>(blob.size)) {
+    throw Fault("InvalidRequest", "The provided 'x-amz-mp-object-size' header value " +
+                                      std::to_string(Number(call.input, "MpuObjectSize")) +
+                                      " does not match what was computed: " + std::to_string(blob.size));
+  }
   Json object = upload["_object"];
-  object["Key"] = key;
   object["ETag"] = assembled.etag;
-  object["Size"] = assembled.blob->blob().size;
-  object["ContentLength"] = assembled.blob->blob().size;
-  object["LastModified"] = std::floor(cloud.Now());
-  object["_blob"] = assembled.blob->blob().name;
+  object["Size"] = blob.size;
+  object["_blob"] = blob.name;
+  SetChecksum(upload, call.input, parts, blob, object);
+  object["_parts"] = Json::array();
+  for (const Json* part : parts) {
+    Json kept{{"PartNumber", object["_parts"].size() + 1}, {"Size", (*part)["Size"]}};
+    if (object["ChecksumType"] == "COMPOSITE") CopyChecksum(*part, kept);
+    object["_parts"].push_back(std::move(kept));
+  }
   const Json stored = PutVersion(cloud, call, bucket, key, std::move(object));
-  assembled.blob->Keep();
+  assembled.upload->blob->Keep();
   EraseUpload(cloud, call.txn, Text(call.input, "UploadId"));
   Json output{{"Location", "http://" + call.http.headers.GetOr("Host", "localhost") + "/" + bucket + "/" + key},
               {"Bucket", bucket},
               {"Key", key},
               {"ETag", stored["ETag"]}};
   CopyMembers(stored, output, {"VersionId", "ServerSideEncryption"});
+  CopyChecksum(stored, output);
   return output;
 }
 
@@ -202,6 +267,7 @@ Json ListParts(Cloud& cloud, Call& call) {
   Json output{{"Bucket", upload["Bucket"]}, {"Key", upload["Key"]},        {"UploadId", upload["UploadId"]},
               {"PartNumberMarker", marker}, {"MaxParts", limit},           {"IsTruncated", false},
               {"Owner", OwnerOf(cloud)},    {"Initiator", OwnerOf(cloud)}, {"StorageClass", "STANDARD"}};
+  CopyMembers(upload, output, {"ChecksumAlgorithm", "ChecksumType"});
   for (const auto& [key, part] : PartsOf(call.txn, Text(call.input, "UploadId"))) {
     if (Number(*part, "PartNumber") <= marker) continue;
     if (static_cast<std::int64_t>(parts.size()) == limit) {
@@ -251,42 +317,46 @@ void RegisterMultipart(Api& api, Cloud& cloud) {
             {"UploadPart", UploadPart},
             {"UploadPartCopy", UploadPartCopy}});
   const auto blobs = std::make_shared<BlobStore>(Blobs(cloud));
-  const auto pending = [blobs](Blob blob) {
-    return Upload(new PendingBlob(*blobs, std::move(blob)), [blobs](PendingBlob* one) { delete one; });
+  const auto algorithm_of = [&cloud](const Json& input) {
+    const auto txn = cloud.store.Begin();
+    const Json* upload = txn->Find(kUploads, Text(input, "UploadId"));
+    return upload == nullptr ? ChecksumAlgorithm::kCrc64Nvme : AlgorithmOf(*upload);
   };
-  api.SetPrepare("s3", "UploadPart", [blobs, pending](const Json& input, const net::Request&) -> std::any {
-    const auto body = input.find("Body");
-    return pending(blobs->Write(body == input.end() ? std::string() : body->get_ref<const std::string&>()));
+  api.SetPrepare("s3", "UploadPart", [blobs, algorithm_of](const Json& input, const net::Request& request) -> std::any {
+    return Receive(blobs, request, algorithm_of(input));
   });
-  api.SetPrepare("s3", "UploadPartCopy", [&cloud, blobs, pending](const Json& input, const net::Request&) -> std::any {
-    const Source source = ParseSource(Text(input, "CopySource"));
-    BlobSlice slice;
-    {
-      const auto txn = cloud.store.Begin();
-      const Json* object = FindVersion(*txn, source.bucket, source.key, source.version);
-      if (object == nullptr) throw Fault("NoSuchKey", "The specified key does not exist.", {{"Key", source.key}});
-      slice = {Text(*object, "_blob"), 0, static_cast<std::uint64_t>(Number(*object, "Size"))};
-    }
-    if (const std::string range = Text(input, "CopySourceRange"); !range.empty()) {
-      std::uint64_t first = 0;
-      std::uint64_t last = 0;
-      const char* end = range.data() + range.size();
-      const auto one = std::from_chars(range.data() + std::min<std::size_t>(6, range.size()), end, first);
-      const auto two = one.ptr < end ? std::from_chars(one.ptr + 1, end, last) : one;
-      if (!StartsWith(range, "bytes=") || one.ec != std::errc() || two.ec != std::errc() || two.ptr != end ||
-          last < first || last >= slice.length) {
-        throw Fault("InvalidArgument",
-                    "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are "
-                    "the zero-based offsets of the first and last bytes to copy",
-                    {{"ArgumentName", "x-amz-copy-source-range"}});
-      }
-      slice.offset = first;
-      slice.length = last - first + 1;
-    }
-    return pending(blobs->Concatenate({slice}));
-  });
+  api.SetPrepare(
+      "s3", "UploadPartCopy", [&cloud, blobs, algorithm_of](const Json& input, const net::Request&) -> std::any {
+        const Source source = ParseSource(Text(input, "CopySource"));
+        BlobSlice slice;
+        {
+          const auto txn = cloud.store.Begin();
+          const Json* object = FindVersion(*txn, source.bucket, source.key, source.version);
+          if (object == nullptr) throw Fault("NoSuchKey", "The specified key does not exist.", {{"Key", source.key}});
+          slice = {Text(*object, "_blob"), 0, static_cast<std::uint64_t>(Number(*object, "Size"))};
+        }
+        if (const std::string range = Text(input, "CopySourceRange"); !range.empty()) {
+          std::uint64_t first = 0;
+          std::uint64_t last = 0;
+          const char* end = range.data() + range.size();
+          const auto one = std::from_chars(range.data() + std::min<std::size_t>(6, range.size()), end, first);
+          const auto two = one.ptr < end ? std::from_chars(one.ptr + 1, end, last) : one;
+          if (!StartsWith(range, "bytes=") || one.ec != std::errc() || two.ec != std::errc() || two.ptr != end ||
+              last < first || last >= slice.length) {
+            throw Fault(
+                "InvalidArgument",
+                "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are "
+                "the zero-based offsets of the first and last bytes to copy",
+                {{"ArgumentName", "x-amz-copy-source-range"}});
+          }
+          slice.offset = first;
+          slice.length = last - first + 1;
+        }
+        const ChecksumAlgorithm algorithm = algorithm_of(input);
+        return MakeUpload(blobs, blobs->Concatenate({slice}, algorithm), algorithm);
+      });
   api.SetPrepare("s3", "CompleteMultipartUpload",
-                 [&cloud, blobs, pending](const Json& input, const net::Request&) -> std::any {
+                 [&cloud, blobs, algorithm_of](const Json& input, const net::Request&) -> std::any {
                    Assembled assembled;
                    std::vector<BlobSlice> slices;
                    try {
@@ -300,7 +370,8 @@ void RegisterMultipart(Api& api, Cloud& cloud) {
                    } catch (const ApiError&) {
                      return assembled;  // the handler says what is wrong, in the right order
                    }
-                   assembled.blob = pending(blobs->Concatenate(slices));
+                   const ChecksumAlgorithm algorithm = algorithm_of(input);
+                   assembled.upload = MakeUpload(blobs, blobs->Concatenate(slices, algorithm), algorithm);
                    return assembled;
                  });
 }

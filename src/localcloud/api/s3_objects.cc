@@ -9,7 +9,7 @@
 namespace adhoc::localcloud::s3 {
 namespace {
 
-using Upload = std::shared_ptr<PendingBlob>;
+constexpr std::size_t kLongestKey = 1024;
 
 ApiError NoSuchKey(const std::string& key) {
   return Fault("NoSuchKey", "The specified key does not exist.", {{"Key", key}});
@@ -39,6 +39,19 @@ std::vector<std::string> OlderVersions(const Store::Transaction& txn, const std:
 }
 
 std::string VersionOf(const Json& object) { return Text(object, "VersionId", "null"); }
+
+const Json* FindMarker(const Store::Transaction& txn, const std::string& bucket, const std::string& key,
+                       const std::string& version) {
+  const Json* current = txn.Find(kObjects, ObjectKey(bucket, key));
+  if (current != nullptr && (version.empty() || VersionOf(*current) == version))
+    return Flag(*current, "_marker") ? current : nullptr;
+  if (version.empty()) return nullptr;
+  for (const auto& older : OlderVersions(txn, bucket, key)) {
+    const Json* document = txn.Find(kVersions, older);
+    if (VersionOf(*document) == version) return Flag(*document, "_marker") ? document : nullptr;
+  }
+  return nullptr;
+}
 
 // "\"abc\"" or "abc" in a list, or '*'.
 bool EtagMatches(std::string_view condition, const std::string& etag) {
@@ -105,10 +118,41 @@ std::optional<ByteRange> ParseRange(const std::string& header, std::uint64_t siz
   return ByteRange{*first, end - *first + 1};
 }
 
+// The part of this number, of an object that came in parts; otherwise the whole is part 1.
+ByteRange PartRange(const Json& object, std::int64_t number, Json& output) {
+  const Json& parts = Items(object, "_parts");
+  const auto count = std::max<std::size_t>(1, parts.size());
+  if (number < 1 || static_cast<std::size_t>(number) > count) {
+    throw Fault("InvalidPartNumber", "The requested partnumber is not satisfiable",
+                {{"PartNumberRequested", std::to_string(number)}, {"ActualPartCount", std::to_string(count)}});
+  }
+  ByteRange range{0, static_cast<std::uint64_t>(Number(object, "Size"))};
+  if (parts.empty()) return range;
+  output["PartsCount"] = count;
+  for (std::int64_t i = 0; i < number; ++i) {
+    range.offset += i == 0 ? 0 : range.length;
+    range.length = static_cast<std::uint64_t>(Number(parts[static_cast<std::size_t>(i)], "Size"));
+  }
+  return range;
+}
+
+// The current version of this key is a delete marker: S3 says so with the error.
+ApiError Marked(ApiError error, const Json& marker) {
+  error.SetHeader("x-amz-delete-marker", "true");
+  error.SetHeader("x-amz-version-id", VersionOf(marker));
+  return error;
+}
+
 const Json& NeedVersion(Cloud& cloud, const Call& call, const std::string& bucket, const std::string& key,
                         const std::string& version) {
   const Json* object = FindVersion(call.txn, bucket, key, version);
   if (object != nullptr) return *object;
+  if (const Json* marker = FindMarker(call.txn, bucket, key, version)) {
+    if (version.empty()) throw Marked(NoSuchKey(key), *marker);
+    throw Marked(Fault("MethodNotAllowed", "The specified method is not allowed against this resource.",
+                       {{"Method", call.http.method}, {"ResourceType", "DeleteMarker"}}),
+                 *marker);
+  }
   if (!version.empty())
     throw Fault("NoSuchVersion", "The specified version does not exist.", {{"Key", key}, {"VersionId", version}});
   // Who may not list a bucket is not told what isn't in it.
@@ -126,6 +170,7 @@ Json Read(Cloud& cloud, Call& call, bool with_body) {
   Authorize(cloud, call, "s3:GetObject", bucket_name, key);
   const Json& object = NeedVersion(cloud, call, bucket_name, key, version);
   const auto size = static_cast<std::uint64_t>(Number(object, "Size"));
+  const auto checksum = ChecksumIn(object);
 
   net::Response raw;
   AddCorsHeaders(bucket, call.http, call.http.method, raw.headers);
@@ -136,17 +181,29 @@ Json Read(Cloud& cloud, Call& call, bool with_body) {
     raw.status = 304;
     output.erase("ContentLength");
     output.erase("ContentType");
+    if (checksum) output.erase(ChecksumMember(*checksum));
     call.raw = std::move(raw);
     return output;
   }
   ByteRange range{0, size};
+  std::optional<ByteRange> part;
   if (const std::string header = Text(call.input, "Range"); !header.empty()) {
-    if (const auto part = ParseRange(header, size)) {
-      range = *part;
-      raw.status = 206;
+    part = ParseRange(header, size);
+  } else if (call.input.contains("PartNumber")) {
+    part = PartRange(object, Number(call.input, "PartNumber"), output);
+  }
+  if (part) {
+    range = *part;
+    raw.status = 206;
+    if (range.length > 0) {
       output["ContentRange"] = "bytes " + std::to_string(range.offset) + "-" +
                                std::to_string(range.offset + range.length - 1) + "/" + std::to_string(size);
     }
+  }
+  // A checksum of the whole says nothing about a part of it.
+  if (checksum && (part || Text(call.input, "ChecksumMode") != "ENABLED")) {
+    output.erase(ChecksumMember(*checksum));
+    output.erase("ChecksumType");
   }
   output["ContentLength"] = range.length;
   // HeadObject's model lacks it in some versions; a ranged HEAD names the part all the same.
@@ -170,6 +227,24 @@ Json Read(Cloud& cloud, Call& call, bool with_body) {
 Json GetObject(Cloud& cloud, Call& call) { return Read(cloud, call, true); }
 Json HeadObject(Cloud& cloud, Call& call) { return Read(cloud, call, false); }
 
+Json AttributesOfParts(const Json& input, const Json& parts) {
+  const auto marker = Number(input, "PartNumberMarker");
+  const auto limit = std::clamp<std::int64_t>(Number(input, "MaxParts", 1000), 1, 1000);
+  Json output{{"TotalPartsCount", parts.size()}, {"PartNumberMarker", marker}, {"MaxParts", limit}};
+  Json listed = Json::array();
+  bool truncated = false;
+  for (const auto& part : parts) {
+    if (Number(part, "PartNumber") <= marker) continue;
+    truncated = static_cast<std::int64_t>(listed.size()) == limit;
+    if (truncated) break;
+    listed.push_back(part);
+  }
+  output["IsTruncated"] = truncated;
+  if (!listed.empty()) output["NextPartNumberMarker"] = listed.back()["PartNumber"];
+  output["Parts"] = std::move(listed);
+  return output;
+}
+
 Json GetObjectAttributes(Cloud& cloud, Call& call) {
   const std::string bucket = Text(call.input, "Bucket");
   const std::string key = Text(call.input, "Key");
@@ -183,6 +258,17 @@ Json GetObjectAttributes(Cloud& cloud, Call& call) {
               {"StorageClass", Text(object, "StorageClass", "STANDARD")},
               {"LastModified", object["LastModified"]}};
   CopyMembers(object, output, {"VersionId"});
+  Json checksum = Json::object();
+  CopyChecksum(object, checksum);
+  if (!checksum.empty()) output["Checksum"] = std::move(checksum);
+  if (const Json& parts = Items(object, "_parts"); !parts.empty()) {
+    output["ObjectParts"] = AttributesOfParts(call.input, parts);
+  }
+  // Only what was asked for.
+  const Json& asked = Items(call.input, "ObjectAttributes");
+  for (const char* name : {"ETag", "ObjectSize", "StorageClass", "Checksum", "ObjectParts"}) {
+    if (std::find(asked.begin(), asked.end(), name) == asked.end()) output.erase(name);
+  }
   return output;
 }
 
@@ -195,23 +281,11 @@ Json PutObject(Cloud& cloud, Call& call) {
   GetBucket(call, bucket);
   CheckWriteConditions(call, bucket, key);
   const auto& upload = std::any_cast<const Upload&>(call.prepared);
-  if (const std::string given = Text(call.input, "ContentMD5");
-      !given.empty() && given != Base64Encode(upload->blob().md5)) {
-    throw Fault("BadDigest", "The Content-MD5 you specified did not match what we received.");
-  }
-  Json object = ObjectFrom(call.input);
-  object["Key"] = key;
-  object["ETag"] = Quoted(upload->blob().md5);
-  object["Size"] = upload->blob().size;
-  object["ContentLength"] = upload->blob().size;
-  object["LastModified"] = std::floor(cloud.Now());
-  object["_blob"] = upload->blob().name;
-  const Json stored = PutVersion(cloud, call, bucket, key, std::move(object));
-  upload->Keep();
+  CheckIntegrity(call.input, upload);
+  const Json stored = StoreUpload(cloud, call, bucket, key, ObjectFrom(call.input), upload);
   Json output = Json::object();
-  CopyMembers(stored, output,
-              {"ETag", "VersionId", "ServerSideEncryption", "ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME",
-               "ChecksumSHA1", "ChecksumSHA256"});
+  CopyMembers(stored, output, {"ETag", "VersionId", "ServerSideEncryption"});
+  CopyChecksum(stored, output);
   return output;
 }
 
@@ -249,12 +323,12 @@ Json CopyObject(Cloud& cloud, Call& call) {
   } else {
     object["_tags"] = ObjectFrom(call.input).value("_tags", Json::array());
   }
-  object["Key"] = key;
-  CopyMembers(source, object, {"ETag", "Size", "ContentLength"});
-  object["LastModified"] = std::floor(cloud.Now());
+  CopyMembers(source, object, {"ETag", "Size", "_parts"});
+  CopyChecksum(source, object);
   object["_blob"] = Blobs(cloud).Link(Text(source, "_blob"));
   const Json stored = PutVersion(cloud, call, bucket, key, std::move(object));
   Json output{{"CopyObjectResult", {{"ETag", stored["ETag"]}, {"LastModified", stored["LastModified"]}}}};
+  CopyChecksum(stored, output["CopyObjectResult"]);
   CopyMembers(stored, output, {"VersionId", "ServerSideEncryption"});
   if (source.contains("VersionId")) output["CopySourceVersionId"] = source["VersionId"];
   return output;
@@ -309,8 +383,7 @@ Deleted DeleteOne(Cloud& cloud, Call& call, const std::string& bucket_name, cons
     }
     return {};
   }
-  const Json marker = PutVersion(cloud, call, bucket_name, key,
-                                 {{"Key", key}, {"_marker", true}, {"LastModified", std::floor(cloud.Now())}});
+  const Json marker = PutVersion(cloud, call, bucket_name, key, {{"_marker", true}});
   return {true, VersionOf(marker)};
 }
 
@@ -419,6 +492,19 @@ Json DeleteObjectTagging(Cloud& cloud, Call& call) {
 
 }  // namespace
 
+Json StoreUpload(Cloud& cloud, Call& call, const std::string& bucket, const std::string& key, Json object,
+                 const Upload& upload) {
+  const Blob& blob = upload.blob->blob();
+  object["ETag"] = Quoted(blob.md5);
+  object["Size"] = blob.size;
+  object["_blob"] = blob.name;
+  object[ChecksumMember(upload.algorithm)] = Base64Encode(blob.checksum);
+  object["ChecksumType"] = "FULL_OBJECT";
+  Json stored = PutVersion(cloud, call, bucket, key, std::move(object));
+  upload.blob->Keep();
+  return stored;
+}
+
 std::string Quoted(std::string_view md5) { return "\"" + HexEncode(md5) + "\""; }
 
 Source ParseSource(const std::string& copy_source) {
@@ -472,8 +558,7 @@ Json ObjectFrom(const Json& input) {
   Json object = Json::object();
   CopyMembers(input, object,
               {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires",
-               "Metadata", "StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "ChecksumCRC32",
-               "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"});
+               "Metadata", "StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption"});
   if (!object.contains("ContentType")) object["ContentType"] = "binary/octet-stream";
   if (!object.contains("ServerSideEncryption")) object["ServerSideEncryption"] = "AES256";
   if (Text(object, "StorageClass") == "STANDARD") object.erase("StorageClass");
@@ -490,6 +575,13 @@ Json PutVersion(Cloud& cloud, Call& call, const std::string& bucket_name, const 
   const std::string versioning = VersioningOf(GetBucket(call, bucket_name));
   const std::string object_key = ObjectKey(bucket_name, key);
   const Json* current = call.txn.Find(kObjects, object_key);
+  if (key.size() > kLongestKey) {
+    throw Fault("KeyTooLongError", "Your key is too long",
+                {{"Size", std::to_string(key.size())}, {"MaxSizeAllowed", std::to_string(kLongestKey)}});
+  }
+  object["Key"] = key;
+  object["LastModified"] = std::floor(cloud.Now());
+  if (object.contains("Size")) object["ContentLength"] = object["Size"];
   if (versioning == "Enabled") {
     object["VersionId"] = cloud.random.Pick("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._", 32);
   } else if (versioning == "Suspended") {
@@ -523,11 +615,8 @@ void RegisterObjects(Api& api, Cloud& cloud) {
             {"PutObjectTagging", PutObjectTagging}});
   // One store for all uploads, so that the pending blobs may refer to it.
   const auto blobs = std::make_shared<BlobStore>(Blobs(cloud));
-  api.SetPrepare("s3", "PutObject", [blobs](const Json& input, const net::Request&) -> std::any {
-    const auto body = input.find("Body");
-    static const std::string kEmpty;
-    const std::string& bytes = body == input.end() ? kEmpty : body->get_ref<const std::string&>();
-    return Upload(new PendingBlob(*blobs, blobs->Write(bytes)), [blobs](PendingBlob* pending) { delete pending; });
+  api.SetPrepare("s3", "PutObject", [blobs](const Json&, const net::Request& request) -> std::any {
+    return Receive(blobs, request, ChecksumAlgorithm::kCrc64Nvme);
   });
 }
 

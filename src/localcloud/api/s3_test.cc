@@ -369,5 +369,81 @@ TEST_F(S3, PartsMayBeCopiedAndUploadsAborted) {
             "NoSuchUpload");
 }
 
+TEST_F(S3, AChecksumIsCheckedKeptAndToldWhenAskedFor) {
+  EXPECT_EQ(api.ErrorOf("s3", "PutObject", At("k", {{"Body", "123456789"}, {"ChecksumCRC32", "AAAAAA=="}})),
+            "BadDigest");
+  EXPECT_EQ(api.ErrorOf("s3", "PutObject", At("k", {{"Body", "123456789"}, {"ChecksumCRC32", "?"}})), "InvalidRequest");
+  EXPECT_EQ(Blobs(), 0u);
+  Put("k", "123456789", {{"ChecksumCRC32C", "4waSgw=="}});
+  Put("plain", "123456789");
+  EXPECT_FALSE(api.Call("s3", "HeadObject", At("k")).contains("ChecksumCRC32C"));
+  const Json head = api.Call("s3", "HeadObject", At("k", {{"ChecksumMode", "ENABLED"}}));
+  EXPECT_EQ(head["ChecksumCRC32C"], "4waSgw==");
+  EXPECT_EQ(head["ChecksumType"], "FULL_OBJECT");
+  // As S3 has it since December 2024, whatever the client sends.
+  EXPECT_EQ(api.Call("s3", "HeadObject", At("plain", {{"ChecksumMode", "ENABLED"}}))["ChecksumCRC64NVME"],
+            "rosUhgp5mIg=");
+  // A client would check the part with the checksum of the whole.
+  const Json part = api.Call("s3", "GetObject", At("k", {{"ChecksumMode", "ENABLED"}, {"Range", "bytes=0-3"}}));
+  EXPECT_FALSE(part.contains("ChecksumCRC32C"));
+}
+
+TEST_F(S3, AMultipartObjectRemembersItsParts) {
+  const std::string big(5 << 20, 'a');
+  const std::string id = api.Call("s3", "CreateMultipartUpload", At("m", {{"ChecksumAlgorithm", "CRC32"}}))["UploadId"];
+  Json parts = Json::array();
+  for (const auto& body : {big, std::string("tail")}) {
+    const auto number = static_cast<int>(parts.size()) + 1;
+    const Json part = api.Call("s3", "UploadPart", At("m", {{"UploadId", id}, {"PartNumber", number}, {"Body", body}}));
+    parts.push_back({{"PartNumber", number}, {"ETag", part["ETag"]}, {"ChecksumCRC32", part["ChecksumCRC32"]}});
+  }
+  Json wrong = parts;
+  wrong[1]["ChecksumCRC32"] = "AAAAAA==";
+  EXPECT_EQ(api.ErrorOf("s3", "CompleteMultipartUpload",
+                        At("m", {{"UploadId", id}, {"MultipartUpload", {{"Parts", wrong}}}})),
+            "InvalidPart");
+  const Json done =
+      api.Call("s3", "CompleteMultipartUpload", At("m", {{"UploadId", id}, {"MultipartUpload", {{"Parts", parts}}}}));
+  EXPECT_TRUE(done["ChecksumCRC32"].get<std::string>().ends_with("-2"));
+  EXPECT_EQ(done["ChecksumType"], "COMPOSITE");
+  const Json second = api.Call("s3", "GetObject", At("m", {{"PartNumber", 2}}));
+  EXPECT_EQ(second["Body"], "tail");
+  EXPECT_EQ(second["PartsCount"], 2);
+  EXPECT_EQ(api.ErrorOf("s3", "GetObject", At("m", {{"PartNumber", 3}})), "InvalidPartNumber");
+  const Json attributes = api.Call("s3", "GetObjectAttributes", At("m", {{"ObjectAttributes", {"ObjectParts"}}}));
+  EXPECT_EQ(attributes["ObjectParts"]["TotalPartsCount"], 2);
+  EXPECT_FALSE(attributes.contains("ETag"));
+}
+
+TEST_F(S3, ADeleteMarkerSaysThatItIsOne) {
+  api.Call("s3", "PutBucketVersioning", {{"Bucket", "media"}, {"VersioningConfiguration", {{"Status", "Enabled"}}}});
+  Put("k", "1");
+  const std::string marker = api.Call("s3", "DeleteObject", At("k"))["VersionId"];
+  EXPECT_EQ(api.ErrorOf("s3", "GetObject", At("k")), "NoSuchKey");
+  EXPECT_EQ(api.ErrorOf("s3", "GetObject", At("k", {{"VersionId", marker}})), "MethodNotAllowed");
+}
+
+TEST_F(S3, VersionsArePagedOneByOne) {
+  api.Call("s3", "PutBucketVersioning", {{"Bucket", "media"}, {"VersioningConfiguration", {{"Status", "Enabled"}}}});
+  for (const char* key : {"a/1", "a/2", "b", "b", "b", "c"}) Put(key, "x");
+  std::vector<std::string> seen;
+  Json next = {{"Bucket", "media"}, {"MaxKeys", 2}, {"Delimiter", "/"}};
+  for (bool more = true; more;) {
+    const Json page = api.Call("s3", "ListObjectVersions", next);
+    EXPECT_LE(page.value("Versions", Json::array()).size() + page.value("CommonPrefixes", Json::array()).size(), 2u);
+    for (const auto& prefix : page.value("CommonPrefixes", Json::array())) seen.push_back(prefix["Prefix"]);
+    for (const auto& version : page.value("Versions", Json::array())) seen.push_back(version["Key"]);
+    more = page["IsTruncated"];
+    next["KeyMarker"] = page.value("NextKeyMarker", "");
+    next.erase("VersionIdMarker");
+    if (page.contains("NextVersionIdMarker")) next["VersionIdMarker"] = page["NextVersionIdMarker"];
+  }
+  EXPECT_EQ(seen, (std::vector<std::string>{"a/", "b", "b", "b", "c"}));
+}
+
+TEST_F(S3, AKeyHasAtMost1024Bytes) {
+  EXPECT_EQ(api.ErrorOf("s3", "PutObject", At(std::string(1025, 'k'))), "KeyTooLongError");
+}
+
 }  // namespace
 }  // namespace adhoc::testing

@@ -1,7 +1,6 @@
 #include "localcloud/objects/blob_store.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "base/error.h"
 
@@ -23,20 +23,6 @@ constexpr const char* kTemporary = "tmp";
   throw Error("cannot write " + path.string() + ": " + std::strerror(error),
               error == ENOSPC ? "free some disk space, then try again" : "");
 }
-
-class Md5 {
- public:
-  Md5() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) { EVP_DigestInit_ex(context_.get(), EVP_md5(), nullptr); }
-  void Add(std::string_view data) { EVP_DigestUpdate(context_.get(), data.data(), data.size()); }
-  std::string Finish() {
-    std::string digest(16, '\0');
-    EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr);
-    return digest;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
 
 class File {
  public:
@@ -57,8 +43,11 @@ class File {
 // Writes under a temporary name; without Finish the file is removed.
 class BlobStore::Writer {
  public:
-  Writer(BlobStore& store, std::string name)
-      : store_(store), name_(std::move(name)), temporary_(store.directory_ / kTemporary / name_.substr(3)) {
+  Writer(BlobStore& store, std::string name, ChecksumAlgorithm algorithm)
+      : store_(store),
+        name_(std::move(name)),
+        temporary_(store.directory_ / kTemporary / name_.substr(3)),
+        checksum_(MakeChecksum(algorithm)) {
     std::filesystem::create_directories(temporary_.parent_path());
     descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor_ < 0) Fail(temporary_, errno);
@@ -71,7 +60,8 @@ class BlobStore::Writer {
   Writer& operator=(const Writer&) = delete;
 
   void Add(std::string_view data) {
-    md5_.Add(data);
+    md5_->Add(data);
+    checksum_->Add(data);
     size_ += data.size();
     while (!data.empty()) {
       const ssize_t written = write(descriptor_, data.data(), data.size());
@@ -86,7 +76,7 @@ class BlobStore::Writer {
     std::filesystem::create_directories(target.parent_path());
     if (rename(temporary_.c_str(), target.c_str()) != 0) Fail(target, errno);
     finished_ = true;
-    return {name_, size_, md5_.Finish()};
+    return {name_, size_, md5_->Finish(), checksum_->Finish()};
   }
 
  private:
@@ -96,7 +86,8 @@ class BlobStore::Writer {
   int descriptor_ = -1;
   bool finished_ = false;
   std::uint64_t size_ = 0;
-  Md5 md5_;
+  const std::unique_ptr<Checksum> md5_ = MakeMd5();
+  const std::unique_ptr<Checksum> checksum_;
 };
 
 std::string BlobStore::NewName() {
@@ -104,14 +95,18 @@ std::string BlobStore::NewName() {
   return digits.substr(0, 2) + "/" + digits;
 }
 
-Blob BlobStore::Write(std::string_view data) {
-  Writer writer(*this, NewName());
-  writer.Add(data);
+Blob BlobStore::Write(const Source& source, ChecksumAlgorithm algorithm) {
+  Writer writer(*this, NewName(), algorithm);
+  for (std::string_view piece = source(); !piece.empty(); piece = source()) writer.Add(piece);
   return writer.Finish();
 }
 
-Blob BlobStore::Concatenate(const std::vector<BlobSlice>& slices) {
-  Writer writer(*this, NewName());
+Blob BlobStore::Write(std::string_view data, ChecksumAlgorithm algorithm) {
+  return Write([&data] { return std::exchange(data, std::string_view()); }, algorithm);
+}
+
+Blob BlobStore::Concatenate(const std::vector<BlobSlice>& slices, ChecksumAlgorithm algorithm) {
+  Writer writer(*this, NewName(), algorithm);
   std::string buffer(kBuffer, '\0');
   for (const auto& slice : slices) {
     const auto path = PathOf(slice.name);

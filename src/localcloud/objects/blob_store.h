@@ -8,19 +8,22 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/random.h"
+#include "localcloud/objects/checksum.h"
 
 namespace adhoc::localcloud {
 
 struct Blob {
   std::string name;  // relative to the store's directory
   std::uint64_t size = 0;
-  std::string md5;  // raw, 16 bytes
+  std::string md5;       // raw, 16 bytes
+  std::string checksum;  // raw, of the algorithm that was asked for
 };
 
 // A part of a blob: [offset, offset + length).
@@ -35,9 +38,13 @@ class BlobStore {
  public:
   BlobStore(std::filesystem::path directory, Random& random) : directory_(std::move(directory)), random_(random) {}
 
-  // Throw Error (disk full).
-  Blob Write(std::string_view data);
-  Blob Concatenate(const std::vector<BlobSlice>& slices);
+  // The next bytes, good until the next call; empty at the end.
+  using Source = std::function<std::string_view()>;
+
+  // Throw Error (disk full), and what `source` throws; then nothing is left of it.
+  Blob Write(const Source& source, ChecksumAlgorithm algorithm = ChecksumAlgorithm::kCrc64Nvme);
+  Blob Write(std::string_view data, ChecksumAlgorithm algorithm = ChecksumAlgorithm::kCrc64Nvme);
+  Blob Concatenate(const std::vector<BlobSlice>& slices, ChecksumAlgorithm algorithm = ChecksumAlgorithm::kCrc64Nvme);
   // A second name for the same bytes, without copying them.
   std::string Link(const std::string& name);
 
