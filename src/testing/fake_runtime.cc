@@ -447,6 +447,12 @@ void FakeRuntime::WatchEvents(const Labels& labels, const std::function<void()>&
   }
 }
 
+void FakeRuntime::SetCpus(const std::string& id, double cpus) {
+  auto state = state_.lock();
+  CheckReachable(*state);
+  Need(*state, id).spec.cpus = cpus;
+}
+
 ContainerStats FakeRuntime::Stats(const std::string& id) {
   auto state = state_.lock();
   CheckReachable(*state);

@@ -84,6 +84,7 @@ class FakeRuntime : public localcloud::ContainerRuntime {
   void WatchEvents(const localcloud::Labels& labels, const std::function<void()>& ready,
                    const std::function<void(const localcloud::ContainerEvent&)>& sink, std::stop_token stop) override;
   localcloud::ContainerStats Stats(const std::string& id) override;
+  void SetCpus(const std::string& id, double cpus) override;
   std::unique_ptr<localcloud::ExecSession> Exec(const std::string& id, const localcloud::ExecSpec& spec) override;
   localcloud::ExecResult RunExec(const std::string& id, const localcloud::ExecSpec& spec,
                                  std::chrono::milliseconds timeout) override;

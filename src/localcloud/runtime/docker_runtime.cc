@@ -28,6 +28,7 @@ namespace {
 using docker::ErrorOf;
 
 constexpr std::string_view kApi = "/v1.41";
+constexpr std::string_view kPodmanApi = "/v4.0.0/libpod";
 // After this long without a line, a container whose log is followed is looked at.
 constexpr std::chrono::seconds kSilence{2};
 
@@ -417,6 +418,15 @@ class DockerRuntime : public ContainerRuntime {
     if (!state) throw RuntimeError(RuntimeErrorKind::kNotFound, fmt::format("{}: there is no such container", what));
     if (!state->running()) return {};
     return docker::ParseStats(api_.Get(what, Path("containers", id, "/stats?stream=false&one-shot=true")));
+  }
+
+  void SetCpus(const std::string& id, double cpus) override {
+    // podman 4 has this only in its own API.
+    const bool podman = Engine().name == "podman";
+    const Json body = podman ? docker::PodmanUpdateBody(cpus) : docker::UpdateBody(cpus);
+    const std::string target = podman ? fmt::format("{}/containers/{}/update", kPodmanApi, net::PercentEncode(id))
+                                      : Path("containers", id, "/update");
+    api_.Do(fmt::format("cannot limit the CPUs of container {}", ShortId(id)), MakeRequest("POST", target, &body));
   }
 
   std::unique_ptr<ExecSession> Exec(const std::string& id, const ExecSpec& spec) override {

@@ -376,6 +376,17 @@ TEST_F(DockerRuntimeTest, StatsOfARunningContainer) {
   EXPECT_EQ(stats.memory_limit_bytes, 64 << 20);
 }
 
+TEST_F(DockerRuntimeTest, ARunningContainersCpusCanBeLimited) {
+  ContainerSpec spec = Shell("while :; do :; done");
+  spec.cpus = 1;
+  std::string id = Run(spec);
+  runtime().SetCpus(id, 0.1);
+  const auto before = runtime().Stats(id).cpu_time;
+  RealClock().SleepFor(1s);
+  EXPECT_LT(runtime().Stats(id).cpu_time - before, 500ms);
+  EXPECT_EQ(KindOf([&] { runtime().SetCpus("no-such-container", 0.1); }), RuntimeErrorKind::kNotFound) << last_error_;
+}
+
 TEST_F(DockerRuntimeTest, ExecPassesInputAndOutputAndTheExitCode) {
   std::string id = Run(Shell("sleep 60"));
   auto session = runtime().Exec(

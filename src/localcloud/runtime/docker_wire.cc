@@ -166,6 +166,13 @@ Json CreateContainerBody(const ContainerSpec& spec) {
   return body;
 }
 
+Json UpdateBody(double cpus) { return {{"NanoCpus", static_cast<std::int64_t>(cpus * 1e9)}}; }
+
+Json PodmanUpdateBody(double cpus) {
+  constexpr std::int64_t kPeriod = 100'000;  // microseconds, the kernel's default
+  return {{"cpu", {{"period", kPeriod}, {"quota", static_cast<std::int64_t>(cpus * kPeriod)}}}};
+}
+
 ContainerState ParseContainer(const Json& inspect) {
   ContainerState container;
   container.id = Text(inspect, "Id");

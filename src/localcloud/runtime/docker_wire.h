@@ -14,6 +14,9 @@
 namespace adhoc::localcloud::docker {
 
 Json CreateContainerBody(const ContainerSpec& spec);
+// Of an update of its limits, Docker's and podman's own.
+Json UpdateBody(double cpus);
+Json PodmanUpdateBody(double cpus);
 ContainerState ParseContainer(const Json& inspect);
 bool HasTerminal(const Json& inspect);
 bool HasMemoryLimit(const Json& inspect);

@@ -5,6 +5,11 @@
 namespace adhoc::localcloud::docker {
 namespace {
 
+TEST(DockerWire, CpuLimitsAreUpdatedInEachEnginesWords) {
+  EXPECT_EQ(UpdateBody(0.25), Json({{"NanoCpus", 250000000}}));
+  EXPECT_EQ(PodmanUpdateBody(0.25), Json({{"cpu", {{"period", 100000}, {"quota", 25000}}}}));
+}
+
 TEST(CreateContainerBody, SaysWhatTheSpecSays) {
   ContainerSpec spec;
   spec.name = "task";

@@ -272,6 +272,8 @@ class ContainerRuntime {
   virtual void WatchEvents(const Labels& labels, const std::function<void()>& ready,
                            const std::function<void(const ContainerEvent&)>& sink, std::stop_token stop) = 0;
   virtual ContainerStats Stats(const std::string& id) = 0;
+  // Gives a running container another limit of CPUs.
+  virtual void SetCpus(const std::string& id, double cpus) = 0;
 
   // ---- Processes in running containers.
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "localcloud/scheduler/documents.h"
+#include "localcloud/scheduler/start_watch.h"
 
 namespace adhoc::localcloud::ecs {
 namespace {
@@ -142,7 +143,7 @@ ContainerSpec MakeContainerSpec(const Settings& settings, const Json& task, cons
   const int task_memory = Number(task.value("memory", ""));
   if (task_memory > 0 && (memory == 0 || memory > task_memory)) memory = task_memory;
   spec.memory_bytes = memory * kMiB;
-  spec.cpus = Number(task.value("cpu", "")) / 1024.0;
+  spec.cpus = StartCpus(TaskCpus(task));
 
   std::map<std::string, std::string> volumes;
   for (const Json& volume : task_definition.value("volumes", Json::array())) {
@@ -171,6 +172,8 @@ ContainerSpec MakeContainerSpec(const Settings& settings, const Json& task, cons
   }
   return spec;
 }
+
+double TaskCpus(const Json& task) { return Number(task.value("cpu", "")) / 1024.0; }
 
 std::vector<std::string> TaskVolumes(const Settings& settings, const Json& task, const Json& task_definition) {
   std::vector<std::string> names;

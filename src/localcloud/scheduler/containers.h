@@ -31,6 +31,8 @@ bool NeedsPause(const Json& task_definition);
 std::string PauseName(const Settings& settings, const Json& task);
 ContainerSpec PauseSpec(const Settings& settings, const Json& task, const TaskNetwork& network);
 
+// What the task's size gives it; 0 when it has none.
+double TaskCpus(const Json& task);
 std::string ContainerName(const Settings& settings, const Json& task, std::string_view container);
 ContainerSpec MakeContainerSpec(const Settings& settings, const Json& task, const Json& task_definition,
                                 std::string_view container, const TaskNetwork& network, const Secrets& secrets);

@@ -36,7 +36,7 @@ Scheduler::Scheduler(Cloud& cloud, SchedulerOptions options)
       logs_(cloud),
       runner_(cloud, logs_),
       health_(cloud, options.health_threads),
-      start_watch_(cloud, options.health_threads),
+      start_watch_(cloud, options.settle_seconds, options.health_threads),
       starts_(std::make_unique<WorkerPool>(options.start_threads)),
       stops_(std::make_unique<WorkerPool>(options.stop_threads)) {
   cloud_.store.Subscribe([shared = shared_](const CollectionNames& changed) {
@@ -155,9 +155,7 @@ double Scheduler::Pass() {
         const Json* definition =
             txn->Find(kTaskDefinitions, TaskDefinitionKey(task.at("taskDefinitionArn").get<std::string>()));
         if (definition != nullptr) next = std::min(next, health_.Run(key, task, *definition));
-        const bool unchecked =
-            status == "RUNNING" && task.contains("_service") && task.value("_load_balancers", Json::array()).empty();
-        if (unchecked) next = std::min(next, start_watch_.Run(key, task));
+        if (status == "RUNNING") next = std::min(next, start_watch_.Run(key, task));
       }
       if (changed.contains(key) || TaskRunner::CanAdvance(*txn, task)) {
         ready.push_back({key, IsStopping(task), task.value("version", std::int64_t{1})});

@@ -256,11 +256,13 @@ TEST_F(SchedulerTest, SpotInterruptsItsTasksAndTheyAreReplacedByTheStrategy) {
   Do("PutClusterCapacityProviders", {{"cluster", "alpha"},
                                      {"capacityProviders", {"FARGATE", "FARGATE_SPOT"}},
                                      {"defaultCapacityProviderStrategy", Json::array()}});
-  Json input = {{"cluster", "alpha"}, {"serviceName", "web"}, {"taskDefinition", Define("web")},
-                {"desiredCount", 3}, {"networkConfiguration", Network()},
-                {"capacityProviderStrategy",
-                 Json::array({{{"capacityProvider", "FARGATE"}, {"base", 1}, {"weight", 0}},
-                              {{"capacityProvider", "FARGATE_SPOT"}, {"weight", 1}}})}};
+  Json input = {{"cluster", "alpha"},
+                {"serviceName", "web"},
+                {"taskDefinition", Define("web")},
+                {"desiredCount", 3},
+                {"networkConfiguration", Network()},
+                {"capacityProviderStrategy", Json::array({{{"capacityProvider", "FARGATE"}, {"base", 1}, {"weight", 0}},
+                                                          {{"capacityProvider", "FARGATE_SPOT"}, {"weight", 1}}})}};
   Do("CreateService", input);
   Settle();
   Pass(9s);
@@ -358,7 +360,7 @@ TEST_F(SchedulerTest, AContainerGetsWhatTheDefinitionTheSecretsAndTheOverridesSa
   EXPECT_EQ(spec->environment.at("AWS_ENDPOINT_URL"), "http://10.0.0.1:4566");
   EXPECT_EQ(spec->environment.at("AWS_EXECUTION_ENV"), "AWS_ECS_FARGATE");
   EXPECT_EQ(spec->memory_bytes, 512 * 1024 * 1024);
-  EXPECT_EQ(spec->cpus, 0.25);
+  EXPECT_EQ(spec->cpus, 1) << "while it starts";
   EXPECT_EQ(spec->labels.at("adhoc.task"), arn);
   EXPECT_EQ(spec->labels.at("adhoc.instance"), "0badcafe");
   EXPECT_EQ(spec->labels.at("adhoc.container"), "web");
@@ -636,6 +638,24 @@ TEST_F(SchedulerTest, AProgramThatStillLoadsDoesNotCountAsHealthyYet) {
   Do("UpdateService", {{"cluster", "alpha"}, {"service", "web"}, {"taskDefinition", Define("worker", "busy:1")}});
   Pass(10s);
   EXPECT_EQ(Service()["deployments"][0]["rolloutState"], "COMPLETED") << "a program may be busy for ever";
+}
+
+TEST_F(SchedulerTest, ATaskStartsWithAWholeCpuAndThenHasTheCpusOfItsSize) {
+  runtime_.AddImage("loading:1", FakeProcess{.cpus_used = 0.9});
+  Serve(Define("web"), 1);
+  Pass(300ms);
+  const std::string served = Tasks()[0]["taskArn"];
+  const std::string busy = Run(Define("loading", "loading:1"));
+  Pass(300ms);
+  const auto cpus = [&](const Json& task) { return runtime_.SpecOf(Runtime(task))->cpus; };
+  EXPECT_EQ(cpus(Task(served)), 1);
+  Pass(2s);
+  EXPECT_EQ(cpus(Task(busy)), 1) << "it still loads";
+  EXPECT_EQ(cpus(Task(served)), 0.25);
+  scheduler_.reset();
+  Boot();
+  Pass(8s);
+  EXPECT_EQ(cpus(Task(busy)), 0.25) << "a start ends some time, a restart of the server too";
 }
 
 TEST_F(SchedulerTest, ARestartAdoptsWhatRunsAndRepairsTheRest) {

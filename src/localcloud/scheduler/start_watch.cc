@@ -1,11 +1,15 @@
 #include "localcloud/scheduler/start_watch.h"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <optional>
 #include <vector>
 
 #include "localcloud/runtime/runtime.h"
+#include "localcloud/scheduler/containers.h"
 #include "localcloud/scheduler/documents.h"
 
 namespace adhoc::localcloud {
@@ -16,11 +20,30 @@ constexpr double kInterval = 0.5;
 // hundredth.
 constexpr double kIdleCpus = 0.08;
 
+// Loading an application takes a CPU for a second or two; with a quarter of one, a person waits four times as long.
+constexpr double kStartCpus = 1;
+
+// False when the engine is away. One that refuses is not asked again: a limit too high does no harm.
+bool LimitCpus(ContainerRuntime& runtime, const std::vector<std::string>& containers, double cpus) {
+  for (const std::string& id : containers) {
+    try {
+      runtime.SetCpus(id, cpus);
+    } catch (const RuntimeError& error) {
+      if (error.kind() == RuntimeErrorKind::kUnreachable) return false;
+      if (error.kind() != RuntimeErrorKind::kNotFound)
+        spdlog::warn("{}; it keeps the CPUs it started with", error.what());
+    }
+  }
+  return true;
+}
+
 }  // namespace
+
+double StartCpus(double task_cpus) { return task_cpus == 0 ? 0 : std::max(task_cpus, kStartCpus); }
 
 double StartWatch::Run(const std::string& key, const Json& task) {
   constexpr double kNever = std::numeric_limits<double>::infinity();
-  if (task.value("_settled", false) || task.value("_healthy", false)) return kNever;
+  if (task.value("_settled", false)) return kNever;
   const double now = cloud_.Now();
   auto watches = watches_.lock();
   auto [found, is_new] = watches->try_emplace(key);
@@ -35,7 +58,9 @@ double StartWatch::Run(const std::string& key, const Json& task) {
   for (const Json& container : task.at("containers")) {
     if (container.value("lastStatus", "") == "RUNNING") containers.push_back(container.value("_id", ""));
   }
-  pool_.Submit([this, key, containers] { Measure(key, containers); });
+  const double ends_by = task.value("startedAt", now) + settle_seconds_;
+  pool_.Submit(
+      [this, key, containers, cpus = ecs::TaskCpus(task), ends_by] { Measure(key, containers, cpus, ends_by); });
   return watch.due;
 }
 
@@ -45,7 +70,8 @@ void StartWatch::Sweep() {
   for (auto& [key, watch] : *watches) watch.seen = false;
 }
 
-void StartWatch::Measure(const std::string& key, const std::vector<std::string>& containers) {
+void StartWatch::Measure(const std::string& key, const std::vector<std::string>& containers, double task_cpus,
+                         double ends_by) {
   std::optional<double> cpu_seconds = 0;
   try {
     for (const std::string& id : containers) {
@@ -67,9 +93,11 @@ void StartWatch::Measure(const std::string& key, const std::vector<std::string>&
       watch.cpu_seconds = *cpu_seconds;
     }
   }
+  if (!settled && now < ends_by) return;
+  if (task_cpus < StartCpus(task_cpus) && !LimitCpus(cloud_.runtime, containers, task_cpus)) return;
   auto txn = cloud_.store.Begin();
   if (txn->Find(ecs::kTasks, key) == nullptr) return;
-  if (settled) txn->Edit(ecs::kTasks, key)["_settled"] = true;
+  txn->Edit(ecs::kTasks, key)["_settled"] = true;
   txn->Commit();
 }
 
