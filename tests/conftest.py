@@ -135,7 +135,9 @@ class LocalCloud:
             region_name=REGION,
         )
         # No retries: an answer that only comes with the second try is a bug to see.
-        config = Config(retries={"max_attempts": 0, "mode": "standard"}, proxies={}, s3={"addressing_style": "path"})
+        # No host prefix: `data-127.0.0.1`, where DiscoverInstances would be sent to, is no host.
+        config = Config(retries={"max_attempts": 0, "mode": "standard"}, proxies={}, s3={"addressing_style": "path"},
+                        inject_host_prefix=False)
         return session.client(service, endpoint_url=self.endpoint, config=config, **options)
 
     def adhoc(self, *arguments, cwd=None, timeout=300, check=True, **environment):

@@ -97,6 +97,7 @@ def test_what_a_policy_makes_public_needs_no_signature(cloud, name):
     s3.create_bucket(Bucket=name)
     for key in ("static/style.css", "private/notes"):
         s3.put_object(Bucket=name, Key=key, Body=b"content")
+    s3.delete_public_access_block(Bucket=name)
     s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}/static/*"}]}))
     with cloud.open(f"/{name}/static/style.css") as answer:

@@ -1,6 +1,7 @@
 // AWS Certificate Manager. Certificates are issued at once, by the local authority in state_dir/ca; the keys stay in
 // the documents (`_private_key`), where the load balancer reads them.
 #include <algorithm>
+#include <map>
 
 #include "localcloud/api/support.h"
 #include "localcloud/certificates/authority.h"
@@ -70,6 +71,7 @@ std::vector<std::string> NamesOf(const Json& input) {
 // What a domain's owner would have to publish; here nobody looks.
 Json ValidationOptions(Cloud& cloud, const std::vector<std::string>& names, const std::string& method) {
   Json options = Json::array();
+  std::map<std::string, Json> records;  // by domain: a wildcard and its parent share theirs
   for (const auto& name : names) {
     const std::string domain = StartsWith(name, "*.") ? name.substr(2) : name;
     Json option{{"DomainName", name},
@@ -77,9 +79,13 @@ Json ValidationOptions(Cloud& cloud, const std::vector<std::string>& names, cons
                 {"ValidationStatus", "SUCCESS"},
                 {"ValidationMethod", method}};
     if (method == "DNS") {
-      option["ResourceRecord"] = {{"Name", "_" + cloud.random.Hex(32) + "." + domain + "."},
-                                  {"Type", "CNAME"},
-                                  {"Value", "_" + cloud.random.Hex(32) + ".acm-validations.aws."}};
+      Json& record = records[domain];
+      if (record.is_null()) {
+        record = {{"Name", "_" + cloud.random.Hex(32) + "." + domain + "."},
+                  {"Type", "CNAME"},
+                  {"Value", "_" + cloud.random.Hex(32) + ".acm-validations.aws."}};
+      }
+      option["ResourceRecord"] = record;
     } else {
       option["ValidationEmails"] = Json::array({"admin@" + domain});
     }

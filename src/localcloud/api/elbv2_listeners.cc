@@ -77,9 +77,9 @@ void CheckCertificate(const Txn& txn, const std::string& arn) {
 
 // The default certificate of a request's Certificates, which may name one.
 Json DefaultCertificate(const Txn& txn, const Json& certificates) {
-  if (certificates.size() != 1) {
-    throw Invalid(
-        "Exactly one certificate must be specified for HTTPS listeners; add others with AddListenerCertificates");
+  if (certificates.empty()) throw Invalid("A certificate must be specified for HTTPS listeners");
+  if (certificates.size() > 1) {
+    throw Invalid("Only one certificate can be specified for HTTPS listeners; add others with AddListenerCertificates");
   }
   const std::string arn = Text(certificates[0], "CertificateArn");
   CheckCertificate(txn, arn);

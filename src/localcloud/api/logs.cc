@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "localcloud/api/log_filter.h"
 #include "localcloud/api/support.h"
 
 namespace adhoc::localcloud {
@@ -348,46 +349,6 @@ Json GetLogEvents(Cloud&, Call& call) {
   for (const auto& event : page.events) events.push_back(EventAnswer(event));
   return {{"events", std::move(events)}, {"nextForwardToken", page.forward}, {"nextBackwardToken", page.backward}};
 }
-
-// A filter pattern of terms: all plain and quoted ones must occur, of those with '?' at least one, of those with '-'
-// none.
-class FilterPattern {
- public:
-  explicit FilterPattern(std::string_view pattern) {
-    std::size_t i = 0;
-    while (i < pattern.size()) {
-      if (pattern[i] == ' ') {
-        ++i;
-        continue;
-      }
-      char kind = 0;
-      if ((pattern[i] == '?' || pattern[i] == '-') && i + 1 < pattern.size()) kind = pattern[i++];
-      std::string term;
-      if (pattern[i] == '"') {
-        for (++i; i < pattern.size() && pattern[i] != '"'; ++i) {
-          if (pattern[i] == '\\' && i + 1 < pattern.size()) ++i;
-          term += pattern[i];
-        }
-        if (i == pattern.size()) throw ApiError("InvalidParameterException", "Invalid filter pattern");
-        ++i;
-      } else {
-        while (i < pattern.size() && pattern[i] != ' ') term += pattern[i++];
-      }
-      (kind == '?' ? any_ : kind == '-' ? none_ : all_).push_back(std::move(term));
-    }
-  }
-
-  bool Matches(std::string_view message) const {
-    const auto occurs = [&](const std::string& term) { return message.find(term) != std::string_view::npos; };
-    return std::all_of(all_.begin(), all_.end(), occurs) && std::none_of(none_.begin(), none_.end(), occurs) &&
-           (any_.empty() || std::any_of(any_.begin(), any_.end(), occurs));
-  }
-  // A term that every match holds, for the store to look for; may be empty.
-  std::string FirstRequired() const { return all_.empty() ? "" : all_.front(); }
-
- private:
-  std::vector<std::string> all_, any_, none_;
-};
 
 struct FilteredPage {
   std::vector<LogEvent> events;

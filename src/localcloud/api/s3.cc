@@ -223,9 +223,11 @@ bool IsBucketName(const std::string& name) {
       return false;
   }
   const auto alphanumeric = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
-  return alphanumeric(name.front()) && alphanumeric(name.back()) && name.find("..") == std::string::npos &&
-         !StartsWith(name, "xn--") && !StartsWith(name, "sthree-") && !name.ends_with("-s3alias") &&
-         !name.ends_with("--ol-s3");
+  const bool is_address =
+      std::count(name.begin(), name.end(), '.') == 3 && name.find_first_not_of("0123456789.") == std::string::npos;
+  return !is_address && alphanumeric(name.front()) && alphanumeric(name.back()) &&
+         name.find("..") == std::string::npos && !StartsWith(name, "xn--") && !StartsWith(name, "sthree-") &&
+         !name.ends_with("-s3alias") && !name.ends_with("--ol-s3");
 }
 
 Json CreateBucket(Cloud& cloud, Call& call) {
@@ -242,6 +244,10 @@ Json CreateBucket(Cloud& cloud, Call& call) {
                 {{"BucketName", name}});
   }
   Json bucket{{"Name", name}, {"CreationDate", cloud.Now()}, {"_region", region}};
+  // Since April 2023 a bucket is closed to the public until its owner opens it.
+  for (const char* setting : {"BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"}) {
+    bucket["_public_access_block"][setting] = true;
+  }
   if (call.input.contains("ACL")) bucket["_acl"] = call.input["ACL"];
   if (call.input.contains("ObjectOwnership")) {
     bucket["_ownership"] = {{"Rules", Json::array({{{"ObjectOwnership", call.input["ObjectOwnership"]}}})}};

@@ -12,6 +12,15 @@
 namespace adhoc::localcloud::s3 {
 namespace {
 
+// Whether the text is Base64 of so many bytes.
+bool IsDigest(const std::string& text, std::size_t size) {
+  try {
+    return Base64Decode(text).size() == size;
+  } catch (const std::invalid_argument&) {
+    return false;
+  }
+}
+
 constexpr std::size_t kPiece = 256 << 10;
 
 std::string HeaderOf(ChecksumAlgorithm algorithm) { return "x-amz-checksum-" + ToLower(ChecksumName(algorithm)); }
@@ -114,18 +123,16 @@ std::string ReadBody(const net::Request& request, std::uint64_t offset, std::uin
 }
 
 void CheckIntegrity(const Json& input, const Upload& upload) {
-  if (const std::string given = Text(input, "ContentMD5");
-      !given.empty() && given != Base64Encode(upload.blob->blob().md5)) {
-    throw Fault("BadDigest", "The Content-MD5 you specified did not match what we received.");
+  if (const std::string given = Text(input, "ContentMD5"); !given.empty()) {
+    if (!IsDigest(given, upload.blob->blob().md5.size())) {
+      throw Fault("InvalidDigest", "The Content-MD5 you specified is not valid.");
+    }
+    if (given != Base64Encode(upload.blob->blob().md5)) {
+      throw Fault("BadDigest", "The Content-MD5 you specified did not match what we received.");
+    }
   }
   if (upload.claimed.empty() || upload.claimed == Base64Encode(upload.blob->blob().checksum)) return;
-  std::string raw;
-  try {
-    raw = Base64Decode(upload.claimed);
-  } catch (const std::invalid_argument&) {
-    raw.clear();
-  }
-  if (raw.size() != upload.blob->blob().checksum.size()) {
+  if (!IsDigest(upload.claimed, upload.blob->blob().checksum.size())) {
     throw Fault("InvalidRequest", fmt::format("Value for {} header is invalid.", HeaderOf(upload.algorithm)));
   }
   throw Fault("BadDigest", fmt::format("The {} you specified did not match the calculated checksum.",

@@ -183,6 +183,8 @@ TEST_F(S3, EverybodyReadsWhatThePolicyOpens) {
   Put("static/a.css", "body {}", {{"ContentType", "text/css"}});
   Put("secret", "x");
   EXPECT_EQ(Anonymous("/media/static/a.css").status, 403);
+  EXPECT_THROW(MakePublic("static/*"), ServiceError) << "a new bucket is closed to the public";
+  api.Call("s3", "DeletePublicAccessBlock", {{"Bucket", "media"}});
   MakePublic("static/*");
   const net::Response response = Anonymous("/media/static/a.css");
   EXPECT_EQ(response.status, 200);
@@ -235,6 +237,7 @@ TEST_F(S3, PresignedUrlsOfTheOldFormWorkUntilTheyExpire) {
 }
 
 TEST_F(S3, BrowsersAreToldWhoMayRead) {
+  api.Call("s3", "DeletePublicAccessBlock", {{"Bucket", "media"}});
   MakePublic("*");
   Put("font.woff2", "x");
   EXPECT_EQ(Anonymous("/media/font.woff2", "OPTIONS",
@@ -268,6 +271,10 @@ TEST_F(S3, SubResourcesAreReadBackOrMissed) {
   EXPECT_EQ(api.ErrorOf("s3", "GetBucketTagging", {{"Bucket", "media"}}), "NoSuchTagSet");
   EXPECT_EQ(api.ErrorOf("s3", "GetBucketPolicy", {{"Bucket", "media"}}), "NoSuchBucketPolicy");
   EXPECT_EQ(api.ErrorOf("s3", "GetBucketCors", {{"Bucket", "media"}}), "NoSuchCORSConfiguration");
+  for (const auto& setting : api.Call("s3", "GetPublicAccessBlock", {{"Bucket", "media"}})["PublicAccessBlockConfiguration"]) {
+    EXPECT_EQ(setting, true);
+  }
+  api.Call("s3", "DeletePublicAccessBlock", {{"Bucket", "media"}});
   EXPECT_EQ(api.ErrorOf("s3", "GetPublicAccessBlock", {{"Bucket", "media"}}), "NoSuchPublicAccessBlockConfiguration");
   const Json tags = Json::array({{{"Key", "env"}, {"Value", "alpha"}}});
   api.Call("s3", "PutBucketTagging", {{"Bucket", "media"}, {"Tagging", {{"TagSet", tags}}}});
