@@ -157,7 +157,7 @@ std::optional<std::string> TargetWithBucket(const net::Request& request) {
   return "/" + host.substr(0, at) + (request.target == "/" ? "" : request.target);
 }
 
-Gateway::Gateway(Cloud& cloud, const Api& api) : cloud_(cloud), api_(api) {
+Gateway::Gateway(Cloud& cloud, const Api& api) : cloud_(cloud), api_(api), tasks_(cloud) {
   On("GET", "/_adhoc/chaos", [this](const net::Request&) { return JsonPage(chaos_.Show()); });
   On("PUT", "/_adhoc/chaos", [this](const net::Request& request) {
     chaos_.Set(ParseChaos(Json::parse(request.body, nullptr, false)));
@@ -182,6 +182,11 @@ net::Response Gateway::Handle(const net::Request& received) {
     } catch (const Error& error) {
       return JsonPage({{"error", error.what()}, {"hint", error.hint()}}, 400);
     }
+  }
+
+  // No bucket has so short a name.
+  if (received.method == "GET" && !TargetWithBucket(received)) {
+    if (auto answer = tasks_.Answer(received)) return *answer;
   }
 
   const std::string service_name = ServiceOf(received);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "localcloud/api/api.h"
+#include "localcloud/api/task_endpoint.h"
 #include "localcloud/chaos.h"
 #include "localcloud/cloud.h"
 #include "net/http_message.h"
@@ -33,6 +34,7 @@ class Gateway {
   const Api& api_;
   std::map<std::string, Page, std::less<>> pages_;  // "GET /_adhoc/health"
   Chaos chaos_;
+  TaskEndpoint tasks_;
 };
 
 // The service that a request is for, by (in this order) X-Amz-Target, the credential scope of its signature, Action and

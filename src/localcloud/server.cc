@@ -18,6 +18,7 @@
 #include "localcloud/cloud.h"
 #include "localcloud/database/database_controller.h"
 #include "localcloud/gateway.h"
+#include "localcloud/network/metadata_route.h"
 #include "localcloud/network/network_cleaner.h"
 #include "localcloud/objects/object_cleaner.h"
 #include "localcloud/proxy/proxy_controller.h"
@@ -104,7 +105,8 @@ struct Server::Impl {
         networks(cloud),
         objects(cloud),
         databases(cloud),
-        scheduler(cloud),
+        route(cloud),
+        scheduler(cloud, {.route_metadata = [this] { return route.Reconcile(); }}),
         proxy(cloud, *haproxy, *prober) {
     RegisterServices(api, cloud);
     AddPages();
@@ -201,6 +203,7 @@ struct Server::Impl {
 
   void StartControllers() {
     ListenOnNetworks();
+    route.Reconcile();
     networks.Start();
     objects.Start();
     databases.Start();
@@ -221,6 +224,7 @@ struct Server::Impl {
   NetworkCleaner networks;
   ObjectCleaner objects;
   database::DatabaseController databases;
+  MetadataRoute route;
   Scheduler scheduler;
   std::unique_ptr<proxy::HaproxyCli> haproxy = proxy::MakeHaproxyCli();
   std::unique_ptr<proxy::Prober> prober = proxy::MakeHttpProber();
@@ -247,6 +251,7 @@ void RemoveEverything(const LocalSettings& settings) {
   for (const auto& container : runtime->List(ours)) runtime->Remove(container.id, true);
   for (const auto& network : runtime->ListNetworks(ours)) runtime->RemoveNetwork(network.name);
   for (const auto& volume : runtime->ListVolumes(ours)) runtime->RemoveVolume(volume.name);
+  RemoveMetadataRoutes(InstanceOf(settings));
   StopEngine(settings.state_dir);
   for (const auto& entry : fs::directory_iterator(settings.state_dir)) fs::remove_all(entry.path());
 }

@@ -1,5 +1,7 @@
 // AWS STS. Credentials it hands out are accepted like any others: the local cloud knows callers, it does not police
 // them.
+#include "localcloud/api/sts.h"
+
 #include "localcloud/api/support.h"
 
 namespace adhoc::localcloud {
@@ -15,6 +17,11 @@ Json MakeCredentials(Cloud& cloud, std::int64_t seconds) {
           {"Expiration", cloud.Now() + static_cast<double>(seconds)}};
 }
 
+// 12 digits of arn:aws:iam::123456789012:role/name.
+std::string AccountOf(const Cloud& cloud, const std::string& role_arn) {
+  return role_arn.size() > 25 ? role_arn.substr(13, 12) : cloud.settings.account;
+}
+
 Json GetCallerIdentity(Cloud& cloud, Call& call) {
   const Json* session = call.txn.Find("sts.sessions", call.access_key);
   if (session != nullptr) {
@@ -24,7 +31,6 @@ Json GetCallerIdentity(Cloud& cloud, Call& call) {
       {"UserId", cloud.settings.account}, {"Account", cloud.settings.account}, {"Arn", cloud.GlobalArn("iam", "root")}};
 }
 
-// The session of a role, remembered by its access key so that GetCallerIdentity can name it.
 Json Assume(Cloud& cloud, Call& call) {
   const std::string role_arn = Text(call.input, "RoleArn");
   const std::string session = Text(call.input, "RoleSessionName");
@@ -35,22 +41,9 @@ Json Assume(Cloud& cloud, Call& call) {
     throw ApiError("AccessDenied", "Not authorized to perform sts:" + call.operation.name + " on resource: " + role_arn,
                    Json::object(), 403);
   }
-  const double now = cloud.Now();
-  std::vector<std::string> expired;
-  for (const auto& [key, document] : call.txn.All("sts.sessions")) {
-    if (document.value("_expires", 0.0) < now) expired.push_back(key);
-  }
-  for (const auto& key : expired) call.txn.Erase("sts.sessions", key);
-
-  const std::string account = role_arn.size() > 25 ? role_arn.substr(13, 12) : cloud.settings.account;
-  const std::string id = role != nullptr ? Text(*role, "RoleId") : "AROA" + cloud.random.Pick(kKeyAlphabet, 17);
-  const Json user{{"AssumedRoleId", id + ":" + session},
-                  {"Arn", "arn:aws:sts::" + account + ":assumed-role/" + name + "/" + session}};
-  const Json credentials = MakeCredentials(cloud, Number(call.input, "DurationSeconds", 3600));
-  Json remembered = user;
-  remembered["_expires"] = credentials["Expiration"];
-  call.txn.Put("sts.sessions", Text(credentials, "AccessKeyId"), std::move(remembered));
-  return {{"Credentials", credentials}, {"AssumedRoleUser", user}, {"PackedPolicySize", 0}};
+  const RoleSession begun =
+      BeginRoleSession(cloud, call.txn, role_arn, session, Number(call.input, "DurationSeconds", 3600));
+  return {{"Credentials", begun.credentials}, {"AssumedRoleUser", begun.user}, {"PackedPolicySize", 0}};
 }
 
 Json AssumeRole(Cloud& cloud, Call& call) { return Assume(cloud, call); }
@@ -87,6 +80,28 @@ Json GetSessionToken(Cloud& cloud, Call& call) {
 }
 
 }  // namespace
+
+RoleSession BeginRoleSession(Cloud& cloud, Store::Transaction& txn, const std::string& role_arn,
+                             const std::string& session, std::int64_t seconds) {
+  const double now = cloud.Now();
+  std::vector<std::string> expired;
+  for (const auto& [key, document] : txn.All("sts.sessions")) {
+    if (document.value("_expires", 0.0) < now) expired.push_back(key);
+  }
+  for (const auto& key : expired) txn.Erase("sts.sessions", key);
+
+  const std::string name = role_arn.substr(role_arn.rfind('/') + 1);
+  const Json* role = txn.Find("iam.roles", name);
+  const std::string id = role != nullptr ? Text(*role, "RoleId") : "AROA" + cloud.random.Pick(kKeyAlphabet, 17);
+  RoleSession begun;
+  begun.user = {{"AssumedRoleId", id + ":" + session},
+                {"Arn", "arn:aws:sts::" + AccountOf(cloud, role_arn) + ":assumed-role/" + name + "/" + session}};
+  begun.credentials = MakeCredentials(cloud, seconds);
+  Json remembered = begun.user;
+  remembered["_expires"] = begun.credentials["Expiration"];
+  txn.Put("sts.sessions", Text(begun.credentials, "AccessKeyId"), std::move(remembered));
+  return begun;
+}
 
 void RegisterSts(Api& api, Cloud& cloud) {
   RegisterHandlers(api, cloud, "sts",

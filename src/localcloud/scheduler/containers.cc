@@ -6,6 +6,7 @@
 #include <charconv>
 #include <set>
 
+#include "localcloud/network/metadata_route.h"
 #include "localcloud/scheduler/documents.h"
 #include "localcloud/scheduler/start_watch.h"
 
@@ -53,6 +54,26 @@ std::string Short(const Json& task) { return LastPart(task.at("taskArn").get<std
 
 void SetEnvironment(ContainerSpec& spec, const Json& list) {
   for (const Json& item : list) spec.environment[item.value("name", "")] = item.value("value", "");
+}
+
+// Where a container finds out about its task, and its role's credentials.
+void SetTaskEndpoint(ContainerSpec& spec, const Settings& settings, const Json& task, std::string_view container,
+                     const TaskNetwork& network) {
+  const std::string base = network.has_route ? fmt::format("http://{}", kTaskEndpointAddress)
+                                             : fmt::format("http://{}:{}", network.gateway, settings.port);
+  for (const Json& entry : task.at("containers")) {
+    if (entry.value("name", "") != container || !entry.contains("_metadata_id")) continue;
+    const std::string id = entry["_metadata_id"];
+    spec.environment["ECS_CONTAINER_METADATA_URI"] = fmt::format("{}/v3/{}", base, id);
+    spec.environment["ECS_CONTAINER_METADATA_URI_V4"] = fmt::format("{}/v4/{}", base, id);
+  }
+  if (!network.has_route) {
+    spec.environment["AWS_ACCESS_KEY_ID"] = "adhoc-task";
+    spec.environment["AWS_SECRET_ACCESS_KEY"] = "adhoc-task";
+  } else if (task.contains("_credentials_id")) {
+    spec.environment["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] =
+        "/v2/credentials/" + task["_credentials_id"].get<std::string>();
+  }
 }
 
 std::string VolumeName(const Settings& settings, const Json& task, const std::string& volume) {
@@ -124,10 +145,8 @@ ContainerSpec MakeContainerSpec(const Settings& settings, const Json& task, cons
   spec.environment = {{"AWS_EXECUTION_ENV", "AWS_ECS_FARGATE"},
                       {"AWS_REGION", settings.region},
                       {"AWS_DEFAULT_REGION", settings.region},
-                      {"AWS_ENDPOINT_URL", fmt::format("http://{}:{}", network.gateway, settings.port)},
-                      // In place of the task role's credentials: the local cloud accepts any.
-                      {"AWS_ACCESS_KEY_ID", "adhoc-task"},
-                      {"AWS_SECRET_ACCESS_KEY", "adhoc-task"}};
+                      {"AWS_ENDPOINT_URL", fmt::format("http://{}:{}", network.gateway, settings.port)}};
+  SetTaskEndpoint(spec, settings, task, container, network);
   SetEnvironment(spec, definition.value("environment", Json::array()));
   if (const auto found = secrets.find(std::string(container)); found != secrets.end()) {
     for (const auto& [name, value] : found->second) spec.environment[name] = value;

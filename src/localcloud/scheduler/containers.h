@@ -16,7 +16,8 @@ namespace adhoc::localcloud::ecs {
 // Where a task's containers are connected.
 struct TaskNetwork {
   std::string name;
-  std::string gateway;  // where the local cloud answers on that network
+  std::string gateway;    // where the local cloud answers on that network
+  bool has_route = true;  // whether it answers at 169.254.170.2, too (metadata_route.h)
   std::string ip;
   std::vector<std::string> aliases;
 };
@@ -34,6 +35,8 @@ ContainerSpec PauseSpec(const Settings& settings, const Json& task, const TaskNe
 // What the task's size gives it; 0 when it has none.
 double TaskCpus(const Json& task);
 std::string ContainerName(const Settings& settings, const Json& task, std::string_view container);
+// Credentials come from the task's role as on Fargate, from a URI that only its containers are told. Without a route to
+// 169.254.170.2, the only address that SDKs take them from, they are fixed ones that name no role.
 ContainerSpec MakeContainerSpec(const Settings& settings, const Json& task, const Json& task_definition,
                                 std::string_view container, const TaskNetwork& network, const Secrets& secrets);
 // The engine volumes behind a task's bind volumes, which live and end with it.

@@ -35,6 +35,10 @@ std::string KeyFromArn(std::string_view arn) {
   return std::string(slash == std::string_view::npos ? arn : arn.substr(slash + 1));
 }
 
+std::string TaskRole(const Json& task, const Json& task_definition) {
+  return task.value("/overrides/taskRoleArn"_json_pointer, task_definition.value("taskRoleArn", ""));
+}
+
 std::string TaskDefinitionKey(std::string_view arn) { return LastPart(arn); }
 
 bool IsStopped(const Json& task) { return task.value("lastStatus", "") == "STOPPED"; }

@@ -11,7 +11,11 @@
 //   _healthy                        it has been healthy once; _settled: it has finished starting (start_watch.h)
 //   _pause                          id of the container that owns the network namespace of a task with several
 //   containers
-// and each of its containers: _id (the engine's), _essential, _started (epoch seconds), _log {group, stream}.
+//   _has_route                      whether its containers reach 169.254.170.2 (network/metadata_route.h)
+//   _credentials_id, _session       of its role: the secret part of the URI that its containers read credentials from,
+//                                   and what was issued last (api/task_endpoint.h)
+// and each of its containers: _id (the engine's), _essential, _started and _finished (epoch seconds), _log {group,
+// stream}, _metadata_id (the secret part of its metadata URI).
 // A service document has _request (for idempotency), _last_completed (the deployment a roll back returns to), _steady,
 // a deployment _start_after (see reconcile.h), _loadBalancers, _serviceRegistries,
 // _enableExecuteCommand.
@@ -45,6 +49,8 @@ std::string NewDeploymentId(Random& random);  // ecs-svc/ and 19 digits
 std::string LastPart(std::string_view arn);
 // `cluster/task id` from a task's ARN; `cluster/service` from a service's.
 std::string KeyFromArn(std::string_view arn);
+// The role that a task's containers act as; empty: none.
+std::string TaskRole(const Json& task, const Json& task_definition);
 // `family:revision` from a task definition's ARN.
 std::string TaskDefinitionKey(std::string_view arn);
 

@@ -34,7 +34,7 @@ Scheduler::Scheduler(Cloud& cloud, SchedulerOptions options)
     : cloud_(cloud),
       options_(options),
       logs_(cloud),
-      runner_(cloud, logs_),
+      runner_(cloud, logs_, options.route_metadata),
       health_(cloud, options.health_threads),
       start_watch_(cloud, options.settle_seconds, options.health_threads),
       starts_(std::make_unique<WorkerPool>(options.start_threads)),

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -35,6 +36,8 @@ struct SchedulerOptions {
   int start_threads = 4;
   int stop_threads = 16;
   int health_threads = 2;
+  // As in task_runner.h.
+  std::function<bool()> route_metadata = [] { return true; };
 };
 
 // Make it before threads use the store (it subscribes); destroy it before the cloud.

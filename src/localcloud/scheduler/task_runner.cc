@@ -128,6 +128,7 @@ bool TaskRunner::Provision(const std::string& key, const Snapshot& now) {
   // Before an address is taken: while no interface uses the VPC it can still move to a range that is free on this
   // machine.
   const VpcNetwork network = EnsureVpcNetwork(cloud_, vpc);
+  const bool has_route = route_metadata_();
 
   auto txn = cloud_.store.Begin();
   Json& task = txn->Edit(kTasks, key);
@@ -142,6 +143,7 @@ bool TaskRunner::Provision(const std::string& key, const Snapshot& now) {
   task["_ip"] = eni.at("PrivateIpAddress");
   task["_network"] = network.name;
   task["_gateway"] = network.gateway;
+  task["_has_route"] = has_route;
   task["availabilityZone"] = eni.value("AvailabilityZone", "");
   Json& attachment = task["attachments"][0];
   attachment["status"] = "ATTACHED";
@@ -184,6 +186,9 @@ bool TaskRunner::Prepare(const std::string& key, const Snapshot& now) {
                                                                                {"stream", target->stream}};
   }
   Json& task = txn->Edit(kTasks, key);
+  // Nobody finds out another task's by trying.
+  if (!TaskRole(task, now.definition).empty()) task["_credentials_id"] = cloud_.random.Uuid();
+  for (Json& container : task["containers"]) container["_metadata_id"] = cloud_.random.Hex(32);
   task["pullStartedAt"] = cloud_.Now();
   SetStatus(task, "ACTIVATING");
   txn->Commit();
@@ -225,6 +230,7 @@ TaskNetwork TaskRunner::NetworkOf(const Json& task) {
   TaskNetwork network;
   network.name = task.value("_network", "");
   network.gateway = task.value("_gateway", "");
+  network.has_route = task.value("_has_route", false);
   network.ip = task.value("_ip", "");
   auto txn = cloud_.store.Begin();
   for (const Json& registry : task.value("_registries", Json::array())) {
@@ -395,6 +401,7 @@ void TaskRunner::RecordEnd(const std::string& key, const std::string& name,
   Json& container = *FindContainer(task, name);
   if (container.value("lastStatus", "") == "STOPPED") return;
   container["lastStatus"] = "STOPPED";
+  container["_finished"] = cloud_.Now();
   if (state && state->exit_code) {
     container["exitCode"] = *state->exit_code;
     if (state->oom_killed) container["reason"] = "OutOfMemoryError: Container killed due to memory usage";

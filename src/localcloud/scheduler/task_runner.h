@@ -10,8 +10,10 @@
 //   DEPROVISIONING  last log lines, containers and address go    → STOPPED
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "localcloud/cloud.h"
 #include "localcloud/runtime/runtime.h"
@@ -23,7 +25,9 @@ namespace adhoc::localcloud {
 // Thread-safe for different tasks; one task is advanced by one thread at a time.
 class TaskRunner {
  public:
-  TaskRunner(Cloud& cloud, LogPump& logs) : cloud_(cloud), logs_(logs) {}
+  // `route_metadata` makes 169.254.170.2 lead from every VPC's network to the local cloud; false when it can't.
+  TaskRunner(Cloud& cloud, LogPump& logs, std::function<bool()> route_metadata)
+      : cloud_(cloud), logs_(logs), route_metadata_(std::move(route_metadata)) {}
 
   // Goes as far as possible and blocks meanwhile. Throws RuntimeError kUnreachable when the engine doesn't answer: try
   // again.
@@ -67,6 +71,7 @@ class TaskRunner {
 
   Cloud& cloud_;
   LogPump& logs_;
+  const std::function<bool()> route_metadata_;
 };
 
 }  // namespace adhoc::localcloud
