@@ -11,13 +11,11 @@
 #include <thread>
 
 #include "base/error.h"
-#include "base/random.h"
+#include "cli/agent.h"
 #include "cli/exit_codes.h"
 #include "cli/shell.h"
 #include "env/names.h"
-#include "net/http_server.h"
-#include "net/ssm_channel.h"
-#include "net/ssm_frame.h"
+#include "net/ssm_client.h"
 
 namespace adhoc::cli {
 namespace {
@@ -82,119 +80,58 @@ void WriteAll(int fd, std::string_view data) {
   }
 }
 
-// The client's side of the Session Manager protocol.
-class ExecSession {
+// A terminal at the other end of a session.
+class ExecSession : private net::SsmClient::Handler {
  public:
-  ExecSession(std::unique_ptr<net::WebSocket> socket, const std::string& token, std::stop_token stop)
-      : socket_(std::move(socket)),
-        stop_(stop),
-        channel_(net::kSsmInput, RealClock(), SystemRandom(),
-                 [this](const std::string& bytes) { return socket_->Write({.binary = true, .data = bytes}); }) {
-    const Json open = {{"MessageSchemaVersion", "1.0"},
-                       {"RequestId", SystemRandom().Uuid()},
-                       {"TokenValue", token},
-                       {"ClientId", SystemRandom().Uuid()},
-                       {"ClientVersion", "1.2.0.0"}};
-    socket_->Write({.binary = false, .data = open.dump()});
-  }
+  ExecSession(std::unique_ptr<net::SsmClient> client, std::stop_token stop) : client_(std::move(client)), stop_(stop) {}
 
   // Until the session is closed.
   int Run() {
     const RawTerminal terminal;
+    const std::stop_callback on_stop(stop_, [this] { client_->Terminate(); });
     std::jthread input([this](std::stop_token ending) { SendInput(ending); });
-    while (const auto message = socket_->Read()) {
-      if (!message->binary) continue;
-      for (const net::SsmFrame& frame : channel_.Receive(message->data)) {
-        if (frame.type == net::kSsmChannelClosed) {
-          closed_ = true;
-        } else {
-          Handle(frame);
-        }
-      }
-      if (closed_) break;
+    const auto closing = client_->Run(*this);
+    if (!closing && !exit_code_ && !stop_.stop_requested()) {
+      throw Error("the session was cut off", "adhoc status shows whether the container still runs");
     }
-    over_ = true;
-    socket_->Close();
-    if (!closed_ && !exit_code_) throw Error("the session was cut off", "adhoc status shows whether the container still runs");
     return exit_code_.value_or(kOk);
   }
 
  private:
-  void Handle(const net::SsmFrame& frame) {
-    switch (frame.payload_type) {
-      case net::SsmPayload::kHandshakeRequest:
-        Answer(frame.payload);
-        break;
-      case net::SsmPayload::kOutput:
-        ready_ = true;  // old agents begin without a handshake
-        WriteAll(STDOUT_FILENO, frame.payload);
-        break;
-      case net::SsmPayload::kHandshakeComplete:
-        ready_ = true;
-        break;
-      case net::SsmPayload::kError:
-      case net::SsmPayload::kStderr:
-        WriteAll(STDERR_FILENO, frame.payload);
-        break;
-      case net::SsmPayload::kExitCode:
-        exit_code_ = std::atoi(frame.payload.c_str());
-        break;
-      default:
-        break;
-    }
-  }
+  void OnReady(const net::SsmClient::Session&) override { ready_ = true; }
 
-  void Answer(const std::string& request) {
-    Json actions = Json::array();
-    const Json parsed = Json::parse(request, nullptr, false);
-    if (parsed.is_object()) {
-      for (const Json& action : parsed.value("RequestedClientActions", Json::array())) {
-        const bool known = action.value("ActionType", "") == "SessionType";
-        actions.push_back({{"ActionType", action.value("ActionType", "")},
-                           {"ActionStatus", known ? 1 : 3},
-                           {"ActionResult", nullptr},
-                           {"Error", known ? "" : "unsupported"}});
-      }
-    }
-    channel_.Send(net::SsmPayload::kHandshakeResponse,
-                  Json{{"ClientVersion", "1.2.0.0"}, {"ProcessedClientActions", actions}, {"Errors", Json::array()}}.dump());
+  void OnData(net::SsmPayload type, const std::string& payload) override {
+    if (type == net::SsmPayload::kOutput) WriteAll(STDOUT_FILENO, payload);
+    if (type == net::SsmPayload::kError || type == net::SsmPayload::kStderr) WriteAll(STDERR_FILENO, payload);
+    if (type == net::SsmPayload::kExitCode) exit_code_ = std::atoi(payload.c_str());
   }
 
   void SendInput(std::stop_token ending) {
     std::string size;
     bool at_end = false;
-    while (!ending.stop_requested() && !over_) {
-      channel_.Resend();
+    while (!ending.stop_requested()) {
       if (ready_) {
         if (const std::string now = TerminalSize(); now != size) {
           size = now;
-          channel_.Send(net::SsmPayload::kSize, size);
+          client_->Send(net::SsmPayload::kSize, size);
         }
-      }
-      if (stop_.stop_requested()) {
-        channel_.Send(net::SsmPayload::kFlag, net::EncodeSsmFlag(net::kSsmTerminateSession));
-        socket_->Close();
-        return;
       }
       pollfd fd{.fd = at_end || !ready_ ? -1 : STDIN_FILENO, .events = POLLIN, .revents = 0};
       if (poll(&fd, 1, kTickMs) <= 0) continue;
       std::array<char, 1024> buffer{};
       const ssize_t count = read(STDIN_FILENO, buffer.data(), buffer.size());
       if (count > 0) {
-        channel_.Send(net::SsmPayload::kOutput, std::string_view(buffer.data(), static_cast<std::size_t>(count)));
+        client_->SendBulk(net::SsmPayload::kOutput, std::string_view(buffer.data(), static_cast<std::size_t>(count)));
       } else {
         at_end = true;
-        channel_.Send(net::SsmPayload::kOutput, "\x04");  // what a terminal says at the end of its input
+        client_->Send(net::SsmPayload::kOutput, "\x04");  // what a terminal says at the end of its input
       }
     }
   }
 
-  const std::unique_ptr<net::WebSocket> socket_;
+  const std::unique_ptr<net::SsmClient> client_;
   const std::stop_token stop_;
-  net::SsmChannel channel_;
   std::atomic<bool> ready_ = false;
-  std::atomic<bool> over_ = false;
-  bool closed_ = false;
   std::optional<int> exit_code_;
 };
 
@@ -203,31 +140,15 @@ int Exec(Shell& shell, const Arguments& arguments) {
   const auto& config = session.config();
   session.EndView();
   auto& context = session.context();
-  const std::string cluster = env::ClusterName(config.environment);
-  const auto listed = context.CallUnless({"ClusterNotFoundException", "ServiceNotFoundException"}, "ecs", "ListTasks",
-                                         {{"cluster", cluster}, {"serviceName", env::ServiceName(config.environment, arguments.service)}});
-  if (!listed || listed->value("taskArns", Json::array()).empty()) {
-    throw Error(fmt::format("no task of {} runs in {}", arguments.service, config.environment),
-                fmt::format("adhoc status {}", config.environment));
-  }
-  // The newest running one.
-  Json task;
-  const Json described = context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", listed->at("taskArns")}});
-  for (const Json& candidate : described["tasks"]) {
-    if (candidate.value("lastStatus", "") != "RUNNING") continue;
-    if (task.is_null() || candidate.value("startedAt", 0.0) > task.value("startedAt", 0.0)) task = candidate;
-  }
-  if (task.is_null()) {
-    throw Error(fmt::format("{} has no running task yet", arguments.service), fmt::format("adhoc status {}", config.environment));
-  }
+  const Json task = RunningTask(context, arguments.service);
   const Json started = context.Call("ecs", "ExecuteCommand",
-                                    {{"cluster", cluster},
+                                    {{"cluster", env::ClusterName(config.environment)},
                                      {"task", task["taskArn"]},
                                      {"container", arguments.service},
                                      {"interactive", true},
                                      {"command", Quote(arguments.command)}});
   const Json& stream = started["session"];
-  return ExecSession(net::ConnectWebSocket(stream["streamUrl"]), stream["tokenValue"], shell.globals.stop).Run();
+  return ExecSession(OpenSession(context, stream["sessionId"], stream["streamUrl"], stream["tokenValue"]), shell.globals.stop).Run();
 }
 
 }  // namespace

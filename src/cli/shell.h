@@ -40,6 +40,7 @@ void AddLs(CLI::App& app, Shell& shell);
 void AddStatus(CLI::App& app, Shell& shell);
 void AddLogs(CLI::App& app, Shell& shell);
 void AddExec(CLI::App& app, Shell& shell);
+void AddForward(CLI::App& app, Shell& shell);
 void AddRun(CLI::App& app, Shell& shell);
 void AddDown(CLI::App& app, Shell& shell);
 void AddImage(CLI::App& app, Shell& shell);

@@ -107,8 +107,10 @@ struct Server::Impl {
         databases(cloud),
         route(cloud),
         scheduler(cloud, {.route_metadata = [this] { return route.Reconcile(); }}),
-        proxy(cloud, *haproxy, *prober) {
+        proxy(cloud, *haproxy, *prober),
+        sessions(cloud, MakeTaskDialer(cloud)) {
     RegisterServices(api, cloud);
+    sessions.EndEarlierSessions();
     AddPages();
     store.Subscribe([this](const CollectionNames& changed) {
       if (changed.contains("ec2.vpcs") && http) ListenOnNetworks();
@@ -125,6 +127,7 @@ struct Server::Impl {
   ~Impl() {
     engine_thread.request_stop();
     engine_thread.join();
+    sessions.Stop();  // the server waits for their connections
     http.reset();
     scheduler.Stop();
   }
@@ -164,7 +167,7 @@ struct Server::Impl {
   }
 
   void Upgrade(const net::Request& request, net::WebSocket& socket) {
-    ServeExecSession(cloud, ExecSessionId(request.path()), socket);
+    sessions.Serve(SessionIdOf(request.path()), socket);
   }
 
   // Also on each VPC's gateway address, where its containers reach us.
@@ -229,6 +232,7 @@ struct Server::Impl {
   std::unique_ptr<proxy::HaproxyCli> haproxy = proxy::MakeHaproxyCli();
   std::unique_ptr<proxy::Prober> prober = proxy::MakeHttpProber();
   proxy::ProxyController proxy;
+  SsmServer sessions;
   Sync<EngineState> engine;
   std::unique_ptr<net::HttpServer> http;
   std::jthread engine_thread;  // last: it uses the others

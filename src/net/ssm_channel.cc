@@ -14,6 +14,7 @@ constexpr std::size_t kMaxPayload = 1024;
 constexpr std::size_t kMaxEarly = 10000;
 constexpr auto kFirstResend = 200ms;
 constexpr auto kResend = 1s;
+constexpr auto kGranularity = 10ms;
 constexpr int kMaxTries = 300;
 constexpr std::uint64_t kFirstAndLast = 3;
 
@@ -30,24 +31,43 @@ SsmFrame SsmChannel::NewFrame(std::string_view type) {
   return frame;
 }
 
+// One message of `payload`, which loses what was sent.
+bool SsmChannel::SendPart(State& state, SsmPayload type, std::string_view& payload) {
+  SsmFrame frame = NewFrame(data_type_);
+  frame.payload_type = type;
+  // Only streams may be cut; a handshake is one message.
+  const bool stream = type == SsmPayload::kOutput || type == SsmPayload::kError || type == SsmPayload::kStderr;
+  frame.payload = payload.substr(0, stream ? kMaxPayload : payload.size());
+  payload.remove_prefix(frame.payload.size());
+  frame.sequence = state.next_to_send++;
+  // The plugin takes the first message of a stream by this flag.
+  if (frame.sequence == 0) frame.flags = 1;
+  std::string bytes = EncodeSsmFrame(frame);
+  const bool written = write_(bytes);
+  state.sent.emplace(frame.sequence, Unacknowledged{std::move(bytes), clock_.Now(), 1});
+  return written;
+}
+
 bool SsmChannel::Send(SsmPayload type, std::string_view payload) {
   do {
-    SsmFrame frame = NewFrame(data_type_);
-    frame.payload_type = type;
-    // Only streams may be cut; a handshake is one message.
-    const bool stream = type == SsmPayload::kOutput || type == SsmPayload::kError || type == SsmPayload::kStderr;
-    frame.payload = payload.substr(0, stream ? kMaxPayload : payload.size());
-    payload.remove_prefix(frame.payload.size());
     auto state = state_.lock();
-    frame.sequence = state->next_to_send++;
-    // The plugin takes the first message of a stream by this flag.
-    if (frame.sequence == 0) frame.flags = 1;
-    std::string bytes = EncodeSsmFrame(frame);
-    const bool written = write_(bytes);
-    state->sent.emplace(frame.sequence, Unacknowledged{std::move(bytes), clock_.Now(), 1});
-    if (!written) return false;
+    if (!SendPart(*state, type, payload)) return false;
   } while (!payload.empty());
   return true;
+}
+
+bool SsmChannel::SendBulk(SsmPayload type, std::string_view payload) {
+  do {
+    auto state = state_.lock();
+    state.Wait(acknowledged_, {}, [&] { return state->stopped || state->sent.size() < kWindow; });
+    if (state->stopped || !SendPart(*state, type, payload)) return false;
+  } while (!payload.empty());
+  return true;
+}
+
+void SsmChannel::Stop() {
+  state_.lock()->stopped = true;
+  acknowledged_.notify_all();
 }
 
 bool SsmChannel::SendClosed(const std::string& session_id, const std::string& output) {
@@ -78,7 +98,8 @@ std::vector<SsmFrame> SsmChannel::Receive(std::string_view bytes) {
     const Json content = Json::parse(frame->payload, nullptr, false);
     if (content.is_object() && content.contains("AcknowledgedMessageSequenceNumber") &&
         content["AcknowledgedMessageSequenceNumber"].is_number_integer()) {
-      state_.lock()->sent.erase(content["AcknowledgedMessageSequenceNumber"].get<std::int64_t>());
+      Acknowledged(*state_.lock(), content["AcknowledgedMessageSequenceNumber"].get<std::int64_t>());
+      acknowledged_.notify_all();
     }
     return ready;
   }
@@ -106,13 +127,37 @@ std::vector<SsmFrame> SsmChannel::Receive(std::string_view bytes) {
   return ready;
 }
 
+void SsmChannel::Acknowledged(State& state, std::int64_t sequence) {
+  const auto message = state.sent.find(sequence);
+  if (message == state.sent.end()) return;
+  // Of one that was sent twice nobody knows which is answered.
+  if (message->second.tries == 1) {
+    const Duration sample = clock_.Now() - message->second.sent_at;
+    const Duration difference = sample > state.round_trip ? sample - state.round_trip : state.round_trip - sample;
+    state.variation = (3 * state.variation + difference) / 4;
+    state.round_trip = (7 * state.round_trip + sample) / 8;
+  }
+  state.sent.erase(message);
+}
+
 bool SsmChannel::Resend() {
   const TimePoint now = clock_.Now();
   auto state = state_.lock();
+  if (state->sent.empty()) return true;
+  Unacknowledged& oldest = state->sent.begin()->second;
+  const Duration measured = state->round_trip + std::max<Duration>(4 * state->variation, kGranularity);
+  const Duration due = oldest.tries == 1 ? std::clamp<Duration>(measured, kFirstResend, kResend) : Duration(kResend);
+  if (now - oldest.sent_at < due) return true;
+  if (++oldest.tries > kMaxTries) return false;
+  oldest.sent_at = now;
+  return write_(oldest.bytes);
+}
+
+bool SsmChannel::ResendAll() {
+  auto state = state_.lock();
   for (auto& [sequence, message] : state->sent) {
-    if (now - message.sent_at < (message.tries == 1 ? Duration(kFirstResend) : Duration(kResend))) continue;
-    if (++message.tries > kMaxTries) return false;
-    message.sent_at = now;
+    message.sent_at = clock_.Now();
+    ++message.tries;
     if (!write_(message.bytes)) return false;
   }
   return true;

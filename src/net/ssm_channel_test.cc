@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <deque>
+#include <thread>
 
 #include "base/json.h"
 #include "testing/fake_clock.h"
@@ -107,10 +109,53 @@ TEST(SsmChannelTest, SendsAgainWhatWasLostAndDeliversItOnce) {
   EXPECT_TRUE(pair.to_client.empty()) << "not due yet";
   pair.clock.Advance(100ms);
   EXPECT_TRUE(pair.agent.Resend());
-  EXPECT_EQ(pair.to_client.size(), 2u) << "neither acknowledgement has arrived";
+  EXPECT_EQ(pair.to_client.size(), 1u) << "the oldest";
   EXPECT_EQ(pair.Deliver(pair.client, pair.to_client), "one two");
   pair.Deliver(pair.agent, pair.to_agent);
   EXPECT_TRUE(pair.agent.idle());
+}
+
+TEST(SsmChannelTest, WaitsLongerForAcknowledgementsThatTakeLong) {
+  Pair pair;
+  for (int i = 0; i < 20; ++i) {
+    pair.agent.Send(SsmPayload::kOutput, "x");
+    pair.clock.Advance(600ms);
+    pair.Deliver(pair.client, pair.to_client);
+    pair.Deliver(pair.agent, pair.to_agent);
+  }
+  pair.agent.Send(SsmPayload::kOutput, "y");
+  pair.to_client.clear();
+  pair.clock.Advance(500ms);
+  EXPECT_TRUE(pair.agent.Resend());
+  EXPECT_TRUE(pair.to_client.empty()) << "no acknowledgement could be here yet";
+  pair.clock.Advance(500ms);
+  EXPECT_TRUE(pair.agent.Resend());
+  EXPECT_EQ(pair.to_client.size(), 1u);
+}
+
+TEST(SsmChannelTest, SendsAllThatWasUnderWayAgainOnANewConnection) {
+  Pair pair;
+  for (const char* text : {"one ", "two ", "three"}) pair.agent.Send(SsmPayload::kOutput, text);
+  pair.to_client.clear();  // the connection broke
+  EXPECT_TRUE(pair.agent.ResendAll());
+  EXPECT_EQ(pair.Deliver(pair.client, pair.to_client), "one two three");
+}
+
+TEST(SsmChannelTest, BulkWaitsForTheOtherSide) {
+  Pair pair;
+  const std::string window(SsmChannel::kWindow * 1024, 'w');
+  EXPECT_TRUE(pair.agent.SendBulk(SsmPayload::kOutput, window));
+  std::atomic<bool> sent = false;
+  std::jthread sender([&] { sent = pair.agent.SendBulk(SsmPayload::kOutput, "more"); });
+  EXPECT_EQ(pair.to_client.size(), SsmChannel::kWindow);
+  pair.client.Receive(pair.to_client.front());
+  pair.agent.Receive(pair.to_agent.front());
+  sender.join();
+  EXPECT_TRUE(sent);
+  EXPECT_EQ(pair.to_client.size(), SsmChannel::kWindow + 1);
+
+  std::jthread stopper([&] { pair.agent.Stop(); });
+  EXPECT_FALSE(pair.agent.SendBulk(SsmPayload::kOutput, "too much"));
 }
 
 TEST(SsmChannelTest, GivesUpOnAPeerThatNeverAnswers) {

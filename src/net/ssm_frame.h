@@ -20,7 +20,7 @@ enum class SsmPayload : std::uint32_t {
   kHandshakeComplete = 7,
   kEncryptionChallengeRequest = 8,
   kEncryptionChallengeResponse = 9,
-  kFlag = 10,  // a big-endian u32, see kSsmTerminateSession
+  kFlag = 10,  // a big-endian u32, one of those below
   kStderr = 11,
   kExitCode = 12,  // decimal digits
 };
@@ -30,7 +30,10 @@ inline constexpr std::string_view kSsmOutput = "output_stream_data";  // agent â
 inline constexpr std::string_view kSsmAcknowledge = "acknowledge";
 inline constexpr std::string_view kSsmChannelClosed = "channel_closed";
 
-inline constexpr std::uint32_t kSsmTerminateSession = 2;
+// Of kFlag.
+inline constexpr std::uint32_t kSsmDisconnectFromPort = 1;  // client: the connection of a port session ended here
+inline constexpr std::uint32_t kSsmTerminateSession = 2;    // client
+inline constexpr std::uint32_t kSsmConnectToPortError = 3;  // agent: nothing answers at the port
 
 struct SsmFrame {
   std::string type;  // one of the above, or start_publication, pause_publication

@@ -12,18 +12,9 @@
 #include <string_view>
 
 #include "net/http_message.h"
+#include "net/raw_connection.h"
 
 namespace adhoc::net {
-
-// A connection taken over after `101 Switching Protocols`. Read and Write may be used from two threads.
-class RawConnection {
- public:
-  virtual ~RawConnection() = default;
-  virtual std::string ReadSome() = 0;  // empty at the end
-  virtual bool Write(std::string_view data) = 0;
-  virtual void CloseWrite() = 0;
-  virtual void Close() = 0;  // from any thread; unblocks ReadSome
-};
 
 // Thread-safe. Throws net::TransportError.
 class StreamClient {

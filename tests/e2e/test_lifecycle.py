@@ -1,16 +1,21 @@
 """An environment's life, from the first `up` to `down`, with real containers. The tests build on each other, in this order."""
 
+import contextlib
+import json
 import os
 import pty
 import re
 import select
+import shutil
+import signal
+import socket
 import subprocess
 import time
 
 import pytest
 from conftest import wait_for
 
-from .conftest import Load
+from .conftest import Load, fetch
 
 SERVICES = {"redis", "gunicorn", "worker", "beat", "frontend"}
 
@@ -52,8 +57,6 @@ def test_static_files_come_from_the_bucket(ublog):
     page = ublog.get("alpha", "/admin/login/")[1]
     style = re.search(r'href="(http://[^"]+/static/admin/css/base[^"]*\.css)"', page)
     assert style, page[:2000]
-    from .conftest import fetch
-
     status, body = fetch(style[1])
     assert status == 200 and "body" in body
     assert "localhost-alpha-bucket" in style[1]
@@ -155,6 +158,56 @@ def test_exec_is_a_terminal(ublog):
 def test_exec_passes_the_exit_code(ublog):
     result = ublog.adhoc("exec", "alpha", "gunicorn", "--", "sh", "-c", "exit 3", check=False)
     assert result.returncode == 3
+
+
+@contextlib.contextmanager
+def forward(ublog, *arguments):
+    """adhoc forward, while it runs; yields what it says when connections are taken, and checks that Ctrl-C ends it well."""
+    words, environment = ublog.command("--json", "forward", *arguments)
+    process = subprocess.Popen(words, cwd=ublog.directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        yield json.loads(line)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0, process.stderr.read()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_forward_reaches_the_database(ublog):
+    if shutil.which("psql") is None:
+        pytest.skip("psql is not installed")
+    secret = ublog.cloud.client("secretsmanager").get_secret_value(SecretId="alpha/database")["SecretString"]
+    with forward(ublog, "alpha", "0:5432") as said:
+        assert said["host"].endswith(".rds.amazonaws.com") and said["remotePort"] == 5432
+        environment = {**os.environ, "PGPASSWORD": json.loads(secret)["password"], "PGCONNECT_TIMEOUT": "20"}
+
+        def psql(statement):
+            return subprocess.Popen(["psql", "-h", said["address"], "-p", str(said["port"]), "-U", "alpha", "-Atc", statement, "alpha-db"],
+                                    env=environment, stdout=subprocess.PIPE, text=True)
+
+        # Several at a time: one that takes long does not keep the others.
+        slow = psql("select pg_sleep(3), 'slow'")
+        assert psql("select current_database()").communicate(timeout=30)[0] == "alpha-db\n"
+        assert len(psql("select repeat('x', 2000000)").communicate(timeout=60)[0]) == 2000001
+        assert slow.communicate(timeout=30)[0] == "|slow\n"
+
+
+def test_forward_reaches_a_service_and_says_what_is_wrong(ublog):
+    with forward(ublog, "alpha", "gunicorn", "0:8000") as said:
+        assert fetch(f"http://127.0.0.1:{said['port']}/api/health-check", headers={"Host": "alpha.localhost"})[0] == 200
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = ublog.adhoc("forward", "alpha", f"{port}:5432", check=False)
+        assert result.returncode == 1
+        assert f"cannot listen on 127.0.0.1:{port}: address already in use" in result.stderr
+        assert "another port of this machine: adhoc forward alpha" in result.stderr
+    result = ublog.adhoc("forward", "alpha", "webserver", "80", check=False)
+    assert "no service is called webserver" in result.stderr
 
 
 def test_a_browser_sees_the_workers_effect(ublog):

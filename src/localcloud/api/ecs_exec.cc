@@ -4,12 +4,10 @@
 #include <algorithm>
 
 #include "localcloud/api/ecs_internal.h"
+#include "localcloud/api/ssm.h"
 
 namespace adhoc::localcloud::ecs {
 namespace {
-
-// A session that nobody connected to is forgotten after this time.
-constexpr double kSessionSeconds = 20 * 60;
 
 Json ExecuteCommand(Cloud& cloud, Call& call) {
   const Json& input = call.input;
@@ -44,33 +42,21 @@ Json ExecuteCommand(Cloud& cloud, Call& call) {
                    "The execute command failed due to an internal error. Try again later.");
   }
 
-  std::vector<std::string> expired;
-  for (const auto& [id, session] : call.txn.All(kExecSessions)) {
-    if (session.value("created_at", 0.0) + kSessionSeconds < cloud.Now() && !session.value("connected", false)) {
-      expired.push_back(id);
-    }
-  }
-  for (const auto& id : expired) call.txn.Erase(kExecSessions, id);
-
-  const std::string session_id = "ecs-execute-command-" + cloud.random.Hex(17);
-  const std::string token = cloud.random.Hex(64);
-  call.txn.Put(kExecSessions, session_id,
-               {{"task", key},
-                {"container", container->at("name")},
-                {"runtime", container->value("_id", "")},
-                {"command", input["command"]},
-                {"token", token},
-                {"created_at", cloud.Now()}});
-  return {{"clusterArn", task->at("clusterArn")},
-          {"containerArn", container->at("containerArn")},
-          {"containerName", container->at("name")},
-          {"interactive", true},
-          {"taskArn", task->at("taskArn")},
-          {"session",
-           {{"sessionId", session_id},
-            {"streamUrl", fmt::format("ws://127.0.0.1:{}/v1/data-channel/{}?role=publish_subscribe",
-                                      cloud.settings.port, session_id)},
-            {"tokenValue", token}}}};
+  const Json opened = ssm::StartSession(cloud, call.txn,
+                                        {.id_prefix = "ecs-execute-command-",
+                                         .kind = ssm::kShell,
+                                         .document = "AmazonECS-ExecuteInteractiveCommand",
+                                         .task = key,
+                                         .container = *container,
+                                         .details = {{"_command", input["command"]}}});
+  return {
+      {"clusterArn", task->at("clusterArn")},
+      {"containerArn", container->at("containerArn")},
+      {"containerName", container->at("name")},
+      {"interactive", true},
+      {"taskArn", task->at("taskArn")},
+      {"session",
+       {{"sessionId", opened["SessionId"]}, {"streamUrl", opened["StreamUrl"]}, {"tokenValue", opened["TokenValue"]}}}};
 }
 
 // The tags of the resource with this ARN, for changing. Throws when there is none.

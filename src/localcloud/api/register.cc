@@ -15,6 +15,7 @@ void RegisterServices(Api& api, Cloud& cloud) {
   RegisterS3(api, cloud);
   RegisterSecretsManager(api, cloud);
   RegisterServiceDiscovery(api, cloud);
+  RegisterSsm(api, cloud);
   RegisterSts(api, cloud);
 }
 

@@ -192,6 +192,7 @@ ContainerState ParseContainer(const Json& inspect) {
   std::string status = Text(state, "Status");
   if (Flag(state, "Running") || Flag(state, "Paused") || status == "stopping") {
     container.status = ContainerStatus::kRunning;
+    container.pid = static_cast<int>(Number(state, "Pid"));
   } else if (container.started_at && status != "created" && status != "configured" && status != "initialized") {
     container.status = ContainerStatus::kExited;
     container.exit_code = static_cast<int>(Number(state, "ExitCode"));

@@ -35,7 +35,6 @@ inline constexpr std::string_view kClusters = "ecs.clusters";
 inline constexpr std::string_view kTaskDefinitions = "ecs.taskdefs";
 inline constexpr std::string_view kServices = "ecs.services";
 inline constexpr std::string_view kTasks = "ecs.tasks";
-inline constexpr std::string_view kExecSessions = "ecs.exec_sessions";
 inline constexpr std::string_view kTargets = "elbv2.targets";
 inline constexpr std::string_view kEnis = "ec2.enis";
 

@@ -2,16 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <condition_variable>
-#include <deque>
 #include <thread>
 
-#include "base/sync.h"
-#include "localcloud/scheduler/documents.h"
+#include "localcloud/api/ssm.h"
+#include "localcloud/session/shell_work.h"
 #include "net/ssm_channel.h"
 #include "testing/fake_clock.h"
 #include "testing/fake_random.h"
 #include "testing/fake_runtime.h"
+#include "testing/fake_socket.h"
 
 namespace adhoc::localcloud {
 namespace {
@@ -30,49 +29,10 @@ TEST(SplitCommandTest, SplitsAsAShellDoes) {
   EXPECT_THROW(SplitCommand("  "), Error);
 }
 
-TEST(ExecSessionIdTest, IsTheLastPartOfTheDataChannelsPath) {
-  EXPECT_EQ(ExecSessionId("/v1/data-channel/ecs-execute-command-1"), "ecs-execute-command-1");
-  EXPECT_EQ(ExecSessionId("/v1/control-channel/x"), "");
+TEST(SessionIdTest, IsTheLastPartOfTheDataChannelsPath) {
+  EXPECT_EQ(SessionIdOf("/v1/data-channel/ecs-execute-command-1"), "ecs-execute-command-1");
+  EXPECT_EQ(SessionIdOf("/v1/control-channel/x"), "");
 }
-
-// One end of a connection in memory.
-class FakeSocket : public net::WebSocket {
- public:
-  struct Queue {
-    std::deque<Message> messages;
-    bool closed = false;
-  };
-  struct Wire {
-    Sync<Queue> queues[2];
-    std::condition_variable_any changed;
-  };
-
-  FakeSocket(Wire& wire, int side) : wire_(wire), side_(side) {}
-
-  std::optional<Message> Read() override {
-    auto queue = wire_.queues[side_].lock();
-    queue.Wait(wire_.changed, std::stop_token(), [&] { return queue->closed || !queue->messages.empty(); });
-    if (queue->messages.empty()) return std::nullopt;
-    Message message = std::move(queue->messages.front());
-    queue->messages.pop_front();
-    return message;
-  }
-  bool Write(const Message& message) override {
-    auto queue = wire_.queues[1 - side_].lock();
-    if (queue->closed) return false;
-    queue->messages.push_back(message);
-    wire_.changed.notify_all();
-    return true;
-  }
-  void Close() override {
-    for (auto& side : wire_.queues) side.lock()->closed = true;
-    wire_.changed.notify_all();
-  }
-
- private:
-  Wire& wire_;
-  const int side_;
-};
 
 class ExecSessionTest : public ::testing::Test {
  protected:
@@ -87,8 +47,12 @@ class ExecSessionTest : public ::testing::Test {
     container_ = runtime_.Create(spec);
     runtime_.Start(container_);
     auto txn = store_.Begin();
-    txn->Put(ecs::kExecSessions, "session-1",
-             {{"runtime", container_}, {"command", "bash -l"}, {"token", "secret"}, {"created_at", 0}});
+    txn->Put(ssm::kSessions, "session-1",
+             {{"Status", "Connecting"},
+              {"_kind", ssm::kShell},
+              {"_runtime", container_},
+              {"_command", "bash -l"},
+              {"_token", "secret"}});
     txn->Commit();
   }
 
@@ -101,10 +65,10 @@ class ExecSessionTest : public ::testing::Test {
 
   // Connects as the plugin does and reads until the connection ends.
   Outcome Connect(const std::string& token) {
-    FakeSocket::Wire wire;
-    FakeSocket agent_end(wire, 0);
-    FakeSocket client_end(wire, 1);
-    std::jthread server([&] { ServeExecSession(cloud_, "session-1", agent_end); });
+    testing::FakeSocket::Wire wire;
+    testing::FakeSocket agent_end(wire, 0);
+    testing::FakeSocket client_end(wire, 1);
+    std::jthread serving([&] { server_.Serve("session-1", agent_end); });
     net::SsmChannel channel(net::kSsmInput, RealClock(), random_, [&](const std::string& bytes) {
       return client_end.Write({.binary = true, .data = bytes});
     });
@@ -139,6 +103,7 @@ class ExecSessionTest : public ::testing::Test {
   LogStore logs_{":memory:"};
   Cloud cloud_{
       .settings = {}, .store = store_, .logs = logs_, .clock = RealClock(), .random = random_, .runtime = runtime_};
+  SsmServer server_{cloud_, nullptr};
   std::string container_;
 };
 
