@@ -11,6 +11,7 @@
 #include "aws/codec/codec.h"
 #include "aws/sign/sigv4.h"
 #include "localcloud/api/s3_cors.h"
+#include "localcloud/api/s3_post.h"
 #include "net/uri.h"
 
 namespace adhoc::localcloud {
@@ -201,6 +202,7 @@ net::Response Gateway::Handle(const net::Request& received) {
       rewritten = received;
       rewritten->target = std::move(*target);
     }
+    if (auto answer = AnswerPostForm(cloud_, rewritten ? *rewritten : received)) return std::move(*answer);
   }
   if (const aws::Operation* named = aws::RouteRequest(*service, rewritten ? *rewritten : received);
       !received.body_file.empty() && (named == nullptr || !aws::HasStreamedBody(*named))) {

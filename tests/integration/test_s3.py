@@ -4,7 +4,10 @@ import hashlib
 import os
 import pathlib
 import subprocess
+import urllib.error
+import urllib.request
 
+import boto3
 import pytest
 
 # Runs in a Python with a current boto3, whose defaults are checksums in trailers and their check on every answer.
@@ -110,3 +113,67 @@ def test_a_large_file_passes_through_little_memory(cloud, s3):
     assert resident_bytes(cloud.process.pid) - before < 64 << 20
     assert not os.listdir(os.path.join(cloud.home, "spool"))
     s3.delete_object(Bucket="large", Key="file")
+
+
+def post(form, content, **fields):
+    """As a browser posts what generate_presigned_post answered: (status, headers, body)."""
+    boundary, parts = "browser", []
+    for name, value in {**form["fields"], **fields}.items():
+        parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode())
+    parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="cat.png"\r\n'
+                 "Content-Type: image/png\r\n\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode())
+    request = urllib.request.Request(form["url"], b"".join(parts), {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+            return answer.status, answer.headers, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_browsers_upload_by_presigned_forms(cloud, s3, name, version):
+    from botocore.config import Config
+
+    s3.create_bucket(Bucket=name)
+    signer = boto3.client("s3", endpoint_url=cloud.endpoint, aws_access_key_id="test", aws_secret_access_key="test",
+                          region_name="us-east-1", config=Config(signature_version=version, s3={"addressing_style": "path"}))
+    form = signer.generate_presigned_post(
+        name, "up/${filename}", Fields={"Content-Type": "image/png", "x-amz-meta-by": "ada"},
+        Conditions=[["starts-with", "$key", "up/"], {"Content-Type": "image/png"}, {"x-amz-meta-by": "ada"},
+                    ["content-length-range", 1, 6 << 20]])
+    content = os.urandom(5 << 20)  # more than is kept in memory
+    status, headers, _ = post(form, content)
+    assert (status, headers["ETag"]) == (204, f'"{hashlib.md5(content).hexdigest()}"')
+    found = s3.get_object(Bucket=name, Key="up/cat.png")
+    assert found["Body"].read() == content and found["Metadata"] == {"by": "ada"} and found["ContentType"] == "image/png"
+    assert "EntityTooLarge" in post(form, os.urandom((6 << 20) + 1))[2]
+    status, _, body = post(form, b"x", **{"x-amz-meta-more": "1"})
+    assert status == 403 and "Extra input fields: x-amz-meta-more" in body
+    status, _, body = post(form, b"x", key="elsewhere")
+    assert status == 403 and "Policy Condition failed" in body
+
+
+def test_a_forms_signature_is_checked_where_the_secret_is_known(cloud, s3, name):
+    from botocore.config import Config
+
+    s3.create_bucket(Bucket=name)
+    keys = cloud.client("sts").assume_role(RoleArn="arn:aws:iam::111122223333:role/other", RoleSessionName="browser")["Credentials"]
+
+    def form(secret):
+        return boto3.client("s3", endpoint_url=cloud.endpoint, aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=secret,
+                            aws_session_token=keys["SessionToken"], region_name="us-east-1",
+                            config=Config(signature_version="s3v4", s3={"addressing_style": "path"})).generate_presigned_post(name, "k")
+
+    assert post(form(keys["SecretAccessKey"]), b"x")[0] == 204
+    status, _, body = post(form("not the secret"), b"x")
+    assert status == 403 and "SignatureDoesNotMatch" in body
+
+
+def test_names_that_need_encoding_are_listed_as_they_are(s3, name):
+    s3.create_bucket(Bucket=name)
+    keys = sorted(["100%25.txt", "a b+c", "new\nline", "ü/é", "tab\t&<>"])
+    for key in keys:
+        s3.put_object(Bucket=name, Key=key, Body=b"")
+    assert sorted(o["Key"] for o in s3.list_objects_v2(Bucket=name)["Contents"]) == keys
+    assert sorted(v["Key"] for v in s3.list_object_versions(Bucket=name)["Versions"]) == keys
+    assert [p["Prefix"] for p in s3.list_objects_v2(Bucket=name, Delimiter="/")["CommonPrefixes"]] == ["ü/"]

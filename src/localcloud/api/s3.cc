@@ -21,6 +21,7 @@ ApiError Fault(const std::string& code, const std::string& message, Json fields)
       {"InvalidRange", 416},
       {"MethodNotAllowed", 405},
       {"PreconditionFailed", 412},
+      {"SignatureDoesNotMatch", 403},
       {"ObjectLockConfigurationNotFoundError", 404},
       {"OwnershipControlsNotFoundError", 404},
       {"ReplicationConfigurationNotFoundError", 404},

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "aws/sign/sigv4.h"
+#include "localcloud/api/support.h"
 #include "localcloud/objects/object_cleaner.h"
 #include "testing/local_api.h"
 
@@ -450,6 +451,87 @@ TEST_F(S3, VersionsArePagedOneByOne) {
 
 TEST_F(S3, AKeyHasAtMost1024Bytes) {
   EXPECT_EQ(api.ErrorOf("s3", "PutObject", At(std::string(1025, 'k'))), "KeyTooLongError");
+}
+
+// A form that a browser would post to the bucket; `policy` is its text.
+struct Form {
+  std::vector<std::pair<std::string, std::string>> fields;
+  std::string file = "content";
+
+  net::Request Request(const std::string& host = "127.0.0.1:4566", const std::string& target = "/media") const {
+    std::string body;
+    for (const auto& [name, value] : fields) {
+      body += "--b\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n";
+    }
+    body +=
+        "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"cat.png\"\r\n\r\n" + file + "\r\n--b--\r\n";
+    net::Request request;
+    request.method = "POST";
+    request.target = target;
+    request.headers = {{"Host", host}, {"Content-Type", "multipart/form-data; boundary=b"}};
+    request.body = std::move(body);
+    return request;
+  }
+};
+
+std::string CodeOf(const net::Response& response) {
+  const auto begin = response.body.find("<Code>");
+  return begin == std::string::npos ? "" : response.body.substr(begin + 6, response.body.find("</Code>") - begin - 6);
+}
+
+TEST_F(S3, AFormWithASignedPolicyIsAnUpload) {
+  const std::string policy = localcloud::Base64Encode(
+      R"({"expiration":"2099-01-01T00:00:00Z","conditions":[{"bucket":"media"},["starts-with","$key","up/"],)"
+      R"(["starts-with","$Content-Type","image/"],["starts-with","$x-amz-meta-by",""],["starts-with","$success_action_status",""],)"
+      R"({"x-amz-algorithm":"AWS4-HMAC-SHA256"},["starts-with","$x-amz-credential",""],["starts-with","$x-amz-date",""],)"
+      R"(["content-length-range",1,100]]})");
+  Form form{.fields = {{"key", "up/${filename}"},
+                       {"Content-Type", "image/png"},
+                       {"x-amz-meta-by", "ada"},
+                       {"success_action_status", "201"},
+                       {"X-Amz-Algorithm", "AWS4-HMAC-SHA256"},
+                       {"X-Amz-Credential", "test/20261129/us-east-1/s3/aws4_request"},
+                       {"X-Amz-Date", "20261129T000000Z"},
+                       {"X-Amz-Signature", "0123"},
+                       {"policy", policy}}};
+  const auto response = api.Send(form.Request());
+  EXPECT_EQ(response.status, 201) << response.body;
+  EXPECT_NE(response.body.find("<Key>up/cat.png</Key>"), std::string::npos) << response.body;
+  const Json object = api.Call("s3", "GetObject", At("up/cat.png"));
+  EXPECT_EQ(object["Body"], "content");
+  EXPECT_EQ(object["ContentType"], "image/png");
+  EXPECT_EQ(object["Metadata"], (Json{{"by", "ada"}}));
+
+  EXPECT_EQ(api.Send(form.Request("media.s3.localhost:4566", "/")).status, 201) << "the bucket in the host";
+  form.file = std::string(101, 'x');
+  EXPECT_EQ(CodeOf(api.Send(form.Request())), "EntityTooLarge");
+  form.file = "content";
+  form.fields[0].second = "elsewhere/a";
+  EXPECT_EQ(CodeOf(api.Send(form.Request())), "AccessDenied");
+  form.fields[5].second = "test/20261130/us-east-1/s3/aws4_request";
+  EXPECT_EQ(CodeOf(api.Send(form.Request())), "InvalidArgument") << "another day than the date's";
+}
+
+TEST_F(S3, AFormWithoutAPolicyNeedsAnOpenBucket) {
+  Form form{.fields = {{"key", "a"}}};
+  EXPECT_EQ(CodeOf(api.Send(form.Request())), "AccessDenied");
+  EXPECT_EQ(CodeOf(api.Send(form.Request("127.0.0.1:4566", "/nowhere"))), "NoSuchBucket");
+  api.Call("s3", "DeletePublicAccessBlock", {{"Bucket", "media"}});
+  api.Call(
+      "s3", "PutBucketPolicy",
+      {{"Bucket", "media"},
+       {"Policy",
+        R"({"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::media/*"}]})"}});
+  auto response = api.Send(form.Request());
+  EXPECT_EQ(response.status, 204) << response.body;
+  EXPECT_EQ(response.headers.GetOr("Location", ""), "http://127.0.0.1:4566/media/a");
+  form.fields.push_back({"success_action_redirect", "https://example.com/done?x=1"});
+  response = api.Send(form.Request());
+  EXPECT_EQ(response.status, 303);
+  EXPECT_TRUE(
+      response.headers.GetOr("Location", "").starts_with("https://example.com/done?x=1&bucket=media&key=a&etag="));
+  form.fields = {};
+  EXPECT_EQ(CodeOf(api.Send(form.Request())), "InvalidArgument") << "no key";
 }
 
 }  // namespace

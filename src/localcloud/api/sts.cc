@@ -99,6 +99,7 @@ RoleSession BeginRoleSession(Cloud& cloud, Store::Transaction& txn, const std::s
   begun.credentials = MakeCredentials(cloud, seconds);
   Json remembered = begun.user;
   remembered["_expires"] = begun.credentials["Expiration"];
+  remembered["_secret"] = begun.credentials["SecretAccessKey"];  // what it signs can be checked (s3_post.cc)
   txn.Put("sts.sessions", Text(begun.credentials, "AccessKeyId"), std::move(remembered));
   return begun;
 }
