@@ -22,8 +22,8 @@ namespace adhoc::env {
 
 // Timing of waits. On an AWS account polls are slow and grow; on one machine they are quick.
 struct Pace {
-  Duration poll = std::chrono::milliseconds(100);      // the first pause
-  Duration max_poll = std::chrono::milliseconds(500);  // pauses grow by half up to this
+  Duration poll = std::chrono::milliseconds(50);       // the first pause
+  Duration max_poll = std::chrono::milliseconds(150);  // pauses grow by half up to this
   std::chrono::seconds timeout{600};                   // of one wait
 };
 
