@@ -51,6 +51,7 @@ ApiError ViolationError(const aws::Service& service, const std::vector<aws::Viol
   static const std::map<std::string, std::string, std::less<>> kCodes = {
       {"ecs", "InvalidParameterException"},
       {"ecr", "InvalidParameterException"},
+      {"efs", "BadRequest"},
       {"logs", "InvalidParameterException"},
       {"servicediscovery", "InvalidInput"},
       {"secretsmanager", "InvalidParameterException"},

@@ -17,6 +17,7 @@
 #include "localcloud/api/api.h"
 #include "localcloud/cloud.h"
 #include "localcloud/database/database_controller.h"
+#include "localcloud/files/file_systems.h"
 #include "localcloud/gateway.h"
 #include "localcloud/network/metadata_route.h"
 #include "localcloud/network/network_cleaner.h"
@@ -104,6 +105,7 @@ struct Server::Impl {
         gateway(cloud, api),
         networks(cloud),
         objects(cloud),
+        files(cloud),
         databases(cloud),
         route(cloud),
         scheduler(cloud, {.route_metadata = [this] { return route.Reconcile(); }}),
@@ -209,6 +211,7 @@ struct Server::Impl {
     route.Reconcile();
     networks.Start();
     objects.Start();
+    files.Start();
     databases.Start();
     proxy.Start();
     scheduler.Start();
@@ -226,6 +229,7 @@ struct Server::Impl {
   // Made with the store, before threads use it, and started when the engine is there.
   NetworkCleaner networks;
   ObjectCleaner objects;
+  FileSystemCleaner files;
   database::DatabaseController databases;
   MetadataRoute route;
   Scheduler scheduler;

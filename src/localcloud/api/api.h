@@ -84,6 +84,7 @@ void RegisterAcm(Api& api, Cloud& cloud);
 void RegisterEc2(Api& api, Cloud& cloud);
 void RegisterEcr(Api& api, Cloud& cloud);
 void RegisterEcs(Api& api, Cloud& cloud);
+void RegisterEfs(Api& api, Cloud& cloud);
 void RegisterElbv2(Api& api, Cloud& cloud);
 void RegisterIam(Api& api, Cloud& cloud);
 void RegisterLogs(Api& api, Cloud& cloud);

@@ -7,6 +7,7 @@ void RegisterServices(Api& api, Cloud& cloud) {
   RegisterEc2(api, cloud);
   RegisterEcr(api, cloud);
   RegisterEcs(api, cloud);
+  RegisterEfs(api, cloud);
   RegisterElbv2(api, cloud);
   RegisterIam(api, cloud);
   RegisterLogs(api, cloud);

@@ -113,7 +113,8 @@ ContainerSpec PauseSpec(const Settings& settings, const Json& task, const TaskNe
 }
 
 ContainerSpec MakeContainerSpec(const Settings& settings, const Json& task, const Json& task_definition,
-                                std::string_view container, const TaskNetwork& network, const Secrets& secrets) {
+                                std::string_view container, const TaskNetwork& network, const Secrets& secrets,
+                                const Folders& folders) {
   const Json& definition = ContainerDefinition(task_definition, container);
   ContainerSpec spec;
   spec.name = ContainerName(settings, task, container);
@@ -173,7 +174,11 @@ ContainerSpec MakeContainerSpec(const Settings& settings, const Json& task, cons
     const auto volume = volumes.find(point.value("sourceVolume", ""));
     if (volume == volumes.end()) continue;
     Mount mount;
-    mount.volume = volume->second;
+    if (const auto folder = folders.find(volume->first); folder != folders.end()) {
+      mount.host_path = folder->second;
+    } else {
+      mount.volume = volume->second;
+    }
     mount.container_path = point.value("containerPath", "");
     mount.read_only = point.value("readOnly", false);
     spec.mounts.push_back(std::move(mount));
@@ -197,6 +202,7 @@ double TaskCpus(const Json& task) { return Number(task.value("cpu", "")) / 1024.
 std::vector<std::string> TaskVolumes(const Settings& settings, const Json& task, const Json& task_definition) {
   std::vector<std::string> names;
   for (const Json& volume : task_definition.value("volumes", Json::array())) {
+    if (volume.contains("efsVolumeConfiguration")) continue;
     names.push_back(VolumeName(settings, task, volume.value("name", "")));
   }
   return names;

@@ -22,6 +22,7 @@ struct TaskNetwork {
   std::vector<std::string> aliases;
 };
 
+using Folders = std::map<std::string, std::string>;  // volume → directory of this machine, of those that are shared
 using Secrets = std::map<std::string, std::map<std::string, std::string>>;  // container → name → value
 
 // The definition of a container of a task definition. Throws Error when there is none.
@@ -38,8 +39,9 @@ std::string ContainerName(const Settings& settings, const Json& task, std::strin
 // Credentials come from the task's role as on Fargate, from a URI that only its containers are told. Without a route to
 // 169.254.170.2, the only address that SDKs take them from, they are fixed ones that name no role.
 ContainerSpec MakeContainerSpec(const Settings& settings, const Json& task, const Json& task_definition,
-                                std::string_view container, const TaskNetwork& network, const Secrets& secrets);
-// The engine volumes behind a task's bind volumes, which live and end with it.
+                                std::string_view container, const TaskNetwork& network, const Secrets& secrets,
+                                const Folders& folders);
+// The engine volumes behind a task's bind volumes, which live and end with it. Shared ones are not among them.
 std::vector<std::string> TaskVolumes(const Settings& settings, const Json& task, const Json& task_definition);
 
 // Whether a container that has not started may start, by its dependsOn.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "localcloud/files/file_systems.h"
 #include "localcloud/network/vpc_network.h"
 #include "localcloud/scheduler/documents.h"
 #include "localcloud/scheduler/targets.h"
@@ -240,6 +241,18 @@ TaskNetwork TaskRunner::NetworkOf(const Json& task) {
   return network;
 }
 
+Folders TaskRunner::OpenFolders(const Json& task, const Json& definition) {
+  std::map<std::string, SharedFolder> shared;
+  {
+    auto txn = cloud_.store.Begin();
+    const Json* subnet = txn->Find("ec2.subnets", task.value("_subnet", ""));
+    shared = SharedFoldersOf(*txn, cloud_.settings, definition, subnet == nullptr ? "" : subnet->value("VpcId", ""));
+  }
+  Folders folders;
+  for (const auto& [volume, folder] : shared) folders[volume] = OpenSharedFolder(cloud_.settings, folder);
+  return folders;
+}
+
 void TaskRunner::MoveToAnotherAddress(const std::string& key) {
   auto txn = cloud_.store.Begin();
   Json& task = txn->Edit(kTasks, key);
@@ -335,6 +348,7 @@ bool TaskRunner::StartContainers(const std::string& key) {
     txn->Commit();
   }
 
+  const Folders folders = OpenFolders(now->task, now->definition);
   for (const std::string& name : StartOrder(now->definition)) {
     now = Load(key);
     if (IsStopping(now->task)) return true;
@@ -349,7 +363,7 @@ bool TaskRunner::StartContainers(const std::string& key) {
     std::string id;
     try {
       ContainerSpec spec =
-          MakeContainerSpec(cloud_.settings, now->task, now->definition, name, NetworkOf(now->task), secrets);
+          MakeContainerSpec(cloud_.settings, now->task, now->definition, name, NetworkOf(now->task), secrets, folders);
       spec.image = images[name].reference;
       id = CreateContainer(key, std::move(spec));
     } catch (const RuntimeError& error) {

@@ -65,6 +65,7 @@ class TaskRunner {
   std::string CreateContainer(const std::string& key, ContainerSpec spec);
   void MoveToAnotherAddress(const std::string& key);
   ecs::TaskNetwork NetworkOf(const Json& task);
+  ecs::Folders OpenFolders(const Json& task, const Json& definition);
   void RecordStart(const std::string& key, const std::string& container, const std::string& id);
   void RecordEnd(const std::string& key, const std::string& container, const std::optional<ContainerState>& state);
   void Fail(const std::string& key, const std::string& reason, const std::string& container = "");
