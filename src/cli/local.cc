@@ -25,8 +25,7 @@ Commands start it by themselves. Any AWS client can use it:
 
 ADHOC_HOME is the folder of its state, ADHOC_PORT its port, ADHOC_HTTP_PORT the load balancer's.)";
 
-int Start(Shell& shell) {
-  const auto settings = LocalSettingsFromEnvironment();
+int Start(Shell& shell, const localcloud::LocalSettings& settings) {
   localcloud::EnsureLocalCloud(settings, shell.globals.program, [](std::string_view text) { fmt::print(stderr, "{}\n", text); });
   fmt::print("{}\n", settings.endpoint());
   return kOk;
@@ -49,27 +48,13 @@ int Stop() {
   return kOk;
 }
 
-int Status(Shell& shell) {
-  const auto settings = LocalSettingsFromEnvironment();
-  const auto probe = localcloud::ProbeLocalCloud(settings);
-  const bool runs = probe.state == localcloud::Probe::State::kOurs;
-  if (shell.globals.json) {
-    Json json = runs ? probe.health : Json::object();
-    json["running"] = runs;
-    PrintJson(json);
-  } else if (runs) {
-    const Json engine = probe.health["engine"];
-    fmt::print("running at {}, pid {}, state in {}\n", settings.endpoint(), probe.health.value("pid", 0), settings.state_dir);
-    fmt::print("container engine: {} {}\n", engine.value("name", ""), engine.value("state", ""));
-    if (!engine.value("error", "").empty()) fmt::print("  {}\n  try: {}\n", engine.value("error", ""), engine.value("hint", ""));
-  } else {
-    fmt::print("not running; its state is in {}\n", settings.state_dir);
-  }
-  return kOk;
-}
-
 int Reset() {
   const auto settings = LocalSettingsFromEnvironment();
+  const auto probe = localcloud::ProbeLocalCloud(settings);
+  if (probe.state == localcloud::Probe::State::kOurs && probe.health["engine"].value("state", "") == "ready") {
+    // The containers go first: a server that is about to end waits for those that it was stopping.
+    CallLocalCloud("POST", "/_adhoc/reset");
+  }
   localcloud::StopLocalCloud(settings);
   if (std::filesystem::exists(settings.state_dir)) localcloud::RemoveEverything(settings);
   std::error_code ignored;
@@ -87,6 +72,11 @@ int Engine() {
   fmt::print("export ADHOC_CONTAINER_ENGINE={}\n", engine.engine);
   for (const auto& [name, value] : engine.variables) fmt::print("export {}='{}'\n", name, value);
   return kOk;
+}
+
+void AddServerOptions(CLI::App& command, localcloud::LocalSettings& settings) {
+  command.add_option("--account", settings.account, "Account number, 12 digits; kept with the state [000000000000]");
+  command.add_option("--region", settings.region, "Region; kept with the state [us-east-1]");
 }
 
 }  // namespace
@@ -110,21 +100,22 @@ Json CallLocalCloud(const std::string& method, const std::string& path, const Js
 void AddLocal(CLI::App& app, Shell& shell) {
   CLI::App* command = app.add_subcommand("local", kHelp);
   command->require_subcommand(1);
-  command->add_subcommand("start", "Start it in the background, unless it runs")->callback([&shell] {
-    shell.action = [&shell] { return Start(shell); };
-  });
+  auto settings = std::make_shared<localcloud::LocalSettings>(LocalSettingsFromEnvironment());
+  CLI::App* start = command->add_subcommand("start", "Start it in the background, unless it runs");
+  AddServerOptions(*start, *settings);
+  start->callback([&shell, settings] { shell.action = [&shell, settings] { return Start(shell, *settings); }; });
   command->add_subcommand("stop", "Stop it; containers go on running")->callback([&shell] { shell.action = Stop; });
-  command->add_subcommand("status", "Whether it runs")->callback([&shell] { shell.action = [&shell] { return Status(shell); }; });
+  AddLocalStatus(*command, shell);
   command->add_subcommand("reset", "Stop it and remove everything that it ever made")->callback([&shell] { shell.action = Reset; });
   command->add_subcommand("engine", "Print the shell variables with which it uses the container engine")->callback([&shell] {
     shell.action = Engine;
   });
   AddLocalInterrupt(*command, shell);
   AddLocalChaos(*command, shell);
-  auto settings = std::make_shared<localcloud::LocalSettings>(LocalSettingsFromEnvironment());
   CLI::App* run = command->add_subcommand("run", "Run it in the foreground");
   run->add_option("--state-dir", settings->state_dir, "Folder of its state")->capture_default_str();
   run->add_option("--port", settings->port, "Port on 127.0.0.1")->capture_default_str();
+  AddServerOptions(*run, *settings);
   run->callback([&shell, settings] { shell.action = [&shell, settings] { return Serve(shell, *settings); }; });
 }
 

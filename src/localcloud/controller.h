@@ -19,7 +19,7 @@ class ControllerThread {
   // Returns after how long it wants to run again at the latest.
   using Pass = std::function<std::chrono::milliseconds(std::stop_token stop)>;
 
-  // Subscribes to the store, so make it before threads use that. `name` is for the log.
+  // Subscribes to the store. `name` is for the log.
   ControllerThread(std::string name, Store& store, CollectionNames watched, Pass pass);
   ~ControllerThread();
 
@@ -33,7 +33,8 @@ class ControllerThread {
 
   std::string name_;
   Pass pass_;
-  std::shared_ptr<State> state_;  // the store's subscription outlives us
+  std::shared_ptr<State> state_;  // a commit may still be waking it when we are gone
+  Subscription subscription_;
   std::jthread thread_;
 };
 

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
+#include <shared_mutex>
 #include <thread>
 
 #include "aws/sign/sigv4.h"
@@ -19,15 +21,18 @@
 #include "localcloud/database/database_controller.h"
 #include "localcloud/files/file_systems.h"
 #include "localcloud/gateway.h"
+#include "localcloud/identity.h"
 #include "localcloud/network/metadata_route.h"
 #include "localcloud/network/network_cleaner.h"
 #include "localcloud/objects/object_cleaner.h"
 #include "localcloud/proxy/proxy_controller.h"
+#include "localcloud/runtime/clearing.h"
 #include "localcloud/runtime/engine_setup.h"
 #include "localcloud/runtime/runtime.h"
 #include "localcloud/scheduler/capacity.h"
 #include "localcloud/scheduler/scheduler.h"
 #include "localcloud/session/ssm_server.h"
+#include "localcloud/status.h"
 #include "net/http_server.h"
 
 namespace adhoc::localcloud {
@@ -45,9 +50,19 @@ EngineSetupOptions EngineOptions(const LocalSettings& settings) {
 
 std::string InstanceOf(const LocalSettings& settings) { return aws::Sha256Hex(settings.state_dir).substr(0, 8); }
 
-Settings CloudSettings(const LocalSettings& settings) {
-  return {.state_dir = settings.state_dir, .port = settings.port, .instance = InstanceOf(settings)};
+Labels OurLabels(const LocalSettings& settings) { return {{"adhoc.instance", InstanceOf(settings)}}; }
+
+Settings CloudSettings(const LocalSettings& settings, const Identity& identity) {
+  return {.account = identity.account,
+          .region = identity.region,
+          .state_dir = settings.state_dir,
+          .port = settings.port,
+          .instance = InstanceOf(settings)};
 }
+
+// What of the state directory a reset of the running server removes besides the documents: objects, the load balancers'
+// files, and the records of what this machine's `adhoc` made in it. The authority that browsers may trust stays.
+constexpr const char* kContents[] = {"s3", "efs", "proxy", "records.db", "records.db-shm", "records.db-wal"};
 
 // Keeps a second server off the same state.
 class StateLock {
@@ -91,37 +106,86 @@ struct EngineState {
   std::string hint;
 };
 
+// What makes the documents true. Stopped when it is destroyed; containers go on running.
+struct Controllers {
+  explicit Controllers(Cloud& cloud)
+      : networks(cloud),
+        objects(cloud),
+        files(cloud),
+        databases(cloud),
+        route(cloud),
+        scheduler(cloud, {.route_metadata = [this] { return route.Reconcile(); }}),
+        proxy(cloud, *haproxy, *prober) {}
+  ~Controllers() { scheduler.Stop(); }
+
+  void Start() {
+    route.Reconcile();
+    networks.Start();
+    objects.Start();
+    files.Start();
+    databases.Start();
+    proxy.Start();
+    scheduler.Start();
+  }
+
+  NetworkCleaner networks;
+  ObjectCleaner objects;
+  FileSystemCleaner files;
+  database::DatabaseController databases;
+  MetadataRoute route;
+  Scheduler scheduler;
+  std::unique_ptr<proxy::HaproxyCli> haproxy = proxy::MakeHaproxyCli();
+  std::unique_ptr<proxy::Prober> prober = proxy::MakeHttpProber();
+  proxy::ProxyController proxy;
+};
+
+// Lets requests through, until one of them needs the place for itself.
+class Gate {
+ public:
+  std::shared_lock<std::shared_mutex> Enter() {
+    const std::lock_guard queue(door_);  // behind whoever waits to have it alone
+    return std::shared_lock(inside_);
+  }
+  // Returns when the requests that are inside have been answered.
+  std::unique_lock<std::shared_mutex> Close() {
+    const std::lock_guard queue(door_);
+    return std::unique_lock(inside_);
+  }
+
+ private:
+  std::mutex door_;
+  std::shared_mutex inside_;
+};
+
+net::Response JsonPage(const Json& body, int status = 200) {
+  return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = body.dump() + "\n"};
+}
+
 }  // namespace
 
 struct Server::Impl {
   Impl(const LocalSettings& local, Clock& clock_, Random& random)
       : local(local),
         clock(clock_),
+        started_at(clock_.Now()),
         lock(local, clock_),
         store(fs::path(local.state_dir) / "cloud.db"),
         logs(fs::path(local.state_dir) / "cloud.db"),
         runtime(MakeEngineRuntime(EngineOptions(local), clock_)),
-        cloud{CloudSettings(local), store, logs, clock_, random, *runtime},
+        cloud{CloudSettings(local, KeepIdentity(store, local)), store, logs, clock_, random, *runtime},
         gateway(cloud, api),
-        networks(cloud),
-        objects(cloud),
-        files(cloud),
-        databases(cloud),
-        route(cloud),
-        scheduler(cloud, {.route_metadata = [this] { return route.Reconcile(); }}),
-        proxy(cloud, *haproxy, *prober),
         sessions(cloud, MakeTaskDialer(cloud)) {
     RegisterServices(api, cloud);
     sessions.EndEarlierSessions();
     AddPages();
-    store.Subscribe([this](const CollectionNames& changed) {
+    subscription = store.Subscribe([this](const CollectionNames& changed) {
       if (changed.contains("ec2.vpcs") && http) ListenOnNetworks();
     });
     net::ServerOptions options{.threads = kThreads};
     options.listen = {{.ip = "127.0.0.1", .port = local.port}};
     options.spool_directory = MakeSpoolDirectory(local);
     http = std::make_unique<net::HttpServer>(
-        options, [this](const net::Request& request) { return gateway.Handle(request); },
+        options, [this](const net::Request& request) { return Handle(request); },
         [this](const net::Request& request, net::WebSocket& socket) { Upgrade(request, socket); });
     engine_thread = std::jthread([this](std::stop_token stop) { PrepareAndStart(stop); });
   }
@@ -131,40 +195,112 @@ struct Server::Impl {
     engine_thread.join();
     sessions.Stop();  // the server waits for their connections
     http.reset();
-    scheduler.Stop();
+    controllers.reset();
+  }
+
+  net::Response Handle(const net::Request& request) {
+    if (request.method == "POST" && request.path() == "/_adhoc/reset") return Reset();
+    const auto inside = gate.Enter();
+    return gateway.Handle(request);
   }
 
   void AddPages() {
-    gateway.On("GET", "/_adhoc/health", [this](const net::Request&) {
-      auto state = engine.lock();
-      const Json health = {
-          {"state_dir", local.state_dir},
-          {"pid", getpid()},
-          {"port", local.port},
-          {"engine", {{"state", state->state}, {"name", state->name}, {"error", state->error}, {"hint", state->hint}}}};
-      return net::Response{.headers = {{"Content-Type", "application/json"}}, .body = health.dump() + "\n"};
-    });
+    gateway.On("GET", "/_adhoc/health", [this](const net::Request&) { return JsonPage(Health()); });
+    gateway.On("GET", "/_adhoc/status", [this](const net::Request&) { return JsonPage(Status()); });
     gateway.On("POST", "/_adhoc/interrupt", [this](const net::Request& request) { return Interrupt(request); });
+  }
+
+  Json Health() {
+    auto state = engine.lock();
+    return {
+        {"state_dir", local.state_dir},
+        {"pid", getpid()},
+        {"port", local.port},
+        {"account", cloud.settings.account},
+        {"region", cloud.settings.region},
+        {"engine", {{"state", state->state}, {"name", state->name}, {"error", state->error}, {"hint", state->hint}}}};
+  }
+
+  // Health, and what it holds and runs.
+  Json Status() {
+    Json status = Health();
+    status["endpoint"] = local.endpoint();
+    status["started_at"] = ToSeconds(started_at);
+    status["uptime_seconds"] = ToSeconds(clock.Now()) - ToSeconds(started_at);
+    status["server_memory_bytes"] = ResidentBytes();
+    status.update(Summarize(*store.Begin()));
+    if (status["engine"]["state"] == "ready") {
+      try {
+        AddMemory(status, MeasureContainers(*runtime, OurLabels(local)));
+      } catch (const RuntimeError& error) {
+        spdlog::warn("cannot measure the containers: {}", error.what());
+      }
+    }
+    return status;
+  }
+
+  // Empties the cloud while the server goes on. Requests that come meanwhile wait, and find a new account.
+  net::Response Reset() {
+    const TimePoint begin = clock.Now();
+    const auto alone = gate.Close();
+    if (engine.lock()->state != "ready") {
+      return JsonPage({{"error", "the container engine is not there, so its containers cannot be removed"},
+                       {"hint", "adhoc local status"}},
+                      503);
+    }
+    try {
+      Cleared cleared;
+      {
+        // Their steps may be waiting for a container to end, so that the containers have to go at the same time, and
+        // what a last step still made, afterwards.
+        const std::jthread stopping([this] { controllers.reset(); });
+        cleared = ClearContainers(*runtime, OurLabels(local));
+      }
+      const Cleared rest = ClearEngine(*runtime, OurLabels(local));
+      cleared = {cleared.containers + rest.containers, rest.networks, rest.volumes};
+      store.Reset();
+      logs.Reset();
+      for (const char* name : kContents) fs::remove_all(fs::path(local.state_dir) / name);
+      KeepIdentity(store, WithIdentity());
+      StartControllers();
+      const double seconds = ToSeconds(clock.Now()) - ToSeconds(begin);
+      spdlog::info("emptied in {:.2f} s: {} containers, {} networks, {} volumes", seconds, cleared.containers,
+                   cleared.networks, cleared.volumes);
+      return JsonPage({{"containers", cleared.containers},
+                       {"networks", cleared.networks},
+                       {"volumes", cleared.volumes},
+                       {"seconds", seconds}});
+    } catch (const std::exception& error) {
+      spdlog::error("cannot empty the cloud: {}", error.what());
+      if (!controllers) StartControllers();
+      const auto* ours = dynamic_cast<const Error*>(&error);
+      return JsonPage({{"error", std::string("cannot empty the local cloud: ") + error.what()},
+                       {"hint", ours != nullptr && !ours->hint().empty() ? ours->hint() : "adhoc local reset"}},
+                      500);
+    }
+  }
+
+  LocalSettings WithIdentity() const {
+    LocalSettings settings = local;
+    settings.account = cloud.settings.account;
+    settings.region = cloud.settings.region;
+    return settings;
   }
 
   // {"cluster", "service"} → {"tasks": [ARN]}: Fargate Spot takes the service's capacity back.
   net::Response Interrupt(const net::Request& request) {
-    const auto answer = [](int status, const Json& body) {
-      return net::Response{
-          .status = status, .headers = {{"Content-Type", "application/json"}}, .body = body.dump() + "\n"};
-    };
     const Json input = Json::parse(request.body, nullptr, false);
     if (!input.is_object() || !input.contains("cluster") || !input.contains("service") ||
         !input["cluster"].is_string() || !input["service"].is_string()) {
-      return answer(400, {{"error", "the body is no document with cluster and service"}});
+      return JsonPage({{"error", "the body is no document with cluster and service"}}, 400);
     }
     try {
       const auto txn = store.Begin();
       const auto tasks = ecs::InterruptService(cloud, *txn, input["cluster"], input["service"]);
       txn->Commit();
-      return answer(200, {{"tasks", tasks}});
+      return JsonPage({{"tasks", tasks}});
     } catch (const Error& error) {
-      return answer(400, {{"error", error.what()}, {"hint", error.hint()}});
+      return JsonPage({{"error", error.what()}, {"hint", error.hint()}}, 400);
     }
   }
 
@@ -208,17 +344,13 @@ struct Server::Impl {
 
   void StartControllers() {
     ListenOnNetworks();
-    route.Reconcile();
-    networks.Start();
-    objects.Start();
-    files.Start();
-    databases.Start();
-    proxy.Start();
-    scheduler.Start();
+    controllers = std::make_unique<Controllers>(cloud);
+    controllers->Start();
   }
 
   const LocalSettings local;
   Clock& clock;
+  const TimePoint started_at;
   StateLock lock;
   Store store;
   LogStore logs;
@@ -226,19 +358,12 @@ struct Server::Impl {
   Cloud cloud;
   Api api;
   Gateway gateway;
-  // Made with the store, before threads use it, and started when the engine is there.
-  NetworkCleaner networks;
-  ObjectCleaner objects;
-  FileSystemCleaner files;
-  database::DatabaseController databases;
-  MetadataRoute route;
-  Scheduler scheduler;
-  std::unique_ptr<proxy::HaproxyCli> haproxy = proxy::MakeHaproxyCli();
-  std::unique_ptr<proxy::Prober> prober = proxy::MakeHttpProber();
-  proxy::ProxyController proxy;
   SsmServer sessions;
+  Gate gate;
+  std::unique_ptr<Controllers> controllers;  // made when the engine is there; belongs to whoever has the gate closed
   Sync<EngineState> engine;
   std::unique_ptr<net::HttpServer> http;
+  Subscription subscription;
   std::jthread engine_thread;  // last: it uses the others
 };
 
@@ -255,10 +380,7 @@ int Server::port() const { return impl_->http->port(); }
 void RemoveEverything(const LocalSettings& settings) {
   const StateLock lock(settings, RealClock());
   const auto runtime = MakeEngineRuntime(EngineOptions(settings), RealClock());
-  const Labels ours = {{"adhoc.instance", InstanceOf(settings)}};
-  for (const auto& container : runtime->List(ours)) runtime->Remove(container.id, true);
-  for (const auto& network : runtime->ListNetworks(ours)) runtime->RemoveNetwork(network.name);
-  for (const auto& volume : runtime->ListVolumes(ours)) runtime->RemoveVolume(volume.name);
+  ClearEngine(*runtime, OurLabels(settings));
   RemoveMetadataRoutes(InstanceOf(settings));
   StopEngine(settings.state_dir);
   for (const auto& entry : fs::directory_iterator(settings.state_dir)) fs::remove_all(entry.path());

@@ -1,5 +1,5 @@
-// The local cloud as one process: documents, API, controllers, and the HTTP server in front. Containers that it started go on
-// running when it stops or dies; the next one adopts them.
+// The local cloud as one process: documents, API, controllers, and the HTTP server in front. Containers that it started
+// go on running when it stops or dies; the next one adopts them.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,8 @@ namespace adhoc::localcloud {
 
 class Server {
  public:
-  // Opens the state and binds the port. Throws Error: port in use, state damaged or in use by another server, no engine.
+  // Opens the state and binds the port. Throws Error: port in use, state damaged or in use by another server, no
+  // engine.
   Server(const LocalSettings& settings, Clock& clock, Random& random);
   // Stops the controllers and the HTTP server.
   ~Server();
@@ -27,8 +28,8 @@ class Server {
   std::unique_ptr<Impl> impl_;
 };
 
-// Removes every container, network and volume of this state directory from the engine, and the directory's contents. The
-// server must not run.
+// Removes every container, network and volume of this state directory from the engine, and the directory's contents.
+// The server must not run.
 void RemoveEverything(const LocalSettings& settings);
 
 }  // namespace adhoc::localcloud

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/process.h"
+#include "localcloud/identity.h"
 #include "net/transport.h"
 
 namespace adhoc::localcloud {
@@ -37,7 +38,13 @@ std::string LastLines(const std::string& path, int count) {
 
 // A grandchild in a session of its own, so that it outlives us and no terminal signal reaches it.
 pid_t StartDetached(const LocalSettings& settings, const std::string& program) {
-  const std::string port = std::to_string(settings.port);
+  std::vector<std::string> words = {
+      program, "local", "run", "--state-dir", settings.state_dir, "--port", std::to_string(settings.port)};
+  if (!settings.account.empty()) words.insert(words.end(), {"--account", settings.account});
+  if (!settings.region.empty()) words.insert(words.end(), {"--region", settings.region});
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   const int log = open(settings.log_file().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (log < 0) {
     throw Error(fmt::format("cannot write {}: {}", settings.log_file(), strerror(errno)), "is the disk full?");
@@ -51,8 +58,7 @@ pid_t StartDetached(const LocalSettings& settings, const std::string& program) {
     dup2(log, 1);
     dup2(log, 2);
     PrepareForExec();
-    execl(program.c_str(), program.c_str(), "local", "run", "--state-dir", settings.state_dir.c_str(), "--port", port.c_str(),
-          static_cast<char*>(nullptr));
+    execv(program.c_str(), arguments.data());
     _exit(127);
   }
   close(log);
@@ -66,8 +72,9 @@ Probe ProbeLocalCloud(const LocalSettings& settings) {
   try {
     net::Request request{.target = "/_adhoc/health"};
     request.headers.Set("Host", fmt::format("127.0.0.1:{}", settings.port));
-    const net::Response response = transport->Send(net::Uri::Parse(settings.endpoint()), request,
-                                                   {.connect_timeout = std::chrono::seconds(1), .timeout = std::chrono::seconds(5)});
+    const net::Response response =
+        transport->Send(net::Uri::Parse(settings.endpoint()), request,
+                        {.connect_timeout = std::chrono::seconds(1), .timeout = std::chrono::seconds(5)});
     const Json health = Json::parse(response.body, nullptr, false);
     if (health.is_object() && health.value("state_dir", "") == settings.state_dir) {
       return {.state = Probe::State::kOurs, .health = health};
@@ -90,7 +97,9 @@ void StartServer(const LocalSettings& settings, const std::string& program, cons
   }
   std::error_code failed;
   std::filesystem::create_directories(settings.state_dir, failed);
-  if (failed) throw Error(fmt::format("cannot make {}: {}", settings.state_dir, failed.message()), "set ADHOC_HOME to another folder");
+  if (failed)
+    throw Error(fmt::format("cannot make {}: {}", settings.state_dir, failed.message()),
+                "set ADHOC_HOME to another folder");
   on_progress("Starting the local cloud");
   const pid_t child = StartDetached(settings, program);
   const auto deadline = std::chrono::steady_clock::now() + kStartTimeout;
@@ -119,6 +128,10 @@ void EnsureLocalCloud(const LocalSettings& settings, const std::string& program,
   if (probe.state != Probe::State::kOurs) {
     StartServer(settings, program, probe, on_progress);
     probe = ProbeLocalCloud(settings);
+  } else {
+    ResolveIdentity(Identity{.account = probe.health.value("account", Identity().account),
+                             .region = probe.health.value("region", Identity().region)},
+                    settings);
   }
   // It answers before the container engine is there, which is of no use to a person.
   const auto deadline = std::chrono::steady_clock::now() + kStartTimeout;
@@ -128,19 +141,34 @@ void EnsureLocalCloud(const LocalSettings& settings, const std::string& program,
     if (state == "ready") return;
     if (state == "failed") throw Error(engine.value("error", "there is no container engine"), engine.value("hint", ""));
     if (std::chrono::steady_clock::now() > deadline) {
-      throw Error(fmt::format("the container engine did not answer within {} s", kStartTimeout.count()), "adhoc local status");
+      throw Error(fmt::format("the container engine did not answer within {} s", kStartTimeout.count()),
+                  "adhoc local status");
     }
     std::this_thread::sleep_for(kPoll);
     probe = ProbeLocalCloud(settings);
   }
 }
 
+namespace {
+
+// Not when it has ended and its parent hasn't asked how.
+bool IsRunning(pid_t pid) {
+  if (kill(pid, 0) != 0) return false;
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string stat;
+  std::getline(file, stat);
+  const auto name_end = stat.rfind(") ");
+  return name_end == std::string::npos || stat[name_end + 2] != 'Z';
+}
+
+}  // namespace
+
 bool StopLocalCloud(const LocalSettings& settings) {
   const Probe probe = ProbeLocalCloud(settings);
   if (probe.state != Probe::State::kOurs) return false;
   const pid_t pid = probe.health.value("pid", 0);
   if (pid <= 1 || kill(pid, SIGTERM) != 0) return false;
-  for (int i = 0; i < 1000 && kill(pid, 0) == 0; ++i) std::this_thread::sleep_for(kPoll);
+  for (int i = 0; i < 1000 && IsRunning(pid); ++i) std::this_thread::sleep_for(kPoll);
   return true;
 }
 

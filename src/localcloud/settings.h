@@ -13,6 +13,8 @@ namespace adhoc::localcloud {
 struct LocalSettings {
   std::string state_dir;  // documents, objects, database files, logs
   int port = 4566;
+  std::string account;  // empty: what the state says, 000000000000 when there is none (identity.h)
+  std::string region;   // the same; us-east-1
 
   std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(port); }
   // The name that browsers resolve, too.
@@ -28,8 +30,8 @@ struct Probe {
 };
 Probe ProbeLocalCloud(const LocalSettings& settings);
 
-// Starts `program local run` in the background unless it runs, and waits until it answers. Throws Error with the last lines
-// of its log, or saying who else holds the port.
+// Starts `program local run` in the background unless it runs, and waits until it answers. Throws Error with the last
+// lines of its log, or saying who else holds the port.
 void EnsureLocalCloud(const LocalSettings& settings, const std::string& program,
                       const std::function<void(std::string_view)>& on_progress);
 

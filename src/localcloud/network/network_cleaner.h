@@ -12,7 +12,7 @@ namespace adhoc::localcloud {
 
 class NetworkCleaner {
  public:
-  explicit NetworkCleaner(Cloud& cloud);  // before threads use the store
+  explicit NetworkCleaner(Cloud& cloud);
   void Start() { thread_.Start(); }
   void Stop() { thread_.Stop(); }
   // One pass, for tests without threads; returns when it wants to run again.

@@ -11,7 +11,7 @@ namespace adhoc::localcloud {
 
 class ObjectCleaner {
  public:
-  explicit ObjectCleaner(Cloud& cloud);  // before threads use the store
+  explicit ObjectCleaner(Cloud& cloud);
   void Start() { thread_.Start(); }
   void Stop() { thread_.Stop(); }
   // One pass, for tests without threads; returns when it wants to run again.

@@ -85,7 +85,7 @@ void RemoveOtherFiles(const fs::path& directory, const HaproxyConfig& config) {
   }
 }
 
-// Told by the store's listener, which cannot be unsubscribed and so outlives the controller.
+// Told by the store's listener, which may run for a last time when the controller is gone.
 struct Signal {
   struct Flags {
     bool reconcile = true;
@@ -116,7 +116,7 @@ using Answers = Sync<std::vector<Answer>>;
 struct ProxyController::Impl {
   Impl(Cloud& the_cloud, HaproxyCli& the_cli, Prober& the_prober, const ControllerOptions& the_options)
       : cloud(the_cloud), cli(the_cli), prober(the_prober), options(the_options) {
-    cloud.store.Subscribe([signal = signal](const CollectionNames& changed) {
+    subscription = cloud.store.Subscribe([signal = signal](const CollectionNames& changed) {
       for (const auto collection : {kLoadBalancers, kListeners, kRules, kTargetGroups, kTargets, kCertificates}) {
         if (changed.contains(collection)) return signal->WakeBoth();
       }
@@ -633,6 +633,7 @@ struct ProxyController::Impl {
   Prober& prober;
   const ControllerOptions options;
   std::shared_ptr<Signal> signal = std::make_shared<Signal>();
+  Subscription subscription;
   std::shared_ptr<Answers> answers = std::make_shared<Answers>();
   std::stop_source stop;
 

@@ -438,7 +438,7 @@ TEST_F(ProxyControllerTest, StateIsWrittenOnlyWhenItChanges) {
   PutTarget("10.0.1.20");
   Settle();
   int commits = 0;
-  store_.Subscribe([&](const CollectionNames&) { ++commits; });
+  const Subscription subscription = store_.Subscribe([&](const CollectionNames&) { ++commits; });
   for (int i = 0; i < 5; ++i) {
     clock_.Advance(seconds(30));
     Settle();
@@ -483,7 +483,7 @@ TEST_F(ProxyControllerTest, ThreadsReactToCommits) {
   std::mutex mutex;
   std::condition_variable changed;
   bool healthy = false;
-  store_.Subscribe([&](const CollectionNames&) {
+  const Subscription subscription = store_.Subscribe([&](const CollectionNames&) {
     const Json* target = nullptr;
     const auto txn = store_.Begin();
     if ((target = txn->Find(kTargets, Key("10.0.1.20"))) != nullptr &&

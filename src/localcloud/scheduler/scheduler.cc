@@ -39,7 +39,7 @@ Scheduler::Scheduler(Cloud& cloud, SchedulerOptions options)
       start_watch_(cloud, options.settle_seconds, options.health_threads),
       starts_(std::make_unique<WorkerPool>(options.start_threads)),
       stops_(std::make_unique<WorkerPool>(options.stop_threads)) {
-  cloud_.store.Subscribe([shared = shared_](const CollectionNames& changed) {
+  subscription_ = cloud_.store.Subscribe([shared = shared_](const CollectionNames& changed) {
     const bool ours = std::any_of(changed.begin(), changed.end(), [](const std::string& name) {
       return name == kTasks || name == kServices || name == kTaskDefinitions || name == kTargets;
     });

@@ -40,7 +40,7 @@ struct SchedulerOptions {
   std::function<bool()> route_metadata = [] { return true; };
 };
 
-// Make it before threads use the store (it subscribes); destroy it before the cloud.
+// Destroy it before the cloud.
 class Scheduler {
  public:
   explicit Scheduler(Cloud& cloud, SchedulerOptions options = {});
@@ -62,7 +62,7 @@ class Scheduler {
     bool resyncing = false;
     bool resync_wanted = true;
   };
-  // Outlives the scheduler in the store's list of listeners.
+  // A commit may still be waking it when the scheduler is gone.
   struct Shared {
     std::condition_variable_any changed;
     Sync<Wakeup> wakeup;
@@ -82,6 +82,7 @@ class Scheduler {
   Cloud& cloud_;
   const SchedulerOptions options_;
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  Subscription subscription_;
   LogPump logs_;
   TaskRunner runner_;
   HealthChecks health_;

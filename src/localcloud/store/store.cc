@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -19,14 +20,29 @@ std::string Serialize(const Json& document) {
   return {bytes.begin(), bytes.end()};
 }
 
+// By number. Replaced as a whole, so that a commit can go through them without a lock.
+struct Listeners {
+  std::mutex mutex;
+  std::shared_ptr<const std::map<int, Store::Listener>> current =
+      std::make_shared<const std::map<int, Store::Listener>>();
+  int last = 0;
+
+  void Announce(const CollectionNames& changed) {
+    std::unique_lock lock(mutex);
+    const auto listeners = current;
+    lock.unlock();
+    for (const auto& [number, listener] : *listeners) listener(changed);
+  }
+};
+
 }  // namespace
 
 struct Store::Impl {
   explicit Impl(const std::filesystem::path& path)
       : database(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 5000) {
     database.exec("PRAGMA journal_mode=WAL");
-    // With a write-ahead log, NORMAL survives the death of the process at any point; only a power cut can lose the newest
-    // commits, and a power cut takes the containers too.
+    // With a write-ahead log, NORMAL survives the death of the process at any point; only a power cut can lose the
+    // newest commits, and a power cut takes the containers too.
     database.exec("PRAGMA synchronous=NORMAL");
     database.exec(
         "CREATE TABLE IF NOT EXISTS documents (collection TEXT NOT NULL, key TEXT NOT NULL, document BLOB NOT NULL, "
@@ -43,7 +59,7 @@ struct Store::Impl {
   std::mutex mutex;
   SQLite::Database database;
   std::map<std::string, Collection, std::less<>> collections;
-  std::vector<Listener> listeners;
+  std::shared_ptr<Listeners> listeners = std::make_shared<Listeners>();
 };
 
 struct Store::Transaction::Impl {
@@ -166,7 +182,7 @@ void Store::Transaction::Commit() {
   impl_->touched.clear();
   impl_->lock.unlock();
   if (changed.empty()) return;
-  for (const auto& listener : store.listeners) listener(changed);
+  store.listeners->Announce(changed);
 }
 
 Store::Store(const std::filesystem::path& database) {
@@ -184,7 +200,28 @@ std::unique_ptr<Store::Transaction> Store::Begin() {
   return std::unique_ptr<Transaction>(new Transaction(std::make_unique<Transaction::Impl>(*impl_)));
 }
 
-void Store::Subscribe(Listener listener) { impl_->listeners.push_back(std::move(listener)); }
+Subscription Store::Subscribe(Listener listener) {
+  auto& listeners = *impl_->listeners;
+  const std::lock_guard lock(listeners.mutex);
+  const int number = ++listeners.last;
+  auto changed = *listeners.current;
+  changed.emplace(number, std::move(listener));
+  listeners.current = std::make_shared<const std::map<int, Listener>>(std::move(changed));
+  return Subscription([weak = std::weak_ptr(impl_->listeners), number] {
+    const auto listeners = weak.lock();
+    if (!listeners) return;
+    const std::lock_guard lock(listeners->mutex);
+    auto changed = *listeners->current;
+    changed.erase(number);
+    listeners->current = std::make_shared<const std::map<int, Listener>>(std::move(changed));
+  });
+}
+
+bool Store::empty() const {
+  const std::lock_guard lock(impl_->mutex);
+  return std::all_of(impl_->collections.begin(), impl_->collections.end(),
+                     [](const auto& collection) { return collection.second.empty(); });
+}
 
 void Store::Reset() {
   CollectionNames changed;
@@ -194,7 +231,7 @@ void Store::Reset() {
     for (const auto& [name, documents] : impl_->collections) changed.insert(name);
     impl_->collections.clear();
   }
-  for (const auto& listener : impl_->listeners) listener(changed);
+  impl_->listeners->Announce(changed);
 }
 
 }  // namespace adhoc::localcloud

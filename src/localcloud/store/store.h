@@ -17,6 +17,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/json.h"
 
@@ -24,6 +25,24 @@ namespace adhoc::localcloud {
 
 using Collection = std::map<std::string, Json, std::less<>>;
 using CollectionNames = std::set<std::string, std::less<>>;
+
+// Ends a subscription when destroyed. May outlive the store.
+class Subscription {
+ public:
+  Subscription() = default;
+  explicit Subscription(std::function<void()> end) : end_(std::move(end)) {}
+  Subscription(Subscription&& other) noexcept : end_(std::exchange(other.end_, nullptr)) {}
+  Subscription& operator=(Subscription&& other) noexcept {
+    std::swap(end_, other.end_);
+    return *this;
+  }
+  ~Subscription() {
+    if (end_) end_();
+  }
+
+ private:
+  std::function<void()> end_;
+};
 
 // Thread-safe.
 class Store {
@@ -61,13 +80,15 @@ class Store {
 
   std::unique_ptr<Transaction> Begin();
 
-  // The listener is called after each commit, outside the lock, on the committing thread, with the touched collections.
-  // Subscribe before threads run; there is no unsubscribing.
+  // The listener is called after each commit, outside the lock, on the committing thread, with the touched collections,
+  // until its subscription is destroyed. A commit on another thread may then still be calling it for the last time, so
+  // what it refers to must outlive it: capture shared state.
   using Listener = std::function<void(const CollectionNames& changed)>;
-  void Subscribe(Listener listener);
+  [[nodiscard]] Subscription Subscribe(Listener listener);
 
   // Erases every document and counter.
   void Reset();
+  bool empty() const;
 
  private:
   struct Impl;

@@ -52,7 +52,7 @@ TEST(StoreTest, AnnouncesOnlyCollectionsThatReallyChanged) {
   Store store(":memory:");
   CollectionNames announced;
   int calls = 0;
-  store.Subscribe([&](const CollectionNames& changed) {
+  const Subscription subscription = store.Subscribe([&](const CollectionNames& changed) {
     announced = changed;
     ++calls;
     store.Begin();  // the lock is free by now
@@ -71,6 +71,29 @@ TEST(StoreTest, AnnouncesOnlyCollectionsThatReallyChanged) {
     txn->Commit();
   }
   EXPECT_EQ(calls, 1);
+}
+
+TEST(StoreTest, ASubscriptionEndsWithItsObject) {
+  int kept_calls = 0;
+  int ended_calls = 0;
+  Subscription outlives;
+  Store store(":memory:");
+  const Subscription kept = store.Subscribe([&](const CollectionNames&) { ++kept_calls; });
+  const auto commit = [&](int value) {
+    auto txn = store.Begin();
+    txn->Put("c", "k", value);
+    txn->Commit();
+  };
+  {
+    const Subscription ended = store.Subscribe([&](const CollectionNames&) { ++ended_calls; });
+    commit(1);
+  }
+  commit(2);
+  EXPECT_EQ(kept_calls, 2);
+  EXPECT_EQ(ended_calls, 1);
+  outlives = store.Subscribe([&](const CollectionNames&) { ++ended_calls; });
+  commit(3);
+  EXPECT_EQ(ended_calls, 2);
 }
 
 TEST(StoreTest, EditOfAMissingDocumentIsAnError) {
@@ -101,7 +124,9 @@ TEST_F(StoreFile, ResetErasesEverything) {
     txn->Put("c", "k", 1);
     txn->Commit();
   }
+  EXPECT_FALSE(store.empty());
   store.Reset();
+  EXPECT_TRUE(store.empty());
   EXPECT_TRUE(store.Begin()->All("c").empty());
 }
 
