@@ -77,6 +77,9 @@ int Engine() {
 void AddServerOptions(CLI::App& command, localcloud::LocalSettings& settings) {
   command.add_option("--account", settings.account, "Account number, 12 digits; kept with the state [000000000000]");
   command.add_option("--region", settings.region, "Region; kept with the state [us-east-1]");
+  command.add_option_function<std::string>(
+      "--timing", [&settings](const std::string& text) { settings.timing = localcloud::ParseTiming(text); },
+      "How long slow things take: instant, aws, or a fraction of AWS's time such as aws:0.05 [instant]");
 }
 
 }  // namespace

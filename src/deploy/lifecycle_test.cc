@@ -324,6 +324,34 @@ TEST_F(Lifecycle, RunsFromBeginningToEnd) {
   EXPECT_EQ(Inventory(), nothing);
 }
 
+TEST_F(Lifecycle, TakesTheTimeThatItTakesOnAws) {
+  const auto seconds = [&](std::optional<int> ran, double begin) {
+    EXPECT_TRUE(ran);
+    return ToSeconds(cloud_.clock().Now()) - begin;
+  };
+  const auto now = [&] { return ToSeconds(cloud_.clock().Now()); };
+  const auto nothing = Inventory();
+  cloud_.api().cloud().settings.timing = {.factor = 1};
+  double begin = now();
+  const double shared_up = seconds(SharedUp(), begin);
+  EXPECT_GT(shared_up, 420) << "the database alone takes that";
+  EXPECT_LT(shared_up, 600) << "what doesn't depend on each other is made at the same time";
+  Rest();
+  const auto shared = Inventory();
+  begin = now();
+  const double up = seconds(Up(), begin);
+  EXPECT_GT(up, 60) << "the migration task, then the services";
+  EXPECT_LT(up, 300);
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+  begin = now();
+  EXPECT_GT(seconds(Deploy("v2"), begin), 60);
+  ASSERT_TRUE(Down());
+  EXPECT_EQ(Inventory(), shared);
+  begin = now();
+  EXPECT_GT(seconds(SharedDown(), begin), 200);
+  EXPECT_EQ(Inventory(), nothing);
+}
+
 // Somebody changed things by hand.
 TEST_F(Lifecycle, DriftIsPlannedAndRepaired) {
   ASSERT_TRUE(SharedUp());

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "localcloud/store/log_store.h"
 #include "localcloud/store/store.h"
+#include "localcloud/timing.h"
 
 namespace adhoc::localcloud {
 
@@ -28,6 +29,7 @@ struct Settings {
   std::string postgres_image = "localhost/adhoc/postgres:15";
   std::string haproxy_image = "localhost/adhoc/haproxy:2.6";
   std::string pause_image = "localhost/adhoc/pause:1";
+  Timing timing;
 };
 
 struct Cloud {
@@ -39,6 +41,8 @@ struct Cloud {
   ContainerRuntime& runtime;
 
   double Now() const { return ToSeconds(clock.Now()); }
+  // When something slow that begins now will be over.
+  double DueAt(Slow what, double at_once = 0) const { return Now() + settings.timing.Seconds(what, at_once); }
   // arn:aws:ecs:us-east-1:000000000000:cluster/alpha-cluster
   std::string Arn(std::string_view service, std::string_view resource) const;
   std::string GlobalArn(std::string_view service, std::string_view resource) const;  // no region (iam, s3 has neither)

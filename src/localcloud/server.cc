@@ -57,7 +57,8 @@ Settings CloudSettings(const LocalSettings& settings, const Identity& identity) 
           .region = identity.region,
           .state_dir = settings.state_dir,
           .port = settings.port,
-          .instance = InstanceOf(settings)};
+          .instance = InstanceOf(settings),
+          .timing = settings.timing};
 }
 
 // What of the state directory a reset of the running server removes besides the documents: objects, the load balancers'
@@ -218,6 +219,7 @@ struct Server::Impl {
         {"port", local.port},
         {"account", cloud.settings.account},
         {"region", cloud.settings.region},
+        {"timing", cloud.settings.timing.ToString()},
         {"engine", {{"state", state->state}, {"name", state->name}, {"error", state->error}, {"hint", state->hint}}}};
   }
 

@@ -42,6 +42,7 @@ pid_t StartDetached(const LocalSettings& settings, const std::string& program) {
       program, "local", "run", "--state-dir", settings.state_dir, "--port", std::to_string(settings.port)};
   if (!settings.account.empty()) words.insert(words.end(), {"--account", settings.account});
   if (!settings.region.empty()) words.insert(words.end(), {"--region", settings.region});
+  if (settings.timing != Timing()) words.insert(words.end(), {"--timing", settings.timing.ToString()});
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -132,6 +133,10 @@ void EnsureLocalCloud(const LocalSettings& settings, const std::string& program,
     ResolveIdentity(Identity{.account = probe.health.value("account", Identity().account),
                              .region = probe.health.value("region", Identity().region)},
                     settings);
+    const std::string timing = probe.health.value("timing", Timing().ToString());
+    if (settings.timing != Timing() && settings.timing.ToString() != timing) {
+      throw Error(fmt::format("the local cloud runs already, with timing {}", timing), "adhoc local stop");
+    }
   }
   // It answers before the container engine is there, which is of no use to a person.
   const auto deadline = std::chrono::steady_clock::now() + kStartTimeout;

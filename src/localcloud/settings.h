@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "localcloud/timing.h"
 
 namespace adhoc::localcloud {
 
@@ -15,6 +16,7 @@ struct LocalSettings {
   int port = 4566;
   std::string account;  // empty: what the state says, 000000000000 when there is none (identity.h)
   std::string region;   // the same; us-east-1
+  Timing timing;
 
   std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(port); }
   // The name that browsers resolve, too.

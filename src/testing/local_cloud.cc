@@ -1,18 +1,34 @@
 #include "testing/local_cloud.h"
 
+#include "localcloud/database/database_controller.h"
+#include "localcloud/network/network_cleaner.h"
+#include "localcloud/proxy/proxy_controller.h"
+#include "localcloud/scheduler/scheduler.h"
+
 namespace adhoc::testing {
 
-LocalCloud::LocalCloud()
-    : haproxy_(api_.runtime()),
-      scheduler_(api_.cloud(), {.start_threads = 0, .stop_threads = 0, .health_threads = 0}),
-      proxy_(api_.cloud(), haproxy_, prober_),
-      databases_(api_.cloud()),
-      networks_(api_.cloud()) {
+struct LocalCloud::Controllers {
+  Controllers(localcloud::Cloud& cloud, FakeHaproxy& haproxy, FakeProber& prober)
+      : scheduler(cloud, {.start_threads = 0, .stop_threads = 0, .health_threads = 0}),
+        proxy(cloud, haproxy, prober),
+        databases(cloud),
+        networks(cloud) {}
+
+  localcloud::Scheduler scheduler;
+  localcloud::proxy::ProxyController proxy;
+  localcloud::database::DatabaseController databases;
+  localcloud::NetworkCleaner networks;
+};
+
+LocalCloud::LocalCloud() : haproxy_(api_.runtime()) {
+  Restart();
   auto& settings = api_.cloud().settings;
   settings.account = "000000000000";  // that of a local target
   for (const auto& image : {settings.haproxy_image, settings.postgres_image, settings.pause_image})
     runtime().AddImage(image);
 }
+
+LocalCloud::~LocalCloud() = default;
 
 net::Response LocalCloud::Handle(const net::Request& request) {
   const std::lock_guard lock(mutex_);
@@ -22,11 +38,16 @@ net::Response LocalCloud::Handle(const net::Request& request) {
 }
 
 void LocalCloud::Settle() {
-  databases_.Reconcile();
-  scheduler_.Settle();
-  proxy_.Reconcile();
-  proxy_.CheckHealth();
-  networks_.Pass();
+  controllers_->databases.Reconcile();
+  controllers_->scheduler.Settle();
+  controllers_->proxy.Reconcile();
+  controllers_->proxy.CheckHealth();
+  controllers_->networks.Pass();
+}
+
+void LocalCloud::Restart() {
+  controllers_.reset();
+  controllers_ = std::make_unique<Controllers>(api_.cloud(), haproxy_, prober_);
 }
 
 }  // namespace adhoc::testing

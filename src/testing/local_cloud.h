@@ -6,10 +6,6 @@
 #include <memory>
 #include <mutex>
 
-#include "localcloud/database/database_controller.h"
-#include "localcloud/network/network_cleaner.h"
-#include "localcloud/proxy/proxy_controller.h"
-#include "localcloud/scheduler/scheduler.h"
 #include "net/transport.h"
 #include "testing/fake_haproxy.h"
 #include "testing/fake_prober.h"
@@ -21,10 +17,13 @@ namespace adhoc::testing {
 class LocalCloud {
  public:
   LocalCloud();
+  ~LocalCloud();
 
   // Answers, then lets the controllers do all that is due at this point of time.
   net::Response Handle(const net::Request& request);
   void Settle();
+  // The server ends and another one begins: documents and containers stay, all else is gone.
+  void Restart();
 
   LocalApi& api() { return api_; }
   FakeClock& clock() { return api_.clock(); }
@@ -35,10 +34,8 @@ class LocalCloud {
   LocalApi api_;
   FakeHaproxy haproxy_;
   FakeProber prober_;
-  localcloud::Scheduler scheduler_;
-  localcloud::proxy::ProxyController proxy_;
-  localcloud::database::DatabaseController databases_;
-  localcloud::NetworkCleaner networks_;
+  struct Controllers;
+  std::unique_ptr<Controllers> controllers_;
 };
 
 }  // namespace adhoc::testing

@@ -454,7 +454,7 @@ Json CreateNatGateway(Cloud& cloud, Call& call) {
                {"CreateTime", cloud.Now()},
                {"NatGatewayAddresses", Json::array({address})},
                {"Tags", TagsFor(call.input, "natgateway")},
-               {"_until", cloud.Now() + kNatGatewayPending}};
+               {"_until", cloud.DueAt(Slow::kNatGatewayCreate, kNatGatewayPending)}};
   call.txn.Put(kNatGateways, id, gateway);
   Json output{{"NatGateway", std::move(gateway)}};
   CopyMembers(call.input, output, {"ClientToken"});
@@ -474,7 +474,7 @@ Json DeleteNatGateway(Cloud& cloud, Call& call) {
   if (!StartsWith(Text(gateway, "State"), "delet")) {
     gateway["State"] = "deleting";
     gateway["DeleteTime"] = cloud.Now();
-    gateway["_until"] = cloud.Now() + kNatGatewayDeleting;
+    gateway["_until"] = cloud.DueAt(Slow::kNatGatewayDelete, kNatGatewayDeleting);
   }
   return {{"NatGatewayId", id}};
 }

@@ -194,6 +194,7 @@ Json CreateLoadBalancer(Cloud& cloud, Call& call) {
       {"IpAddressType", address_type},
       {"_attributes", std::move(attributes)},
       {"_tags", tags},
+      {"_active_at", cloud.DueAt(Slow::kLoadBalancerCreate)},
   };
   txn.Put(kLoadBalancers, arn, load_balancer);
   return {{"LoadBalancers", Json::array({std::move(load_balancer)})}};
@@ -218,7 +219,7 @@ Json DescribeLoadBalancers(Cloud&, Call& call) {
   return MarkedPage(call.input, std::move(found), "LoadBalancers");
 }
 
-Json DeleteLoadBalancer(Cloud&, Call& call) {
+Json DeleteLoadBalancer(Cloud& cloud, Call& call) {
   auto& txn = call.txn;
   const std::string arn = Text(call.input, "LoadBalancerArn");
   const Json* load_balancer = txn.Find(kLoadBalancers, arn);
@@ -232,6 +233,9 @@ Json DeleteLoadBalancer(Cloud&, Call& call) {
     txn.Erase(kListeners, listener);
   }
   txn.Erase(kLoadBalancers, arn);
+  if (txn.Find(kHoldings, arn) != nullptr) {
+    txn.Edit(kHoldings, arn)["_until"] = cloud.DueAt(Slow::kLoadBalancerDelete);
+  }
   UpdateAssociations(txn);
   return Json::object();
 }

@@ -288,7 +288,7 @@ void CheckTarget(const Json& group, const Json& target) {
   }
 }
 
-Json RegisterTargets(Cloud&, Call& call) {
+Json RegisterTargets(Cloud& cloud, Call& call) {
   auto& txn = call.txn;
   const std::string arn = Text(call.input, "TargetGroupArn");
   const Json& group = TargetGroup(txn, arn);
@@ -302,7 +302,8 @@ Json RegisterTargets(Cloud&, Call& call) {
                {"TargetHealth",
                 {{"State", "initial"},
                  {"Reason", "Elb.RegistrationInProgress"},
-                 {"Description", "Target registration is in progress"}}}};
+                 {"Description", "Target registration is in progress"}}},
+               {"_registered_at", cloud.DueAt(Slow::kTargetRegistration)}};
     if (target.contains("AvailabilityZone")) entry["Target"]["AvailabilityZone"] = target["AvailabilityZone"];
     txn.Put(kTargets, key, std::move(entry));
   }

@@ -127,6 +127,12 @@ Json& EditInstance(Cloud& cloud, Call& call) {
   return call.txn.Edit(kInstances, id);
 }
 
+// A status that the instance passes through; the controller ends it.
+void BeginStatus(const Cloud& cloud, Json& instance, const char* status, Slow what) {
+  instance["DBInstanceStatus"] = status;
+  instance["_due_at"] = cloud.DueAt(what);
+}
+
 void RequireStatus(const Json& instance, std::string_view wanted) {
   if (Text(instance, "DBInstanceStatus") == wanted) return;
   throw ApiError("InvalidDBInstanceState", "Instance " + Text(instance, "DBInstanceIdentifier") + " is not in " +
@@ -248,6 +254,7 @@ Json CreateInstance(Cloud& cloud, Call& call) {
                 {"_subnet", Text(subnet, "SubnetIdentifier")},
                 {"_address", AddressOf(cloud, id)},
                 {"_port", Number(input, "Port", kDefaultPort)},
+                {"_due_at", cloud.DueAt(Slow::kDatabaseCreate)},
                 {"_admin_password", cloud.random.Pick(kLettersAndDigits, 40)}};
   CopyMembers(input, instance, {"DBName", "MaxAllocatedStorage", "Iops", "KmsKeyId"});
   instance["DBSubnetGroup"] = std::move(group);
@@ -339,10 +346,10 @@ Json ModifyInstance(Cloud& cloud, Call& call) {
 
   Json answer = instance;  // as on AWS, which begins a moment later
   if (sets_password) {
-    instance["DBInstanceStatus"] = "resetting-master-credentials";
+    BeginStatus(cloud, instance, "resetting-master-credentials", Slow::kDatabasePassword);
     answer["PendingModifiedValues"] = {{"MasterUserPassword", "****"}};
   } else if (reshapes) {
-    instance["DBInstanceStatus"] = "modifying";
+    BeginStatus(cloud, instance, "modifying", Slow::kDatabaseModify);
   }
   return {{"DBInstance", std::move(answer)}};
 }
@@ -372,14 +379,14 @@ Json DeleteInstance(Cloud& cloud, Call& call) {
     throw ApiError("InvalidParameterValue",
                    "The local cloud keeps no snapshots: delete the DB instance with SkipFinalSnapshot.");
   }
-  instance["DBInstanceStatus"] = "deleting";
+  BeginStatus(cloud, instance, "deleting", Slow::kDatabaseDelete);
   return {{"DBInstance", instance}};
 }
 
 Json StartInstance(Cloud& cloud, Call& call) {
   Json& instance = EditInstance(cloud, call);
   RequireStatus(instance, "stopped");
-  instance["DBInstanceStatus"] = "starting";
+  BeginStatus(cloud, instance, "starting", Slow::kDatabaseStart);
   instance.erase("AutomaticRestartTime");
   return {{"DBInstance", instance}};
 }
@@ -387,14 +394,14 @@ Json StartInstance(Cloud& cloud, Call& call) {
 Json StopInstance(Cloud& cloud, Call& call) {
   Json& instance = EditInstance(cloud, call);
   RequireStatus(instance, "available");
-  instance["DBInstanceStatus"] = "stopping";
+  BeginStatus(cloud, instance, "stopping", Slow::kDatabaseStop);
   return {{"DBInstance", instance}};
 }
 
 Json RebootInstance(Cloud& cloud, Call& call) {
   Json& instance = EditInstance(cloud, call);
   RequireStatus(instance, "available");
-  instance["DBInstanceStatus"] = "rebooting";
+  BeginStatus(cloud, instance, "rebooting", Slow::kDatabaseReboot);
   instance["_restart"] = true;
   return {{"DBInstance", instance}};
 }

@@ -82,7 +82,7 @@ Json NewChange(Cloud& cloud, Store::Transaction& txn, const std::string& comment
   }
   for (const auto& id : old) txn.Erase(kChanges, id);
   const std::string id = "C" + cloud.random.Pick("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 20);
-  Json change{{"Id", "/change/" + id}, {"SubmittedAt", cloud.Now()}};
+  Json change{{"Id", "/change/" + id}, {"SubmittedAt", cloud.Now()}, {"_in_sync_at", cloud.DueAt(Slow::kRecordChange, kInSyncAfter)}};
   if (!comment.empty()) change["Comment"] = comment;
   txn.Put(kChanges, id, change);
   change["Status"] = "PENDING";
@@ -94,7 +94,7 @@ Json GetChange(Cloud& cloud, Call& call) {
   const Json* change = call.txn.Find(kChanges, id);
   if (change == nullptr) throw ApiError("NoSuchChange", "Could not find resource with ID: " + id, Json::object(), 404);
   Json answer = *change;
-  answer["Status"] = cloud.Now() - change->value("SubmittedAt", 0.0) < kInSyncAfter ? "PENDING" : "INSYNC";
+  answer["Status"] = cloud.Now() < change->value("_in_sync_at", 0.0) ? "PENDING" : "INSYNC";
   return {{"ChangeInfo", std::move(answer)}};
 }
 

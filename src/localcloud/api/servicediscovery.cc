@@ -14,8 +14,8 @@ constexpr std::string_view kServices = "servicediscovery.services";
 constexpr std::string_view kInstances = "servicediscovery.instances";  // key: service id / instance id
 constexpr std::string_view kOperations = "servicediscovery.operations";
 
-constexpr double kPendingAfter = 0.03;
 constexpr double kDoneAfter = 0.1;
+constexpr double kPendingShare = 0.3;  // of that time, it is only submitted
 constexpr double kOperationRemembered = 24 * 3600;
 
 std::string NewId(Cloud& cloud, const char* prefix) {
@@ -60,7 +60,13 @@ Json StartOperation(Cloud& cloud, Call& call, const char* type, Json targets) {
 
   const std::string id = cloud.random.Pick("abcdefghijklmnopqrstuvwxyz234567", 31) + "-" +
                          cloud.random.Pick("abcdefghijklmnopqrstuvwxyz0123456789", 8);
-  Json operation{{"Id", id}, {"Type", type}, {"CreateDate", now}, {"Targets", std::move(targets)}};
+  const bool of_namespace = std::string_view(type).ends_with("_NAMESPACE");
+  Json operation{
+      {"Id", id},
+      {"Type", type},
+      {"CreateDate", now},
+      {"Targets", std::move(targets)},
+      {"_done_at", cloud.DueAt(of_namespace ? Slow::kNamespaceChange : Slow::kDiscoveryChange, kDoneAfter)}};
   if (call.input.contains("CreatorRequestId")) operation["_creator_request_id"] = call.input["CreatorRequestId"];
   call.txn.Put(kOperations, id, std::move(operation));
   return {{"OperationId", id}};
@@ -80,9 +86,11 @@ std::optional<Json> Replayed(const Call& call, std::string_view type) {
 Json OperationAnswer(Cloud& cloud, const Json& operation) {
   Json answer = operation;
   const double started = operation["CreateDate"];
-  const double age = cloud.Now() - started;
-  answer["Status"] = age < kPendingAfter ? "SUBMITTED" : age < kDoneAfter ? "PENDING" : "SUCCESS";
-  answer["UpdateDate"] = started + (age < kPendingAfter ? 0 : age < kDoneAfter ? kPendingAfter : kDoneAfter);
+  const double done = operation.value("_done_at", started);
+  const double pending = started + (done - started) * kPendingShare;
+  const double now = cloud.Now();
+  answer["Status"] = now < pending ? "SUBMITTED" : now < done ? "PENDING" : "SUCCESS";
+  answer["UpdateDate"] = now < pending ? started : now < done ? pending : done;
   return answer;
 }
 

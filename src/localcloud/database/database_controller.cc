@@ -62,6 +62,8 @@ TimePoint After(TimePoint time, Duration duration) {
 }
 
 std::string StatusOf(const Json& instance) { return instance.value("DBInstanceStatus", ""); }
+// Before that the instance stays in a status that it passes through.
+TimePoint DueAt(const Json& instance) { return FromSeconds(instance.value("_due_at", 0.0)); }
 std::string ResourceOf(const Json& instance) { return instance.value("DbiResourceId", ""); }
 
 // Known to have been set up: this container, with the wanted password.
@@ -186,13 +188,16 @@ struct DatabaseController::Impl {
 
   TimePoint Advance(const std::string& id, const Json& instance, const Containers& containers) {
     const std::string status = StatusOf(instance);
+    const TimePoint due = DueAt(instance);
     if (status == "deleting") {
+      if (cloud.clock.Now() < due) return due;
       Delete(id, instance, containers);
       return kNever;
     }
     if (status == "stopping" || status == "stopped" || instance.value("_restart", false)) {
       for (const auto& container : containers) cloud.runtime.Stop(container.id, kStopGrace);
       starts.erase(id);
+      if (status == "stopping" && cloud.clock.Now() < due) return due;
       if (status == "stopping") Change(id, instance, [](Json& document) { document["DBInstanceStatus"] = "stopped"; });
       if (status == "stopping" || status == "stopped") return kNever;
       Change(id, instance, [](Json& document) {
@@ -256,6 +261,7 @@ struct DatabaseController::Impl {
         return After(cloud.clock.Now(), options.poll_interval);
       }
     }
+    if (const TimePoint due = DueAt(instance); !settled && cloud.clock.Now() < due) return due;
     if (status == "backing-up") {
       const TimePoint until = FromSeconds(instance.value("_backup_until", 0.0));
       if (cloud.clock.Now() < until) return until;
@@ -282,11 +288,13 @@ struct DatabaseController::Impl {
       document["InstanceCreateTime"] = cloud.Now();
       if (document.value("BackupRetentionPeriod", 1) > 0) {
         document["DBInstanceStatus"] = "backing-up";
-        document["_backup_until"] = ToSeconds(After(cloud.clock.Now(), options.backup_duration));
+        document["_backup_until"] =
+            cloud.DueAt(Slow::kDatabaseBackup, std::chrono::duration<double>(options.backup_duration).count());
         return;
       }
     }
     document.erase("_backup_until");
+    document.erase("_due_at");
     document["DBInstanceStatus"] = "available";
   }
 

@@ -10,6 +10,7 @@
 //   _admin_password      of the hidden superuser; it is never told to anybody
 //   _applied             {container, verifier}: what has been set up where
 //   _created             whether it has been available before
+//   _due_at              when `creating`, `modifying` and the like end at the earliest
 //   _backup_until        when `backing-up` ends
 //   _restart             set by RebootDBInstance until PostgreSQL has been stopped
 // `rds.subnet_groups`, key name: as DescribeDBSubnetGroups, plus _tags

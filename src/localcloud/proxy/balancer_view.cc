@@ -91,7 +91,8 @@ std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn) {
     BalancerView view{.arn = arn,
                       .name = Member(document, "LoadBalancerName"),
                       .dns_name = Member(document, "DNSName"),
-                      .vpc_id = Member(document, "VpcId")};
+                      .vpc_id = Member(document, "VpcId"),
+                      .active_at = FromSeconds(document.value("_active_at", 0.0))};
     if (!document.at("AvailabilityZones").empty())
       view.subnet_id = Member(document["AvailabilityZones"][0], "SubnetId");
     view.model.idle_seconds = Attribute(document, "idle_timeout.timeout_seconds", 60);

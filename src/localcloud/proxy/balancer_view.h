@@ -29,6 +29,7 @@ struct BalancerView {
   std::string vpc_id;
   std::string subnet_id;   // where its address is
   std::vector<int> ports;  // of its listeners, ascending
+  TimePoint active_at;     // it is not called active before
   LoadBalancerModel model;
   // Keys in elbv2.targets of the servers in the model: the healthy targets of each group and those about to be, or all
   // of them when there are none. Draining ones never.

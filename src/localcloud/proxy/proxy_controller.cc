@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <set>
@@ -160,6 +161,7 @@ struct ProxyController::Impl {
     TimePoint next = kNever;
     std::set<std::string> wanted;
     for (const auto& view : views) {
+      if (cloud.clock.Now() < view.active_at) next = std::min(next, view.active_at);
       if (view.ports.empty()) {
         SetState(view.arn, "active", "");
         continue;
@@ -180,6 +182,12 @@ struct ProxyController::Impl {
       if (wanted.contains(arn)) continue;
       try {
         for (const auto& container : containers[arn]) cloud.runtime.Remove(container.id, true);
+        // Its interfaces outlive a deleted load balancer for a while, as on AWS.
+        if (const TimePoint until = FromSeconds(holding.value("_until", 0.0)); cloud.clock.Now() < until) {
+          HoldPorts(arn, {}, false);
+          next = std::min(next, until);
+          continue;
+        }
         GiveBack(arn, holding);
         failures.erase(arn);
       } catch (const Error& error) {
@@ -417,6 +425,7 @@ struct ProxyController::Impl {
     const auto txn = cloud.store.Begin();
     const Json* document = txn->Find(kLoadBalancers, arn);
     if (document == nullptr) return;
+    if (code == "active" && cloud.Now() < document->value("_active_at", 0.0)) code = "provisioning";
     const Json& before = document->at("State");
     if (code.empty()) code = before.value("Code", "") == "provisioning" ? "provisioning" : "active_impaired";
     Json state{{"Code", code}};
@@ -488,6 +497,16 @@ struct ProxyController::Impl {
     return next;
   }
 
+  // When the target is registered, and one of the load balancers that use its group is active.
+  static TimePoint HealthChecksBegin(const Store::Transaction& txn, const Json& target, const Json& users) {
+    double active_at = users.empty() ? 0 : std::numeric_limits<double>::max();
+    for (const Json& user : users) {
+      const Json* balancer = txn.Find(kLoadBalancers, user.get<std::string>());
+      active_at = std::min(active_at, balancer == nullptr ? 0 : balancer->value("_active_at", 0.0));
+    }
+    return FromSeconds(std::max(active_at, target.value("_registered_at", 0.0)));
+  }
+
   // What one target needs. `known`: to what each load balancer may send requests.
   void Check(const Store::Transaction& txn, const std::string& key, const Json& target, const Live& known,
              TimePoint now, std::map<std::string, Json>& changed, std::vector<PlannedProbe>& probes, TimePoint& next) {
@@ -531,6 +550,10 @@ struct ProxyController::Impl {
             {"Description", "Target group is not configured to receive traffic from the load balancer"}};
         changed[key].erase(kPassed);
       }
+      return;
+    }
+    if (const TimePoint begin = HealthChecksBegin(txn, target, users); now < begin) {
+      next = std::min(next, begin);
       return;
     }
     const bool just_registered = health.value("Reason", "") == "Elb.RegistrationInProgress" || state == "unused";

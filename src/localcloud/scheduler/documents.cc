@@ -97,6 +97,7 @@ Json NewTask(const TaskTemplate& from, Cloud& cloud) {
       {"healthStatus", "UNKNOWN"},
       {"enableExecuteCommand", from.enable_execute_command},
       {"createdAt", cloud.Now()},
+      {"_due_at", cloud.DueAt(Slow::kTaskProvisioning)},
       {"attributes", Json::array({{{"name", "ecs.cpu-architecture"}, {"value", "x86_64"}}})},
       {"overrides", std::move(overrides)},
       {"containers", std::move(containers)},

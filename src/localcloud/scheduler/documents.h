@@ -9,6 +9,7 @@
 //                                   somebody else turned out to use
 //   _failed                         it ended by itself or never became healthy; _counted: the circuit breaker knows
 //   _healthy                        it has been healthy once; _settled: it has finished starting (start_watch.h)
+//   _due_at                         when it may leave its lastStatus, while it starts and in DEPROVISIONING
 //   _pause                          id of the container that owns the network namespace of a task with several
 //   containers
 //   _has_route                      whether its containers reach 169.254.170.2 (network/metadata_route.h)

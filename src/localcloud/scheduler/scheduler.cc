@@ -157,7 +157,8 @@ double Scheduler::Pass() {
         if (definition != nullptr) next = std::min(next, health_.Run(key, task, *definition));
         if (status == "RUNNING") next = std::min(next, start_watch_.Run(key, task));
       }
-      if (changed.contains(key) || TaskRunner::CanAdvance(*txn, task)) {
+      if (const double due = TaskRunner::DueAt(task); now < due) next = std::min(next, due);
+      if (changed.contains(key) || TaskRunner::CanAdvance(*txn, task, now)) {
         ready.push_back({key, IsStopping(task), task.value("version", std::int64_t{1})});
       }
     }
@@ -268,8 +269,8 @@ void Scheduler::Dispatch(const std::string& key, bool stopping, std::int64_t ver
     if (!failed) {
       auto txn = cloud_.store.Begin();
       const Json* task = txn->Find(kTasks, key);
-      stuck =
-          task != nullptr && task->value("version", std::int64_t{1}) == version && TaskRunner::CanAdvance(*txn, *task);
+      stuck = task != nullptr && task->value("version", std::int64_t{1}) == version &&
+              TaskRunner::CanAdvance(*txn, *task, cloud_.Now());
     }
     auto wakeup = shared_->wakeup.lock();
     wakeup->busy.erase(key);

@@ -42,7 +42,8 @@ void RegisterTargets(Cloud& cloud, Store::Transaction& txn, Json& task) {
               {{"State", "initial"},
                {"Reason", "Elb.RegistrationInProgress"},
                {"Description", "Target registration is in progress"}}},
-             {"_target_group", group}});
+             {"_target_group", group},
+             {"_registered_at", cloud.DueAt(Slow::kTargetRegistration)}});
     TellService(cloud, txn, task, fmt::format("registered 1 targets in (target-group {})", group));
   }
 }

@@ -20,8 +20,15 @@ namespace {
 constexpr int kAddressAttempts = 8;
 
 void SetStatus(Json& task, std::string_view status) {
+  task.erase("_due_at");
   task["lastStatus"] = status;
   task["version"] = task.value("version", 1) + 1;
+}
+
+// A status that takes its time.
+void SetSlowStatus(const Cloud& cloud, Json& task, std::string_view status, Slow what) {
+  SetStatus(task, status);
+  task["_due_at"] = cloud.DueAt(what);
 }
 
 Json* FindContainer(Json& task, std::string_view name) {
@@ -66,9 +73,15 @@ std::optional<TaskRunner::Snapshot> TaskRunner::Load(const std::string& key) {
   return Snapshot{*task, *definition};
 }
 
-bool TaskRunner::CanAdvance(const Store::Transaction& txn, const Json& task) {
+double TaskRunner::DueAt(const Json& task) {
+  // What is not wanted any more isn't waited for.
+  if (IsStopping(task) && task.value("lastStatus", "") != "DEPROVISIONING") return 0;
+  return task.value("_due_at", 0.0);
+}
+
+bool TaskRunner::CanAdvance(const Store::Transaction& txn, const Json& task, double now) {
   const std::string status = task.value("lastStatus", "");
-  if (status == "STOPPED") return false;
+  if (status == "STOPPED" || now < DueAt(task)) return false;
   if (IsStopping(task)) {
     return status != "DEACTIVATING" || !HasAliveContainer(task) || !HasTargets(txn, task);
   }
@@ -94,7 +107,7 @@ bool TaskRunner::Step(const std::string& key) {
   if (!now) return false;
   const std::string status = now->task.value("lastStatus", "");
   try {
-    if (status == "STOPPED") return false;
+    if (status == "STOPPED" || cloud_.Now() < DueAt(now->task)) return false;
     if (IsStopping(now->task)) {
       if (status == "STOPPING") return StopContainers(key, *now);
       if (status == "DEPROVISIONING") return Deprovision(key, *now);
@@ -153,7 +166,7 @@ bool TaskRunner::Provision(const std::string& key, const Snapshot& now) {
                                        {{"name", "macAddress"}, {"value", eni.value("MacAddress", "")}},
                                        {{"name", "privateDnsName"}, {"value", eni.value("PrivateDnsName", "")}},
                                        {{"name", "privateIPv4Address"}, {"value", eni["PrivateIpAddress"]}}});
-  SetStatus(task, "PENDING");
+  SetSlowStatus(cloud_, task, "PENDING", Slow::kTaskPending);
   txn->Commit();
   return true;
 }
@@ -191,7 +204,7 @@ bool TaskRunner::Prepare(const std::string& key, const Snapshot& now) {
   if (!TaskRole(task, now.definition).empty()) task["_credentials_id"] = cloud_.random.Uuid();
   for (Json& container : task["containers"]) container["_metadata_id"] = cloud_.random.Hex(32);
   task["pullStartedAt"] = cloud_.Now();
-  SetStatus(task, "ACTIVATING");
+  SetSlowStatus(cloud_, task, "ACTIVATING", Slow::kTaskActivating);
   txn->Commit();
   return true;
 }
@@ -508,7 +521,7 @@ bool TaskRunner::StopContainers(const std::string& key, const Snapshot& now) {
   Json& task = txn->Edit(kTasks, key);
   task["executionStoppedAt"] = cloud_.Now();
   for (Json& container : task["containers"]) container["lastStatus"] = "STOPPED";
-  SetStatus(task, "DEPROVISIONING");
+  SetSlowStatus(cloud_, task, "DEPROVISIONING", Slow::kTaskDeprovisioning);
   txn->Commit();
   return true;
 }

@@ -35,8 +35,10 @@ class TaskRunner {
   // Looks at a task's containers and records the ones that have ended.
   void Observe(const std::string& key);
 
-  // Whether Advance would do something (not whether Observe would).
-  static bool CanAdvance(const Store::Transaction& txn, const Json& task);
+  // Whether Advance would do something at the time `now` (not whether Observe would).
+  static bool CanAdvance(const Store::Transaction& txn, const Json& task, double now);
+  // Until when the task stays in its status in any case.
+  static double DueAt(const Json& task);
 
  private:
   struct Snapshot {
