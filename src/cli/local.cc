@@ -113,6 +113,7 @@ void AddLocal(CLI::App& app, Shell& shell) {
   command->add_subcommand("engine", "Print the shell variables with which it uses the container engine")->callback([&shell] {
     shell.action = Engine;
   });
+  AddLocalOperations(*command, shell);
   AddLocalInterrupt(*command, shell);
   AddLocalChaos(*command, shell);
   CLI::App* run = command->add_subcommand("run", "Run it in the foreground");

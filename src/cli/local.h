@@ -16,6 +16,7 @@ Json CallLocalCloud(const std::string& method, const std::string& path, const Js
 // `640 kB`, `1.5 GB`: decimal units, two or three digits.
 std::string FormatBytes(std::int64_t bytes);
 
+void AddLocalOperations(CLI::App& local, Shell& shell);
 void AddLocalStatus(CLI::App& local, Shell& shell);
 void AddLocalInterrupt(CLI::App& local, Shell& shell);
 void AddLocalChaos(CLI::App& local, Shell& shell);

@@ -15,12 +15,13 @@ const typename Map::mapped_type* FindIn(const Map& map, const std::string& key) 
 
 }  // namespace
 
-void Api::On(std::string_view service, std::string_view operation, Handler handler) {
+void Api::On(std::string_view service, std::string_view operation, Handler handler, Effect effect) {
   // Parsing the models of all services here would cost most of the start-up time.
   if (!aws::HasOperation(service, operation)) throw Error(Key(service, operation) + " is not embedded");
   if (!handlers_.emplace(Key(service, operation), std::move(handler)).second) {
     throw Error(Key(service, operation) + " is registered twice");
   }
+  operations_[std::string(service)][std::string(operation)] = effect;
 }
 
 void Api::SetPrepare(std::string_view service, std::string_view operation, Prepare prepare) {
@@ -37,7 +38,8 @@ const Prepare* Api::FindPrepare(std::string_view service, std::string_view opera
 }
 
 std::string Cloud::Arn(std::string_view service, std::string_view resource) const {
-  return "arn:aws:" + std::string(service) + ":" + settings.region + ":" + settings.account + ":" + std::string(resource);
+  return "arn:aws:" + std::string(service) + ":" + settings.region + ":" + settings.account + ":" +
+         std::string(resource);
 }
 
 std::string Cloud::GlobalArn(std::string_view service, std::string_view resource) const {

@@ -62,19 +62,28 @@ using Handler = std::function<Json(Call&)>;
 // Runs before the transaction begins, without any lock, and may block for a moment. It may throw ApiError.
 using Prepare = std::function<std::any(const Json& input, const net::Request& http)>;
 
+// What a call of an operation does here.
+enum class Effect {
+  kReal,      // what AWS's does, as far as one machine can
+  kRecorded,  // it is kept and answered, and changes nothing else: there is nothing here that it could change
+};
+
 // Filled before the server starts, then read-only.
 class Api {
  public:
   // Throws Error when the model has no such operation or it is registered twice.
-  void On(std::string_view service, std::string_view operation, Handler handler);
+  void On(std::string_view service, std::string_view operation, Handler handler, Effect effect = Effect::kReal);
   // After On.
   void SetPrepare(std::string_view service, std::string_view operation, Prepare prepare);
   const Handler* Find(std::string_view service, std::string_view operation) const;
   const Prepare* FindPrepare(std::string_view service, std::string_view operation) const;  // null for most
+  // What is registered: service → operation → effect.
+  const std::map<std::string, std::map<std::string, Effect>>& operations() const { return operations_; }
 
  private:
   std::map<std::string, Handler, std::less<>> handlers_;  // "ecs.CreateService"
   std::map<std::string, Prepare, std::less<>> prepares_;
+  std::map<std::string, std::map<std::string, Effect>> operations_;
 };
 
 // All of them.

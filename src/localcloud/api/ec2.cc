@@ -191,8 +191,8 @@ Json OncePerToken(Cloud& cloud, Call& call, const ServiceHandler& handler) {
 }
 
 void Register(Api& api, Cloud& cloud, Operations operations) {
-  for (const auto& [operation, handler] : operations) {
-    api.On("ec2", operation, [&cloud, handler = handler](Call& call) {
+  for (const auto& [operation, handler, effect] : operations) {
+    const auto answer = [&cloud, handler = handler](Call& call) {
       EnsureDefaults(cloud, call.txn);
       Settle(cloud, call.txn);
       Json output = OncePerToken(cloud, call, handler);
@@ -200,7 +200,8 @@ void Register(Api& api, Cloud& cloud, Operations operations) {
         throw ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", Json::object(), 412);
       }
       return output;
-    });
+    };
+    api.On("ec2", operation, answer, effect);
   }
 }
 

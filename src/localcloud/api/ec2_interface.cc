@@ -65,7 +65,7 @@ void RegisterInterfaces(Api& api, Cloud& cloud) {
            {{"CreateNetworkInterface", CreateNetworkInterface},
             {"DeleteNetworkInterface", DeleteNetworkInterface},
             {"DescribeNetworkInterfaces", DescribeNetworkInterfaces},
-            {"ModifyNetworkInterfaceAttribute", ModifyNetworkInterfaceAttribute}});
+            {"ModifyNetworkInterfaceAttribute", ModifyNetworkInterfaceAttribute, Effect::kRecorded}});
 }
 
 }  // namespace adhoc::localcloud::ec2

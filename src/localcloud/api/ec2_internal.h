@@ -72,7 +72,7 @@ struct DescribeSpec {
 Json Describe(Call& call, const DescribeSpec& spec);
 
 // ---- Each file's part of the table of operations.
-using Operations = std::initializer_list<std::pair<std::string_view, ServiceHandler>>;
+using Operations = std::initializer_list<Registration>;
 void Register(Api& api, Cloud& cloud, Operations operations);
 void RegisterVpcs(Api& api, Cloud& cloud);
 void RegisterSecurityGroups(Api& api, Cloud& cloud);

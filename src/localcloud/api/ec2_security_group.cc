@@ -357,17 +357,17 @@ void RemoveRulesOf(Store::Transaction& txn, std::string_view group_id) {
 
 void RegisterSecurityGroups(Api& api, Cloud& cloud) {
   Register(api, cloud,
-           {{"AuthorizeSecurityGroupEgress", AuthorizeEgress},
-            {"AuthorizeSecurityGroupIngress", AuthorizeIngress},
-            {"CreateSecurityGroup", CreateSecurityGroup},
-            {"DeleteSecurityGroup", DeleteSecurityGroup},
+           {{"AuthorizeSecurityGroupEgress", AuthorizeEgress, Effect::kRecorded},
+            {"AuthorizeSecurityGroupIngress", AuthorizeIngress, Effect::kRecorded},
+            {"CreateSecurityGroup", CreateSecurityGroup, Effect::kRecorded},
+            {"DeleteSecurityGroup", DeleteSecurityGroup, Effect::kRecorded},
             {"DescribeSecurityGroupRules", DescribeSecurityGroupRules},
             {"DescribeSecurityGroups", DescribeSecurityGroups},
-            {"ModifySecurityGroupRules", ModifySecurityGroupRules},
-            {"RevokeSecurityGroupEgress", RevokeEgress},
-            {"RevokeSecurityGroupIngress", RevokeIngress},
-            {"UpdateSecurityGroupRuleDescriptionsEgress", UpdateDescriptionsEgress},
-            {"UpdateSecurityGroupRuleDescriptionsIngress", UpdateDescriptionsIngress}});
+            {"ModifySecurityGroupRules", ModifySecurityGroupRules, Effect::kRecorded},
+            {"RevokeSecurityGroupEgress", RevokeEgress, Effect::kRecorded},
+            {"RevokeSecurityGroupIngress", RevokeIngress, Effect::kRecorded},
+            {"UpdateSecurityGroupRuleDescriptionsEgress", UpdateDescriptionsEgress, Effect::kRecorded},
+            {"UpdateSecurityGroupRuleDescriptionsIngress", UpdateDescriptionsIngress, Effect::kRecorded}});
 }
 
 }  // namespace adhoc::localcloud::ec2

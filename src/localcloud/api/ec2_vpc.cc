@@ -321,19 +321,19 @@ void EnsureDefaults(Cloud& cloud, Store::Transaction& txn) {
 
 void RegisterVpcs(Api& api, Cloud& cloud) {
   Register(api, cloud,
-           {{"AssociateDhcpOptions", AssociateDhcpOptions},
-            {"CreateDhcpOptions", CreateDhcpOptions},
+           {{"AssociateDhcpOptions", AssociateDhcpOptions, Effect::kRecorded},
+            {"CreateDhcpOptions", CreateDhcpOptions, Effect::kRecorded},
             {"CreateSubnet", CreateSubnet},
             {"CreateVpc", CreateVpc},
-            {"DeleteDhcpOptions", DeleteDhcpOptions},
+            {"DeleteDhcpOptions", DeleteDhcpOptions, Effect::kRecorded},
             {"DeleteSubnet", DeleteSubnet},
             {"DeleteVpc", DeleteVpc},
             {"DescribeDhcpOptions", DescribeDhcpOptions},
             {"DescribeSubnets", DescribeSubnets},
             {"DescribeVpcAttribute", DescribeVpcAttribute},
             {"DescribeVpcs", DescribeVpcs},
-            {"ModifySubnetAttribute", ModifySubnetAttribute},
-            {"ModifyVpcAttribute", ModifyVpcAttribute}});
+            {"ModifySubnetAttribute", ModifySubnetAttribute, Effect::kRecorded},
+            {"ModifyVpcAttribute", ModifyVpcAttribute, Effect::kRecorded}});
   api.SetPrepare("ec2", "CreateVpc",
                  [&cloud](const Json&, const net::Request&) -> std::any { return UsedRanges(cloud.runtime); });
 }

@@ -212,13 +212,13 @@ void RegisterClusters(Api& api, Cloud& cloud) {
   api.On("ecs", "DescribeClusters", [&cloud](Call& call) { return DescribeClusters(cloud, call); });
   api.On("ecs", "ListClusters", ListClusters);
   api.On("ecs", "DeleteCluster", DeleteCluster);
-  api.On("ecs", "UpdateCluster", UpdateCluster);
-  api.On("ecs", "UpdateClusterSettings", UpdateCluster);
+  api.On("ecs", "UpdateCluster", UpdateCluster, Effect::kRecorded);
+  api.On("ecs", "UpdateClusterSettings", UpdateCluster, Effect::kRecorded);
   api.On("ecs", "PutClusterCapacityProviders", PutClusterCapacityProviders);
   api.On("ecs", "DescribeCapacityProviders", [&cloud](Call& call) { return DescribeCapacityProviders(cloud, call); });
   api.On("ecs", "ListAccountSettings", [&cloud](Call& call) { return ListAccountSettings(cloud, call); });
-  api.On("ecs", "PutAccountSetting", [&cloud](Call& call) { return PutAccountSetting(cloud, call); });
-  api.On("ecs", "PutAccountSettingDefault", [&cloud](Call& call) { return PutAccountSetting(cloud, call); });
+  api.On("ecs", "PutAccountSetting", [&cloud](Call& call) { return PutAccountSetting(cloud, call); }, Effect::kRecorded);
+  api.On("ecs", "PutAccountSettingDefault", [&cloud](Call& call) { return PutAccountSetting(cloud, call); }, Effect::kRecorded);
 }
 
 }  // namespace adhoc::localcloud::ecs

@@ -458,7 +458,7 @@ void RegisterListeners(Api& api, Cloud& cloud) {
                     {"ModifyListener", ModifyListener},
                     {"DeleteListener", DeleteListener},
                     {"DescribeListenerAttributes", DescribeListenerAttributes},
-                    {"ModifyListenerAttributes", ModifyListenerAttributes},
+                    {"ModifyListenerAttributes", ModifyListenerAttributes, Effect::kRecorded},
                     {"AddListenerCertificates", AddListenerCertificates},
                     {"RemoveListenerCertificates", RemoveListenerCertificates},
                     {"DescribeListenerCertificates", DescribeListenerCertificates},

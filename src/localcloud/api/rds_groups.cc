@@ -214,14 +214,14 @@ const Json& GetSubnetGroup(Cloud& cloud, Call& call, const std::string& name) {
 
 void RegisterGroups(Api& api, Cloud& cloud) {
   RegisterHandlers(api, cloud, "rds",
-                   {{"CreateDBParameterGroup", CreateParameterGroup},
+                   {{"CreateDBParameterGroup", CreateParameterGroup, Effect::kRecorded},
                     {"CreateDBSubnetGroup", CreateSubnetGroup},
-                    {"DeleteDBParameterGroup", DeleteParameterGroup},
+                    {"DeleteDBParameterGroup", DeleteParameterGroup, Effect::kRecorded},
                     {"DeleteDBSubnetGroup", DeleteSubnetGroup},
                     {"DescribeDBParameterGroups", DescribeParameterGroups},
                     {"DescribeDBParameters", DescribeParameters},
                     {"DescribeDBSubnetGroups", DescribeSubnetGroups},
-                    {"ModifyDBParameterGroup", ModifyParameterGroup},
+                    {"ModifyDBParameterGroup", ModifyParameterGroup, Effect::kRecorded},
                     {"ModifyDBSubnetGroup", ModifySubnetGroup}});
 }
 

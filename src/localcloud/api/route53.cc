@@ -462,12 +462,12 @@ void EraseZone(Store::Transaction& txn, std::string_view zone_id) {
 
 void RegisterRoute53(Api& api, Cloud& cloud) {
   RegisterHandlers(api, cloud, "route53",
-                   {{"AssociateVPCWithHostedZone", AssociateVpc},
-                    {"ChangeResourceRecordSets", ChangeRecords},
-                    {"ChangeTagsForResource", ChangeTags},
-                    {"CreateHostedZone", CreateHostedZone},
-                    {"DeleteHostedZone", DeleteHostedZone},
-                    {"DisassociateVPCFromHostedZone", DisassociateVpc},
+                   {{"AssociateVPCWithHostedZone", AssociateVpc, Effect::kRecorded},
+                    {"ChangeResourceRecordSets", ChangeRecords, Effect::kRecorded},
+                    {"ChangeTagsForResource", ChangeTags, Effect::kRecorded},
+                    {"CreateHostedZone", CreateHostedZone, Effect::kRecorded},
+                    {"DeleteHostedZone", DeleteHostedZone, Effect::kRecorded},
+                    {"DisassociateVPCFromHostedZone", DisassociateVpc, Effect::kRecorded},
                     {"GetChange", GetChange},
                     {"GetHostedZone", GetHostedZone},
                     {"GetHostedZoneCount", GetHostedZoneCount},
@@ -475,7 +475,7 @@ void RegisterRoute53(Api& api, Cloud& cloud) {
                     {"ListHostedZonesByName", ListHostedZonesByName},
                     {"ListResourceRecordSets", ListRecords},
                     {"ListTagsForResource", ListTags},
-                    {"UpdateHostedZoneComment", UpdateHostedZoneComment}});
+                    {"UpdateHostedZoneComment", UpdateHostedZoneComment, Effect::kRecorded}});
 }
 
 }  // namespace adhoc::localcloud

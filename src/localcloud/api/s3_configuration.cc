@@ -8,7 +8,8 @@ namespace {
 // One sub-resource: what Put takes, what Get answers.
 struct SubResource {
   const char* name;  // of the private field and in Put…, Get…, Delete…
-  const char* put;   // operations; null when there is none
+  Effect effect;
+  const char* put;  // operations; null when there is none
   const char* get;
   const char* erase;
   const char* input;         // the member of Put's input
@@ -18,39 +19,43 @@ struct SubResource {
 };
 
 const SubResource kSubResources[] = {
-    {"_accelerate", "PutBucketAccelerateConfiguration", "GetBucketAccelerateConfiguration", nullptr,
+    {"_accelerate", Effect::kRecorded, "PutBucketAccelerateConfiguration", "GetBucketAccelerateConfiguration", nullptr,
      "AccelerateConfiguration", nullptr, nullptr, nullptr},
-    {"_cors", "PutBucketCors", "GetBucketCors", "DeleteBucketCors", "CORSConfiguration", nullptr,
+    {"_cors", Effect::kReal, "PutBucketCors", "GetBucketCors", "DeleteBucketCors", "CORSConfiguration", nullptr,
      "NoSuchCORSConfiguration", "The CORS configuration does not exist"},
-    {"_lifecycle", "PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration", "DeleteBucketLifecycle",
-     "LifecycleConfiguration", nullptr, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"},
-    {"_logging", "PutBucketLogging", "GetBucketLogging", nullptr, "BucketLoggingStatus", nullptr, nullptr, nullptr},
-    {"_notification", "PutBucketNotificationConfiguration", "GetBucketNotificationConfiguration", nullptr,
-     "NotificationConfiguration", nullptr, nullptr, nullptr},
-    {"_object_lock", "PutObjectLockConfiguration", "GetObjectLockConfiguration", nullptr, "ObjectLockConfiguration",
-     "ObjectLockConfiguration", "ObjectLockConfigurationNotFoundError",
+    {"_lifecycle", Effect::kRecorded, "PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration",
+     "DeleteBucketLifecycle", "LifecycleConfiguration", nullptr, "NoSuchLifecycleConfiguration",
+     "The lifecycle configuration does not exist"},
+    {"_logging", Effect::kRecorded, "PutBucketLogging", "GetBucketLogging", nullptr, "BucketLoggingStatus", nullptr,
+     nullptr, nullptr},
+    {"_notification", Effect::kRecorded, "PutBucketNotificationConfiguration", "GetBucketNotificationConfiguration",
+     nullptr, "NotificationConfiguration", nullptr, nullptr, nullptr},
+    {"_object_lock", Effect::kRecorded, "PutObjectLockConfiguration", "GetObjectLockConfiguration", nullptr,
+     "ObjectLockConfiguration", "ObjectLockConfiguration", "ObjectLockConfigurationNotFoundError",
      "Object Lock configuration does not exist for this bucket"},
-    {"_public_access_block", "PutPublicAccessBlock", "GetPublicAccessBlock", "DeletePublicAccessBlock",
+    {"_public_access_block", Effect::kReal, "PutPublicAccessBlock", "GetPublicAccessBlock", "DeletePublicAccessBlock",
      "PublicAccessBlockConfiguration", "PublicAccessBlockConfiguration", "NoSuchPublicAccessBlockConfiguration",
      "The public access block configuration was not found"},
-    {"_replication", "PutBucketReplication", "GetBucketReplication", "DeleteBucketReplication",
+    {"_replication", Effect::kRecorded, "PutBucketReplication", "GetBucketReplication", "DeleteBucketReplication",
      "ReplicationConfiguration", "ReplicationConfiguration", "ReplicationConfigurationNotFoundError",
      "The replication configuration was not found"},
-    {"_tagging", "PutBucketTagging", "GetBucketTagging", "DeleteBucketTagging", "Tagging", nullptr, "NoSuchTagSet",
-     "The TagSet does not exist"},
-    {"_versioning", "PutBucketVersioning", "GetBucketVersioning", nullptr, "VersioningConfiguration", nullptr, nullptr,
-     nullptr},
-    {"_website", "PutBucketWebsite", "GetBucketWebsite", "DeleteBucketWebsite", "WebsiteConfiguration", nullptr,
-     "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"},
+    {"_tagging", Effect::kRecorded, "PutBucketTagging", "GetBucketTagging", "DeleteBucketTagging", "Tagging", nullptr,
+     "NoSuchTagSet", "The TagSet does not exist"},
+    {"_versioning", Effect::kReal, "PutBucketVersioning", "GetBucketVersioning", nullptr, "VersioningConfiguration",
+     nullptr, nullptr, nullptr},
+    {"_website", Effect::kRecorded, "PutBucketWebsite", "GetBucketWebsite", "DeleteBucketWebsite",
+     "WebsiteConfiguration", nullptr, "NoSuchWebsiteConfiguration",
+     "The specified bucket does not have a website configuration"},
 };
 
 void RegisterSubResource(Api& api, Cloud& cloud, const SubResource& sub) {
   if (sub.put != nullptr) {
-    api.On("s3", sub.put, [&cloud, &sub](Call& call) -> Json {
+    const auto put = [&cloud, &sub](Call& call) -> Json {
       Authorize(cloud, call, std::string("s3:") + sub.put, Text(call.input, "Bucket"));
       EditBucket(call)[sub.name] = call.input.value(sub.input, Json::object());
       return Json::object();
-    });
+    };
+    api.On("s3", sub.put, put, sub.effect);
   }
   api.On("s3", sub.get, [&cloud, &sub](Call& call) -> Json {
     const std::string name = Text(call.input, "Bucket");
@@ -64,11 +69,12 @@ void RegisterSubResource(Api& api, Cloud& cloud, const SubResource& sub) {
     return {{sub.output, bucket[sub.name]}};
   });
   if (sub.erase != nullptr) {
-    api.On("s3", sub.erase, [&cloud, &sub](Call& call) -> Json {
+    const auto erase = [&cloud, &sub](Call& call) -> Json {
       Authorize(cloud, call, std::string("s3:") + sub.erase, Text(call.input, "Bucket"));
       EditBucket(call).erase(sub.name);
       return Json::object();
-    });
+    };
+    api.On("s3", sub.erase, erase, sub.effect);
   }
 }
 
@@ -238,8 +244,8 @@ Json GetObjectAcl(Cloud& cloud, Call& call) {
 void RegisterConfiguration(Api& api, Cloud& cloud) {
   for (const auto& sub : kSubResources) RegisterSubResource(api, cloud, sub);
   Register(api, cloud,
-           {{"DeleteBucketEncryption", DeleteBucketEncryption},
-            {"DeleteBucketOwnershipControls", DeleteBucketOwnershipControls},
+           {{"DeleteBucketEncryption", DeleteBucketEncryption, Effect::kRecorded},
+            {"DeleteBucketOwnershipControls", DeleteBucketOwnershipControls, Effect::kRecorded},
             {"DeleteBucketPolicy", DeleteBucketPolicy},
             {"GetBucketAcl", GetBucketAcl},
             {"GetBucketEncryption", GetBucketEncryption},
@@ -249,10 +255,10 @@ void RegisterConfiguration(Api& api, Cloud& cloud) {
             {"GetBucketRequestPayment", GetBucketRequestPayment},
             {"GetObjectAcl", GetObjectAcl},
             {"PutBucketAcl", PutBucketAcl},
-            {"PutBucketEncryption", PutBucketEncryption},
-            {"PutBucketOwnershipControls", PutBucketOwnershipControls},
+            {"PutBucketEncryption", PutBucketEncryption, Effect::kRecorded},
+            {"PutBucketOwnershipControls", PutBucketOwnershipControls, Effect::kRecorded},
             {"PutBucketPolicy", PutBucketPolicy},
-            {"PutBucketRequestPayment", PutBucketRequestPayment},
+            {"PutBucketRequestPayment", PutBucketRequestPayment, Effect::kRecorded},
             {"PutObjectAcl", PutObjectAcl}});
 }
 

@@ -100,7 +100,7 @@ void RegisterObjects(Api& api, Cloud& cloud);
 void RegisterListing(Api& api, Cloud& cloud);
 void RegisterMultipart(Api& api, Cloud& cloud);
 
-using Operations = std::initializer_list<std::pair<std::string_view, ServiceHandler>>;
+using Operations = std::initializer_list<Registration>;
 void Register(Api& api, Cloud& cloud, Operations operations);
 
 }  // namespace adhoc::localcloud::s3

@@ -386,7 +386,7 @@ void SetSecretString(Cloud& cloud, Json& secret, const std::string& value) {
 void RegisterSecretsManager(Api& api, Cloud& cloud) {
   RegisterHandlers(api, cloud, "secretsmanager",
                    {{"CreateSecret", Create},
-                    {"DeleteResourcePolicy", DeletePolicy},
+                    {"DeleteResourcePolicy", DeletePolicy, Effect::kRecorded},
                     {"DeleteSecret", Delete},
                     {"DescribeSecret", DescribeSecret},
                     {"GetRandomPassword", GetRandomPassword},
@@ -394,7 +394,7 @@ void RegisterSecretsManager(Api& api, Cloud& cloud) {
                     {"GetSecretValue", GetValue},
                     {"ListSecrets", List},
                     {"ListSecretVersionIds", ListVersions},
-                    {"PutResourcePolicy", PutPolicy},
+                    {"PutResourcePolicy", PutPolicy, Effect::kRecorded},
                     {"PutSecretValue", PutValue},
                     {"RestoreSecret", Restore},
                     {"TagResource", Tag},

@@ -29,9 +29,10 @@ std::string FormatTime(double seconds, const char* format) {
 }  // namespace
 
 void RegisterHandlers(Api& api, Cloud& cloud, std::string_view service,
-                      std::initializer_list<std::pair<std::string_view, ServiceHandler>> operations) {
-  for (const auto& [operation, handler] : operations) {
-    api.On(service, operation, [&cloud, handler = handler](Call& call) { return handler(cloud, call); });
+                      std::initializer_list<Registration> operations) {
+  for (const auto& [operation, handler, effect] : operations) {
+    api.On(
+        service, operation, [&cloud, handler = handler](Call& call) { return handler(cloud, call); }, effect);
   }
 }
 

@@ -14,8 +14,12 @@
 namespace adhoc::localcloud {
 
 using ServiceHandler = Json (*)(Cloud&, Call&);
-void RegisterHandlers(Api& api, Cloud& cloud, std::string_view service,
-                      std::initializer_list<std::pair<std::string_view, ServiceHandler>> operations);
+struct Registration {
+  std::string_view operation;
+  ServiceHandler handler;
+  Effect effect = Effect::kReal;
+};
+void RegisterHandlers(Api& api, Cloud& cloud, std::string_view service, std::initializer_list<Registration> operations);
 
 // ---- Reading documents. A missing member gives the fallback.
 
