@@ -324,6 +324,23 @@ TEST_F(Lifecycle, RunsFromBeginningToEnd) {
   EXPECT_EQ(Inventory(), nothing);
 }
 
+// Found by a cut after DeleteDBInstance: nothing can be changed of an instance that is being deleted.
+TEST_F(Lifecycle, ADatabaseWhoseDeletionHasBegunIsWaitedForAndMadeAgain) {
+  const auto nothing = Inventory();
+  ASSERT_TRUE(SharedUp());
+  const auto shared = Inventory();
+  const auto begin_deletion = [&] {
+    cloud_.api().Call("rds", "ModifyDBInstance", {{"DBInstanceIdentifier", "dev-rds"}, {"DeletionProtection", false}});
+    cloud_.api().Call("rds", "DeleteDBInstance", {{"DBInstanceIdentifier", "dev-rds"}, {"SkipFinalSnapshot", true}});
+  };
+  begin_deletion();
+  ASSERT_TRUE(SharedUp());
+  EXPECT_EQ(Inventory(), shared);
+  begin_deletion();
+  ASSERT_TRUE(SharedDown());
+  EXPECT_EQ(Inventory(), nothing);
+}
+
 TEST_F(Lifecycle, TakesTheTimeThatItTakesOnAws) {
   const auto seconds = [&](std::optional<int> ran, double begin) {
     EXPECT_TRUE(ran);

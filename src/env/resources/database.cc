@@ -10,7 +10,8 @@ namespace {
 
 class DatabaseSubnetGroup final : public Resource {
  public:
-  explicit DatabaseSubnetGroup(const std::string& shared) : Resource("database subnet group", DatabaseInstanceName(shared)) {}
+  explicit DatabaseSubnetGroup(const std::string& shared)
+      : Resource("database subnet group", DatabaseInstanceName(shared)) {}
 
   std::optional<Json> Read(Context& context) override {
     const auto found = context.CallUnless({"DBSubnetGroupNotFoundFault"}, "rds", "DescribeDBSubnetGroups",
@@ -78,7 +79,11 @@ class DatabaseInstance final : public Resource {
     return Update(context, Json::object());
   }
 
-  Json Update(Context& context, const Json&) override {
+  Json Update(Context& context, const Json& observed) override {
+    if (observed.value("state", "") == "deleting") {
+      WaitUntilGone(context);
+      return Create(context);
+    }
     Json attributes;
     context.WaitUntil(id() + " to be available", [&] {
       const auto found = Read(context);
@@ -96,23 +101,38 @@ class DatabaseInstance final : public Resource {
   }
 
   void Delete(Context& context, const Json&) override {
-    if (!context.CallUnless({"DBInstanceNotFound"}, "rds", "ModifyDBInstance",
-                            {{"DBInstanceIdentifier", name()}, {"DeletionProtection", false}, {"ApplyImmediately", true}})) {
-      return;
-    }
-    context.CallUnless({"DBInstanceNotFound", "InvalidDBInstanceState"}, "rds", "DeleteDBInstance",
-                       {{"DBInstanceIdentifier", name()}, {"SkipFinalSnapshot", true}, {"DeleteAutomatedBackups", true}});
-    context.WaitUntil(id() + " to be gone", [&] { return !Read(context); });
+    // One that is still being made takes no changes; one that a run which died began to delete needs none.
+    context.WaitUntil(id() + " to take changes", [&] {
+      const auto found = Read(context);
+      if (!found || (*found)["state"] == "deleting") return true;
+      try {
+        context.CallUnless(
+            {"DBInstanceNotFound"}, "rds", "ModifyDBInstance",
+            {{"DBInstanceIdentifier", name()}, {"DeletionProtection", false}, {"ApplyImmediately", true}});
+        context.CallUnless(
+            {"DBInstanceNotFound"}, "rds", "DeleteDBInstance",
+            {{"DBInstanceIdentifier", name()}, {"SkipFinalSnapshot", true}, {"DeleteAutomatedBackups", true}});
+        return true;
+      } catch (const aws::AwsError& error) {
+        if (error.code() != "InvalidDBInstanceState") throw;
+        return false;
+      }
+    });
+    WaitUntilGone(context);
   }
 
  private:
+  void WaitUntilGone(Context& context) {
+    context.WaitUntil(id() + " to be gone", [&] { return !Read(context); });
+  }
+
   static Json Attributes(const Json& described) {
     const Json endpoint = described.value("Endpoint", Json::object());
     Json attributes{{"state", described.value("DBInstanceStatus", "")},
-            {"address", endpoint.value("Address", "")},
-            {"port", std::to_string(endpoint.value("Port", 5432))},
-            {"user", described.value("MasterUsername", "postgres")},
-            {"secret_arn", described.value("MasterUserSecret", Json::object()).value("SecretArn", "")}};
+                    {"address", endpoint.value("Address", "")},
+                    {"port", std::to_string(endpoint.value("Port", 5432))},
+                    {"user", described.value("MasterUsername", "postgres")},
+                    {"secret_arn", described.value("MasterUserSecret", Json::object()).value("SecretArn", "")}};
     for (const auto& info : described.value("StatusInfos", Json::array())) {
       if (!info.value("Normal", true)) attributes["reason"] = info.value("Message", "");
     }
@@ -120,8 +140,8 @@ class DatabaseInstance final : public Resource {
   }
 };
 
-// psql reads the password from the environment (\getenv), so that it is in no argument list, and \gexec runs each statement
-// on its own: CREATE DATABASE cannot be part of a transaction.
+// psql reads the password from the environment (\getenv), so that it is in no argument list, and \gexec runs each
+// statement on its own: CREATE DATABASE cannot be part of a transaction.
 constexpr const char* kCreateScript = R"(psql -X -q -v ON_ERROR_STOP=1 <<'SQL'
 \getenv name DB_NAME
 \getenv role DB_USER
@@ -142,9 +162,9 @@ SELECT format('DROP ROLE IF EXISTS %I', :'role') \gexec
 SQL
 echo "database $DB_NAME and role $DB_USER are gone")";
 
-// The environment's own database and role in the shared PostgreSQL, made from inside by a one-off task. No AWS call tells
-// whether a database exists, so the fact is a tag on the secret that holds its password: put there after it was made, and
-// gone with it.
+// The environment's own database and role in the shared PostgreSQL, made from inside by a one-off task. No AWS call
+// tells whether a database exists, so the fact is a tag on the secret that holds its password: put there after it was
+// made, and gone with it.
 class Database final : public Resource {
  public:
   explicit Database(const std::string& env) : Resource("database", DatabaseName(env)), env_(env) {
