@@ -210,6 +210,19 @@ def fresh_cloud(program):
         instance.remove()
 
 
+def issued_certificate(cloud, domain):
+    """The ARN of a certificate whose validation record is published, as its domain's owner would."""
+    acm, route53 = cloud.client("acm"), cloud.client("route53")
+    arn = acm.request_certificate(DomainName=domain, ValidationMethod="DNS")["CertificateArn"]
+    record = acm.describe_certificate(CertificateArn=arn)["Certificate"]["DomainValidationOptions"][0]["ResourceRecord"]
+    zone = route53.create_hosted_zone(Name=domain.removeprefix("*."), CallerReference=os.urandom(8).hex())["HostedZone"]["Id"]
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [{
+        "Action": "UPSERT", "ResourceRecordSet": {"Name": record["Name"], "Type": record["Type"], "TTL": 60,
+                                                  "ResourceRecords": [{"Value": record["Value"]}]}}]})
+    acm.get_waiter("certificate_validated").wait(CertificateArn=arn, WaiterConfig={"Delay": 1, "MaxAttempts": 3})
+    return arn
+
+
 def aws_clis():
     """The AWS CLIs on this machine: Debian's, and a newer one where there is one."""
     found = [shutil.which("aws"), "/usr/bin/aws"]

@@ -70,6 +70,8 @@ const std::vector<std::pair<std::string, std::string>> kCollections = {
     {"iam.roles", "RoleName"},
     {"logs.groups", "logGroupName"},
     {"acm.certificates", "DomainName"},
+    {"route53.zones", "Name"},
+    {"route53.records", "Name"},
     {"s3.buckets", "Name"},
 };
 
@@ -339,6 +341,31 @@ TEST_F(Lifecycle, ADatabaseWhoseDeletionHasBegunIsWaitedForAndMadeAgain) {
   begin_deletion();
   ASSERT_TRUE(SharedDown());
   EXPECT_EQ(Inventory(), nothing);
+}
+
+// Found when nothing wrote the record that AWS waits for, and `shared down` deleted the certificate of another team.
+TEST_F(Lifecycle, ACertificateIsIssuedByItsRecordAndGoesOnlyWhenItIsOurs) {
+  config_.target.https = true;
+  config_.target.domain = "dev.localhost";
+  const auto nothing = Inventory();
+  ASSERT_TRUE(SharedUp());
+  EXPECT_EQ(PlannedSharedChanges(), std::vector<std::string>{});
+  const auto certificate = [&] { return cloud_.api().Call("acm", "ListCertificates")["CertificateSummaryList"][0]; };
+  const Json ours =
+      cloud_.api().Call("acm", "DescribeCertificate", {{"CertificateArn", certificate()["CertificateArn"]}});
+  EXPECT_EQ(ours["Certificate"]["Status"], "ISSUED");
+  ASSERT_TRUE(SharedDown());
+  EXPECT_EQ(Inventory(), nothing);
+
+  // Somebody else asked for it, and has not published its record: that is done, the certificate used and left.
+  const Json theirs =
+      cloud_.api().Call("acm", "RequestCertificate", {{"DomainName", "*.dev.localhost"}, {"ValidationMethod", "DNS"}});
+  const auto planned = PlannedSharedChanges();
+  EXPECT_EQ(std::count(planned.begin(), planned.end(), "certificate *.dev.localhost"), 1) << "pending is a difference";
+  ASSERT_TRUE(SharedUp());
+  EXPECT_EQ(certificate()["CertificateArn"], theirs["CertificateArn"]);
+  ASSERT_TRUE(SharedDown());
+  EXPECT_EQ(certificate()["CertificateArn"], theirs["CertificateArn"]);
 }
 
 TEST_F(Lifecycle, TakesTheTimeThatItTakesOnAws) {

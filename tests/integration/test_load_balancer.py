@@ -16,7 +16,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import free_port, wait_for
+from conftest import free_port, issued_certificate, wait_for
 
 FAST = {"Delay": 1, "MaxAttempts": 40}
 
@@ -308,8 +308,7 @@ def test_it_serves_while_the_local_cloud_is_dead_and_is_adopted_afterwards(fresh
 def test_https_chooses_the_certificate_by_name_and_port_80_redirects_to_it(cloud, balancer):
     acm = cloud.client("acm")
     port = free_port()
-    arns = [acm.request_certificate(DomainName=domain, ValidationMethod="DNS")["CertificateArn"]
-            for domain in ("*.alpha.test", "*.beta.test")]
+    arns = [issued_certificate(cloud, domain) for domain in ("*.alpha.test", "*.beta.test")]
     try:
         listener = balancer.elb.create_listener(
             LoadBalancerArn=balancer.arn, Protocol="HTTPS", Port=port, Certificates=[{"CertificateArn": arns[0]}],

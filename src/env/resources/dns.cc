@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <initializer_list>
+
 #include "base/error.h"
 #include "env/names.h"
 #include "env/resources/resources.h"
@@ -12,15 +15,42 @@ std::string WithDot(const std::string& name) { return name.ends_with('.') ? name
 // Answers carry `/hostedzone/Z123`, requests take `Z123`.
 std::string BareId(const std::string& id) { return id.substr(id.rfind('/') + 1); }
 
+std::string ZoneOf(const Context& context) { return "hosted zone " + context.config().target.domain; }
+
+// Not waited for until it is INSYNC: the name resolves within a minute, and nothing that follows needs it.
+void ChangeRecord(Context& context, std::initializer_list<std::string_view> unless, const char* action,
+                  const Json& record) {
+  context.CallUnless(
+      unless, "route53", "ChangeResourceRecordSets",
+      {{"HostedZoneId", context.Get(ZoneOf(context), "id")},
+       {"ChangeBatch", {{"Changes", Json::array({{{"Action", action}, {"ResourceRecordSet", record}}})}}}});
+}
+
+// The wildcard certificate of the target's domain, whoever requested it. ACM issues it, and renews it, while the record
+// that validates it is in the hosted zone.
 class Certificate final : public Resource {
  public:
-  explicit Certificate(const std::string& domain) : Resource("certificate", "*." + domain) {}
+  explicit Certificate(const std::string& domain) : Resource("certificate", "*." + domain) {
+    DependsOn("hosted zone " + domain);
+  }
 
   std::optional<Json> Read(Context& context) override {
-    for (const Json& summary : context.List("acm", "ListCertificates", Json::object(), "CertificateSummaryList")) {
-      if (summary.value("DomainName", "") == name()) return Json{{"arn", summary["CertificateArn"]}};
+    for (const char* status : {"ISSUED", "PENDING_VALIDATION"}) {
+      // Without key types ACM lists RSA 2048 only.
+      const Json input = {
+          {"CertificateStatuses", Json::array({status})},
+          {"Includes", {{"keyTypes", {"RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1"}}}}};
+      for (const Json& summary : context.List("acm", "ListCertificates", input, "CertificateSummaryList")) {
+        if (summary.value("DomainName", "") == name())
+          return Json{{"arn", summary["CertificateArn"]}, {"status", status}};
+      }
     }
     return std::nullopt;
+  }
+
+  std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
+    if (observed["status"] == "ISSUED") return {};
+    return {{.what = "status", .from = "PENDING_VALIDATION", .to = "ISSUED"}};
   }
 
   Json Create(Context& context) override {
@@ -29,27 +59,79 @@ class Certificate final : public Resource {
                                     {"ValidationMethod", "DNS"},
                                     {"IdempotencyToken", "adhoc"},
                                     {"Tags", Tags(context, context.shared())}});
+    return Update(context, {{"arn", made["CertificateArn"]}});
+  }
+
+  Json Update(Context& context, const Json& observed) override {
+    bool published = false;
     context.WaitUntil(id() + " to be issued", [&] {
-      const Json described =
-          context.Call("acm", "DescribeCertificate", {{"CertificateArn", made["CertificateArn"]}})["Certificate"];
-      if (described.value("Status", "") == "FAILED") {
+      const Json described = Describe(context, observed);
+      const std::string status = described.value("Status", "");
+      if (status == "FAILED") {
         throw Error(id() + " was not issued: " + described.value("FailureReason", "no reason given"));
       }
-      return described.value("Status", "") == "ISSUED";
+      if (status == "ISSUED") return true;
+      if (!published) {
+        // ACM tells the record some seconds after the request.
+        for (const Json& record : ValidationRecords(described)) {
+          ChangeRecord(context, {}, "UPSERT", record);
+          published = true;
+        }
+        if (published) {
+          context.Progress(
+              id(), fmt::format("ACM looks for its validation record; the name servers of {} have to be those of "
+                                "the hosted zone",
+                                context.config().target.domain));
+        }
+      }
+      return false;
     });
-    return {{"arn", made["CertificateArn"]}};
+    return {{"arn", observed["arn"]}, {"status", "ISSUED"}};
   }
 
   void Delete(Context& context, const Json& observed) override {
+    if (!IsOurs(context, observed)) return;
+    for (const Json& record : ValidationRecords(Describe(context, observed))) {
+      ChangeRecord(context, {"NoSuchHostedZone", "InvalidChangeBatch"}, "DELETE", record);
+    }
     context.WaitUntil(id() + " to be unused", [&] {
       try {
-        context.CallUnless({"ResourceNotFoundException"}, "acm", "DeleteCertificate", {{"CertificateArn", observed["arn"]}});
+        context.CallUnless({"ResourceNotFoundException"}, "acm", "DeleteCertificate",
+                           {{"CertificateArn", observed["arn"]}});
         return true;
       } catch (const aws::AwsError& error) {
         if (error.code() != "ResourceInUseException") throw;
         return false;
       }
     });
+  }
+
+ private:
+  static Json Describe(Context& context, const Json& observed) {
+    return context.Call("acm", "DescribeCertificate", {{"CertificateArn", observed["arn"]}})["Certificate"];
+  }
+
+  static std::vector<Json> ValidationRecords(const Json& described) {
+    std::vector<Json> records;
+    for (const Json& option : described.value("DomainValidationOptions", Json::array())) {
+      if (!option.contains("ResourceRecord")) continue;
+      const Json& given = option["ResourceRecord"];
+      records.push_back({{"Name", given["Name"]},
+                         {"Type", given["Type"]},
+                         {"TTL", 300},
+                         {"ResourceRecords", Json::array({{{"Value", given["Value"]}}})}});
+    }
+    return records;
+  }
+
+  static bool IsOurs(Context& context, const Json& observed) {
+    const Json wanted = Tags(context, context.shared());
+    const auto answer = context.CallUnless({"ResourceNotFoundException"}, "acm", "ListTagsForCertificate",
+                                           {{"CertificateArn", observed["arn"]}});
+    if (!answer) return false;  // gone
+    const Json tags = answer->value("Tags", Json::array());
+    return std::all_of(wanted.begin(), wanted.end(),
+                       [&](const Json& tag) { return std::find(tags.begin(), tags.end(), tag) != tags.end(); });
   }
 };
 
@@ -58,28 +140,43 @@ class HostedZone final : public Resource {
   explicit HostedZone(const std::string& domain) : Resource("hosted zone", domain) {}
 
   std::optional<Json> Read(Context& context) override {
-    const Json found = context.Call("route53", "ListHostedZonesByName", {{"DNSName", WithDot(name())}, {"MaxItems", "1"}});
-    for (const Json& zone : found.value("HostedZones", Json::array())) {
-      if (zone["Name"] == WithDot(name()) && !zone.value("Config", Json::object()).value("PrivateZone", false)) {
-        return Json{{"id", BareId(zone["Id"])}};
+    if (const std::string& given = context.config().target.hosted_zone; !given.empty())
+      return Json{{"id", BareId(given)}};
+    // The zone of the domain, or of the nearest parent that is in this account.
+    for (std::string domain = name(); !domain.empty(); domain = Parent(domain)) {
+      const Json found =
+          context.Call("route53", "ListHostedZonesByName", {{"DNSName", WithDot(domain)}, {"MaxItems", "2"}});
+      for (const Json& zone : found.value("HostedZones", Json::array())) {
+        if (zone["Name"] == WithDot(domain) && !zone.value("Config", Json::object()).value("PrivateZone", false)) {
+          return Json{{"id", BareId(zone["Id"])}};
+        }
       }
+      if (context.local()) break;  // there it is made
     }
     return std::nullopt;
   }
 
   Json Create(Context& context) override {
     if (!context.local()) {
-      throw Error("there is no hosted zone " + name() + " in this account",
+      throw Error("there is no hosted zone of " + name() + " or of a parent in this account",
                   "register the domain in Route 53, or name another `domain` or `hosted_zone` in the target");
     }
-    const Json made =
-        context.Call("route53", "CreateHostedZone", {{"Name", WithDot(name())}, {"CallerReference", context.random().Uuid()}});
+    const Json made = context.Call("route53", "CreateHostedZone",
+                                   {{"Name", WithDot(name())}, {"CallerReference", context.random().Uuid()}});
     return {{"id", BareId(made["HostedZone"]["Id"])}};
   }
 
   void Delete(Context& context, const Json& observed) override {
-    if (!context.local()) return;  // it is the team's, not ours
-    context.CallUnless({"NoSuchHostedZone"}, "route53", "DeleteHostedZone", {{"Id", observed["id"]}});
+    if (!context.local() || !context.config().target.hosted_zone.empty()) return;  // it is the team's, not ours
+    // One in which somebody else has records stays.
+    context.CallUnless({"NoSuchHostedZone", "HostedZoneNotEmpty"}, "route53", "DeleteHostedZone", {{"Id", observed["id"]}});
+  }
+
+ private:
+  // Without its first label; nothing for a top-level domain's child.
+  static std::string Parent(const std::string& domain) {
+    const std::string parent = domain.substr(std::min(domain.find('.'), domain.size() - 1) + 1);
+    return parent.find('.') == std::string::npos ? "" : parent;
   }
 };
 
@@ -88,7 +185,7 @@ class Record final : public Resource {
   explicit Record(const std::string& host) : Resource("record", host) {}
 
   std::optional<Json> Read(Context& context) override {
-    const auto zone = context.Find(Zone(context));
+    const auto zone = context.Find(ZoneOf(context));
     if (!zone) return std::nullopt;
     const Json found = context.Call("route53", "ListResourceRecordSets",
                                     {{"HostedZoneId", (*zone)["id"]},
@@ -118,24 +215,14 @@ class Record final : public Resource {
                           {{"HostedZoneId", balancer["zone_id"]},
                            {"DNSName", WithDot(balancer["dns_name"])},
                            {"EvaluateTargetHealth", false}}}};
-    Change(context, "UPSERT", record);
+    ChangeRecord(context, {"NoSuchHostedZone"}, "UPSERT", record);
     return {{"record", record}};
   }
 
   Json Update(Context& context, const Json&) override { return Create(context); }
 
   void Delete(Context& context, const Json& observed) override {
-    if (observed.contains("record")) Change(context, "DELETE", observed["record"]);
-  }
-
- private:
-  static std::string Zone(const Context& context) { return "hosted zone " + context.config().target.domain; }
-
-  static void Change(Context& context, const char* action, const Json& record) {
-    // Not waited for until it is INSYNC: the name resolves within a minute, and nothing that follows needs it.
-    context.CallUnless({"NoSuchHostedZone"}, "route53", "ChangeResourceRecordSets",
-                       {{"HostedZoneId", context.Get(Zone(context), "id")},
-                        {"ChangeBatch", {{"Changes", Json::array({{{"Action", action}, {"ResourceRecordSet", record}}})}}}});
+    if (observed.contains("record")) ChangeRecord(context, {"NoSuchHostedZone"}, "DELETE", observed["record"]);
   }
 };
 
@@ -143,7 +230,8 @@ class Record final : public Resource {
 Json FinishOperation(Context& context, const std::string& what, const Json& started) {
   Json operation;
   context.WaitUntil(what, [&] {
-    operation = context.Call("servicediscovery", "GetOperation", {{"OperationId", started["OperationId"]}})["Operation"];
+    operation =
+        context.Call("servicediscovery", "GetOperation", {{"OperationId", started["OperationId"]}})["Operation"];
     if (operation.value("Status", "") == "FAIL") {
       throw Error(fmt::format("{} failed: {}", what, operation.value("ErrorMessage", "no reason given")));
     }
@@ -194,7 +282,8 @@ class DiscoveryService final : public Resource {
     const Json services = context.Once("discovery services", [&] {
       return context.List(
           "servicediscovery", "ListServices",
-          {{"Filters", Json::array({{{"Name", "NAMESPACE_ID"}, {"Values", Json::array({(*space)["id"]})}}})}}, "Services");
+          {{"Filters", Json::array({{{"Name", "NAMESPACE_ID"}, {"Values", Json::array({(*space)["id"]})}}})}},
+          "Services");
     });
     for (const Json& service : services) {
       if (service.value("Name", "") == name()) return Json{{"id", service["Id"]}, {"arn", service["Arn"]}};
@@ -207,8 +296,7 @@ class DiscoveryService final : public Resource {
         "servicediscovery", "CreateService",
         {{"Name", name()},
          {"NamespaceId", context.Get("namespace " + NamespaceName(context.shared()), "id")},
-         {"DnsConfig",
-          {{"RoutingPolicy", "MULTIVALUE"}, {"DnsRecords", Json::array({{{"Type", "A"}, {"TTL", 10}}})}}},
+         {"DnsConfig", {{"RoutingPolicy", "MULTIVALUE"}, {"DnsRecords", Json::array({{{"Type", "A"}, {"TTL", 10}}})}}},
          {"HealthCheckCustomConfig", {{"FailureThreshold", 1}}},
          {"Tags", Tags(context, context.environment())}});
     return {{"id", made["Service"]["Id"]}, {"arn", made["Service"]["Arn"]}};

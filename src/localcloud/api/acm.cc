@@ -1,8 +1,11 @@
-// AWS Certificate Manager. Certificates are issued at once, by the local authority in state_dir/ca; the keys stay in
-// the documents (`_private_key`), where the load balancer reads them.
+// AWS Certificate Manager. The local authority in state_dir/ca makes the certificates; they are issued when the record
+// that validates them is in Route 53 (by email: at once). The keys stay in the documents (`_private_key`), where the
+// load balancer reads them.
 #include <algorithm>
-#include <map>
 
+#include "aws/sign/sigv4.h"
+#include "localcloud/api/acm.h"
+#include "localcloud/api/route53.h"
 #include "localcloud/api/support.h"
 #include "localcloud/certificates/authority.h"
 
@@ -68,24 +71,21 @@ std::vector<std::string> NamesOf(const Json& input) {
   return names;
 }
 
-// What a domain's owner would have to publish; here nobody looks.
+// What a domain's owner has to publish: the same in every request of an account.
 Json ValidationOptions(Cloud& cloud, const std::vector<std::string>& names, const std::string& method) {
   Json options = Json::array();
-  std::map<std::string, Json> records;  // by domain: a wildcard and its parent share theirs
   for (const auto& name : names) {
     const std::string domain = StartsWith(name, "*.") ? name.substr(2) : name;
     Json option{{"DomainName", name},
                 {"ValidationDomain", domain},
-                {"ValidationStatus", "SUCCESS"},
+                {"ValidationStatus", method == "DNS" ? "PENDING_VALIDATION" : "SUCCESS"},
                 {"ValidationMethod", method}};
     if (method == "DNS") {
-      Json& record = records[domain];
-      if (record.is_null()) {
-        record = {{"Name", "_" + cloud.random.Hex(32) + "." + domain + "."},
-                  {"Type", "CNAME"},
-                  {"Value", "_" + cloud.random.Hex(32) + ".acm-validations.aws."}};
-      }
-      option["ResourceRecord"] = record;
+      const std::string seed = cloud.settings.account + " " + domain;
+      option["ResourceRecord"] = {
+          {"Name", "_" + aws::Sha256Hex("name " + seed).substr(0, 32) + "." + domain + "."},
+          {"Type", "CNAME"},
+          {"Value", "_" + aws::Sha256Hex("value " + seed).substr(0, 32) + ".acm-validations.aws."}};
     } else {
       option["ValidationEmails"] = Json::array({"admin@" + domain});
     }
@@ -110,9 +110,8 @@ Json RequestCertificate(Cloud& cloud, Call& call) {
   Json certificate{
       {"CertificateArn", arn},
       {"Type", "AMAZON_ISSUED"},
-      {"Status", "ISSUED"},
+      {"Status", "PENDING_VALIDATION"},
       {"CreatedAt", now},
-      {"IssuedAt", now},
       {"RenewalEligibility", "INELIGIBLE"},
       {"DomainValidationOptions", ValidationOptions(cloud, names, method)},
       {"KeyUsages", Json::array({{{"Name", "DIGITAL_SIGNATURE"}}})},
@@ -127,6 +126,7 @@ Json RequestCertificate(Cloud& cloud, Call& call) {
   certificate["DomainName"] = names.front();
   certificate["SubjectAlternativeNames"] = names;
   call.txn.Put(kCertificates, arn, std::move(certificate));
+  IssueValidatedCertificates(cloud, call.txn);
   return {{"CertificateArn", arn}};
 }
 
@@ -167,6 +167,10 @@ Json Describe(Cloud&, Call& call) {
 
 Json GetCertificate(Cloud&, Call& call) {
   const Json& certificate = Get(call, Text(call.input, "CertificateArn"));
+  if (Text(certificate, "Status") != "ISSUED") {
+    throw ApiError("RequestInProgressException",
+                   "Certificate " + Text(certificate, "CertificateArn") + " is pending validation.");
+  }
   Json output{{"Certificate", Text(certificate, "_certificate")}};
   if (const std::string chain = Text(certificate, "_chain"); !chain.empty()) output["CertificateChain"] = chain;
   return output;
@@ -216,7 +220,30 @@ Json RemoveTagsFromCertificate(Cloud&, Call& call) {
 
 Json ListTags(Cloud&, Call& call) { return {{"Tags", Items(Get(call, Text(call.input, "CertificateArn")), "_tags")}}; }
 
+bool IsValidated(const Store::Transaction& txn, const Json& option) {
+  const Json& record = Fields(option, "ResourceRecord");
+  return Text(option, "ValidationStatus") == "SUCCESS" ||
+         HasPublicCname(txn, Text(record, "Name"), Text(record, "Value"));
+}
+
 }  // namespace
+
+void IssueValidatedCertificates(Cloud& cloud, Store::Transaction& txn) {
+  std::vector<std::string> validated;
+  for (const auto& [arn, certificate] : txn.All(kCertificates)) {
+    const Json& options = Items(certificate, "DomainValidationOptions");
+    if (Text(certificate, "Status") == "PENDING_VALIDATION" &&
+        std::all_of(options.begin(), options.end(), [&](const Json& option) { return IsValidated(txn, option); })) {
+      validated.push_back(arn);
+    }
+  }
+  for (const auto& arn : validated) {
+    Json& certificate = txn.Edit(kCertificates, arn);
+    certificate["Status"] = "ISSUED";
+    certificate["IssuedAt"] = cloud.Now();
+    for (Json& option : certificate["DomainValidationOptions"]) option["ValidationStatus"] = "SUCCESS";
+  }
+}
 
 void RegisterAcm(Api& api, Cloud& cloud) {
   RegisterHandlers(api, cloud, "acm",

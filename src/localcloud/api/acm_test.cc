@@ -15,12 +15,39 @@ struct Acm : ::testing::Test {
   }
 };
 
-TEST_F(Acm, IssuesAtOnce) {
+TEST_F(Acm, IssuesWhenTheRecordIsPublished) {
   const std::string arn = Request("*.dev.example.com");
-  const Json certificate = api.Call("acm", "DescribeCertificate", {{"CertificateArn", arn}})["Certificate"];
-  EXPECT_EQ(certificate["Status"], "ISSUED");
+  const auto described = [&] {
+    return api.Call("acm", "DescribeCertificate", {{"CertificateArn", arn}})["Certificate"];
+  };
+  Json certificate = described();
+  EXPECT_EQ(certificate["Status"], "PENDING_VALIDATION");
   EXPECT_EQ(certificate["DomainName"], "*.dev.example.com");
-  EXPECT_EQ(certificate["DomainValidationOptions"][0]["ResourceRecord"]["Type"], "CNAME");
+  EXPECT_EQ(api.ErrorOf("acm", "GetCertificate", {{"CertificateArn", arn}}), "RequestInProgressException");
+  const Json record = certificate["DomainValidationOptions"][0]["ResourceRecord"];
+  EXPECT_EQ(record["Type"], "CNAME");
+  const auto publish = [&](const std::string& zone, const std::string& value) {
+    api.Call("route53", "ChangeResourceRecordSets",
+             {{"HostedZoneId", zone},
+              {"ChangeBatch",
+               {{"Changes", Json::array({{{"Action", "UPSERT"},
+                                          {"ResourceRecordSet",
+                                           {{"Name", record["Name"]},
+                                            {"Type", "CNAME"},
+                                            {"TTL", 60},
+                                            {"ResourceRecords", Json::array({{{"Value", value}}})}}}}})}}}});
+  };
+  const std::string zone =
+      api.Call("route53", "CreateHostedZone", {{"Name", "example.com"}, {"CallerReference", "1"}})["HostedZone"]["Id"];
+  publish(zone, "elsewhere.test");
+  EXPECT_EQ(described()["Status"], "PENDING_VALIDATION");
+  publish(zone, record["Value"]);
+  certificate = described();
+  EXPECT_EQ(certificate["Status"], "ISSUED");
+  EXPECT_EQ(certificate["DomainValidationOptions"][0]["ValidationStatus"], "SUCCESS");
+  const std::string again = Request("*.dev.example.com");
+  EXPECT_EQ(api.Call("acm", "DescribeCertificate", {{"CertificateArn", again}})["Certificate"]["Status"], "ISSUED")
+      << "the record validates the next one, too";
   EXPECT_FALSE(certificate.contains("_private_key"));
   const Json document = api.Document("acm.certificates", arn);
   EXPECT_TRUE(localcloud::KeyMatches(document["_certificate"], document["_private_key"]));

@@ -71,8 +71,15 @@ std::string CheckSslPolicy(const std::string& name) {
 }
 
 void CheckCertificate(const Txn& txn, const std::string& arn) {
-  const bool known = txn.Find("acm.certificates", arn) != nullptr;
-  if (!known) throw ApiError("CertificateNotFound", fmt::format("Certificate '{}' not found", arn));
+  const Json* certificate = txn.Find("acm.certificates", arn);
+  if (certificate == nullptr) throw ApiError("CertificateNotFound", fmt::format("Certificate '{}' not found", arn));
+  if (Text(*certificate, "Status", "ISSUED") != "ISSUED") {
+    throw ApiError(
+        "UnsupportedCertificate",
+        fmt::format("The certificate '{}' must have a fully-qualified domain name, a supported signature, and a "
+                    "supported key size.",
+                    arn));
+  }
 }
 
 // The default certificate of a request's Certificates, which may name one.

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "localcloud/api/acm.h"
 #include "localcloud/api/support.h"
 #include "localcloud/network/ipv4.h"
 
@@ -82,7 +83,9 @@ Json NewChange(Cloud& cloud, Store::Transaction& txn, const std::string& comment
   }
   for (const auto& id : old) txn.Erase(kChanges, id);
   const std::string id = "C" + cloud.random.Pick("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 20);
-  Json change{{"Id", "/change/" + id}, {"SubmittedAt", cloud.Now()}, {"_in_sync_at", cloud.DueAt(Slow::kRecordChange, kInSyncAfter)}};
+  Json change{{"Id", "/change/" + id},
+              {"SubmittedAt", cloud.Now()},
+              {"_in_sync_at", cloud.DueAt(Slow::kRecordChange, kInSyncAfter)}};
   if (!comment.empty()) change["Comment"] = comment;
   txn.Put(kChanges, id, change);
   change["Status"] = "PENDING";
@@ -395,6 +398,7 @@ Json ChangeRecords(Cloud& cloud, Call& call) {
     for (const auto& fault : faults) message += (message.empty() ? "" : ", ") + fault;
     throw ApiError("InvalidChangeBatch", "[" + message + "]");
   }
+  IssueValidatedCertificates(cloud, call.txn);
   return {{"ChangeInfo", NewChange(cloud, call.txn, Text(batch, "Comment"))}};
 }
 
@@ -451,6 +455,18 @@ std::string PutPrivateZone(Cloud& cloud, Store::Transaction& txn, const std::str
                            const std::string& owner) {
   return PutZone(cloud, txn, NormalName(name), cloud.random.Uuid(), {{"PrivateZone", true}, {"Comment", owner}},
                  Json::array({{{"VPCRegion", cloud.settings.region}, {"VPCId", vpc_id}}}));
+}
+
+bool HasPublicCname(const Store::Transaction& txn, const std::string& name, const std::string& value) {
+  for (const auto& [id, zone] : txn.All(kZones)) {
+    if (Flag(Fields(zone, "Config"), "PrivateZone")) continue;
+    const Json* record = txn.Find(kRecords, RecordKey(id, NormalName(name), "CNAME", ""));
+    if (record == nullptr) continue;
+    for (const auto& found : Items(*record, "ResourceRecords")) {
+      if (NormalName(Text(found, "Value")) == NormalName(value)) return true;
+    }
+  }
+  return false;
 }
 
 void EraseZone(Store::Transaction& txn, std::string_view zone_id) {
