@@ -173,6 +173,14 @@ TEST(Definition, ChoosesTheDefaultTarget) {
   EXPECT_EQ(chosen.definition->default_target, "a");
 }
 
+TEST(Definition, RefusesHttpsWithoutADomainThatCertificatesHave) {
+  EXPECT_EQ(
+      MistakesWith("targets: {local: {https: true}}"),
+      (Strings{"2:26 `targets.local.https` needs a domain with a dot: no certificate can be had for *.localhost | add "
+               "domain: dev.localhost"}));
+  EXPECT_EQ(MistakesWith("targets: {local: {https: true, domain: dev.localhost}}"), Strings{});
+}
+
 TEST(Definition, ReportsStructure) {
   EXPECT_EQ(Mistakes(""),
             (Strings{"1:1 the definition has to be a map, found nothing | start with name: and services:"}));

@@ -69,7 +69,7 @@ tasks:
 targets:
   local: {http_port: 8080, variables: {redis_image: "localhost/redis:7"}}
   plain: {kind: local, http_port: 80, domain: test.localhost}
-  secure: {kind: local, https: true}
+  secure: {kind: local, https: true, domain: secure.localhost}
   dev: {kind: aws, region: us-east-1, account: "111122223333", domain: dev.example.com}
 )";
 
@@ -205,7 +205,7 @@ TEST(Resolve, KnowsEachTargetsAddress) {
   };
   for (const Case& test :
        {Case{"local", "http://alpha.localhost:8080"}, Case{"plain", "http://alpha.test.localhost"},
-        Case{"secure", "https://alpha.localhost:8443"}, Case{"dev", "https://alpha.dev.example.com"}}) {
+        Case{"secure", "https://alpha.secure.localhost:8443"}, Case{"dev", "https://alpha.dev.example.com"}}) {
     const auto [config, mistakes] = ResolveWith("be_image_tag = \"v1\"", test.target);
     EXPECT_EQ(mistakes, Strings{});
     EXPECT_EQ(config.url, test.url);

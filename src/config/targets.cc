@@ -251,6 +251,12 @@ class TargetsReader {
     }
     if (const YamlEntry* https = body.Find("https")) {
       target.https = reader_.Boolean(*https->value, name + ".https").value_or(false);
+      if (target.https && target.domain.find('.') == std::string::npos) {
+        reader_.Mistake(https->value->range,
+                        fmt::format("`{}.https` needs a domain with a dot: no certificate can be had for *.{}", name,
+                                    target.domain),
+                        fmt::format("add domain: dev.{}", target.domain));
+      }
     }
     if (const YamlEntry* endpoint = body.Find("endpoint")) {
       if (auto text = reader_.Literal(*endpoint->value, name + ".endpoint")) {
