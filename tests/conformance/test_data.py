@@ -1,4 +1,4 @@
-"""Secrets Manager, CloudWatch Logs, RDS, ECR and ACM."""
+"""Secrets Manager, Parameter Store, CloudWatch Logs, RDS, ECR and ACM."""
 
 import base64
 import time
@@ -156,3 +156,25 @@ def test_a_certificate_says_how_it_is_validated(client, name):
     assert len({option["ResourceRecord"]["Name"] for option in options}) == 1, "a wildcard and its parent share their record"
     acm.delete_certificate(CertificateArn=arn)
     refuses("ResourceNotFoundException", acm.describe_certificate, CertificateArn=arn)
+
+
+# ---- Parameters: https://docs.aws.amazon.com/systems-manager/latest/APIReference/
+
+
+def test_parameters(client, name):
+    ssm = client("ssm")
+    assert ssm.put_parameter(Name=f"/{name}/a", Value="1", Type="SecureString")["Version"] == 1
+    refuses("ParameterAlreadyExists", ssm.put_parameter, "set the overwrite option in the request to true", Name=f"/{name}/a",
+            Value="2", Type="SecureString")
+    assert ssm.put_parameter(Name=f"/{name}/a", Value="2", Type="SecureString", Overwrite=True)["Version"] == 2
+    assert ssm.get_parameter(Name=f"/{name}/a:1", WithDecryption=True)["Parameter"]["Value"] == "1"
+    assert ssm.get_parameter(Name=f"/{name}/a")["Parameter"]["Value"] != "2", "encrypted, when decryption is not asked for"
+    parameter = ssm.get_parameter(Name=f"/{name}/a", WithDecryption=True)["Parameter"]
+    assert parameter["ARN"] == f"arn:aws:ssm:us-east-1:000000000000:parameter/{name}/a" and parameter["DataType"] == "text"
+    answer = ssm.get_parameters(Names=[f"/{name}/a", f"/{name}/none"])
+    assert answer["InvalidParameters"] == [f"/{name}/none"] and len(answer["Parameters"]) == 1
+    refuses("ParameterNotFound", ssm.get_parameter, Name=f"/{name}/none")
+    for key in "bcd":
+        ssm.put_parameter(Name=f"/{name}/{key}", Value=key, Type="String")
+    pages = list(ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/{name}", PaginationConfig={"PageSize": 3}))
+    assert [len(page["Parameters"]) for page in pages] == [3, 1]

@@ -21,21 +21,14 @@ ApiError Invalid(std::size_t position, std::string_view expected) {
 
 bool IsNameCharacter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-'; }
 
-// `*` stands for any number of characters.
-bool MatchesWildcard(std::string_view pattern, std::string_view text) {
-  const std::size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern == text;
-  if (!text.starts_with(pattern.substr(0, star))) return false;
-  pattern.remove_prefix(star + 1);
-  text.remove_prefix(star);
-  for (;;) {
-    const std::size_t next = pattern.find('*');
-    if (next == std::string_view::npos) return text.ends_with(pattern);
-    const std::size_t found = text.find(pattern.substr(0, next));
-    if (found == std::string_view::npos) return false;
-    text.remove_prefix(found + next);
-    pattern.remove_prefix(next + 1);
+// In these patterns only `*` is special.
+std::string AsWildcard(std::string_view operand) {
+  std::string pattern;
+  for (const char c : operand) {
+    if (c == '?' || c == '\\') pattern += '\\';
+    pattern += c;
   }
+  return pattern;
 }
 
 // The value at a selector, or null when there is none: `$.request.headers[0]`.
@@ -149,10 +142,10 @@ class FieldParser {
       };
     }
     if (comparison != "=" && comparison != "!=") throw Invalid(begin, "a number");
-    return [selector, operand, equal = comparison == "="](const Json& document) {
+    return [selector, pattern = AsWildcard(operand), equal = comparison == "="](const Json& document) {
       const Json* value = selector.Find(document);
       if (value == nullptr) return false;
-      return (value->is_string() && MatchesWildcard(operand, value->get_ref<const std::string&>())) == equal;
+      return (value->is_string() && MatchesWildcard(pattern, value->get_ref<const std::string&>())) == equal;
     };
   }
 

@@ -17,6 +17,7 @@ void RegisterServices(Api& api, Cloud& cloud) {
   RegisterSecretsManager(api, cloud);
   RegisterServiceDiscovery(api, cloud);
   RegisterSsm(api, cloud);
+  RegisterSsmParameters(api, cloud);
   RegisterSts(api, cloud);
 }
 

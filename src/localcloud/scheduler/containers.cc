@@ -8,6 +8,7 @@
 
 #include "localcloud/network/metadata_route.h"
 #include "localcloud/scheduler/documents.h"
+#include "localcloud/scheduler/parameters.h"
 #include "localcloud/scheduler/start_watch.h"
 
 namespace adhoc::localcloud::ecs {
@@ -284,10 +285,11 @@ std::vector<std::string> SplitColons(const std::string& text) {
 
 std::string SecretValue(const Store::Transaction& txn, const std::string& reference) {
   if (!reference.starts_with("arn:") || reference.find(":secretsmanager:") == std::string::npos) {
+    if (auto value = ParameterValue(txn, reference)) return *value;
     throw Error(
         "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
-        "unable to retrieve secrets from ssm: " +
-        reference + " is no Secrets Manager ARN, and the local cloud has no Parameter Store");
+        "unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid parameters: " +
+        ParseParameterReference(reference).name);
   }
   // arn:aws:secretsmanager:region:account:secret:name-suffix[:json-key:version-stage:version-id]
   const std::vector<std::string> parts = SplitColons(reference);

@@ -323,6 +323,11 @@ TEST_F(SchedulerTest, AContainerGetsWhatTheDefinitionTheSecretsAndTheOverridesSa
              {{"Name", "db"},
               {"_versions",
                {{"v1", {{"SecretString", R"({"password":"s3cret","port":5432})"}, {"stages", {"AWSCURRENT"}}}}}}});
+    txn->Put("ssm.parameters", "/app/url",
+             {{"Name", "/app/url"},
+              {"_versions",
+               Json::array({{{"Version", 1}, {"Value", "old"}, {"Labels", Json::array()}},
+                            {{"Version", 2}, {"Value", "https://x.test"}, {"Labels", Json::array()}}})}});
     txn->Commit();
   }
   Json container = Container("web");
@@ -340,7 +345,9 @@ TEST_F(SchedulerTest, AContainerGetsWhatTheDefinitionTheSecretsAndTheOverridesSa
       Json::array({{{"name", "PASSWORD"},
                     {"valueFrom", "arn:aws:secretsmanager:us-east-1:000000000000:secret:db-AbCdEf:password::"}},
                    {{"name", "PORT"},
-                    {"valueFrom", "arn:aws:secretsmanager:us-east-1:000000000000:secret:db-AbCdEf:port:AWSCURRENT:"}}});
+                    {"valueFrom", "arn:aws:secretsmanager:us-east-1:000000000000:secret:db-AbCdEf:port:AWSCURRENT:"}},
+                   {{"name", "URL"}, {"valueFrom", "/app/url"}},
+                   {{"name", "OLD_URL"}, {"valueFrom", "arn:aws:ssm:us-east-1:000000000000:parameter/app/url:1"}}});
   const std::string arn =
       Run(DefineContainers("web", Json::array({container})),
           {{"containerOverrides", Json::array({{{"name", "web"},
@@ -357,6 +364,8 @@ TEST_F(SchedulerTest, AContainerGetsWhatTheDefinitionTheSecretsAndTheOverridesSa
   EXPECT_EQ(spec->environment.at("B"), "3");
   EXPECT_EQ(spec->environment.at("PASSWORD"), "s3cret");
   EXPECT_EQ(spec->environment.at("PORT"), "5432");
+  EXPECT_EQ(spec->environment.at("URL"), "https://x.test");
+  EXPECT_EQ(spec->environment.at("OLD_URL"), "old");
   EXPECT_EQ(spec->environment.at("AWS_ENDPOINT_URL"), "http://10.0.0.1:4566");
   EXPECT_EQ(spec->environment.at("AWS_EXECUTION_ENV"), "AWS_ECS_FARGATE");
   EXPECT_EQ(spec->memory_bytes, 512 * 1024 * 1024);
@@ -371,6 +380,8 @@ TEST_F(SchedulerTest, WhatATaskLacksIsToldInItsStoppedReason) {
   Json no_secret = Container("web");
   no_secret["secrets"] =
       Json::array({{{"name", "P"}, {"valueFrom", "arn:aws:secretsmanager:us-east-1:000000000000:secret:gone-AbCdEf"}}});
+  Json no_parameter = Container("web");
+  no_parameter["secrets"] = Json::array({{{"name", "P"}, {"valueFrom", "/app/none"}}});
   Json no_group = Container("web");
   no_group["logConfiguration"]["options"]["awslogs-group"] = "/ecs/missing";
   const std::vector<std::pair<std::string, std::string>> cases = {
@@ -381,6 +392,9 @@ TEST_F(SchedulerTest, WhatATaskLacksIsToldInItsStoppedReason) {
        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
        "unable "
        "to retrieve secret from asm: "},
+      {Run(DefineContainers("parameter", Json::array({no_parameter}))),
+       "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable "
+       "to retrieve secrets from ssm: service call has been retried 1 time(s): invalid parameters: /app/none"},
       {Run(DefineContainers("group", Json::array({no_group}))),
        "ResourceInitializationError: failed to validate logger args: "},
   };
