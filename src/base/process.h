@@ -11,9 +11,9 @@
 namespace adhoc {
 
 struct ProcessOptions {
-  std::string working_directory;                // empty: ours
-  std::map<std::string, std::string> env;       // added to ours
-  std::string input;                            // written to stdin, which is then closed
+  std::string working_directory;                 // empty: ours
+  std::map<std::string, std::string> env;        // added to ours
+  std::string input;                             // written to stdin, which is then closed
   std::function<void(std::string_view)> on_out;  // each chunk as it arrives, instead of collecting it in `out`
   std::function<void(std::string_view)> on_err;
 };
@@ -27,8 +27,8 @@ struct ProcessResult {
 // Throws Error when the program cannot be started (`podman: command not found`); a non-zero exit is a result.
 ProcessResult RunProcess(const std::vector<std::string>& argv, const ProcessOptions& options = {});
 
-// For a child between fork and exec: closes what it must not inherit (a server's listening sockets, above all) and lets it
-// receive signals that we block. Async-signal-safe.
+// For a child between fork and exec: closes what it must not inherit (a server's listening sockets, above all) and lets
+// it receive signals that we block. Async-signal-safe.
 void PrepareForExec();
 
 // The path of a program on PATH, or nothing.

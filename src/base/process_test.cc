@@ -28,7 +28,8 @@ TEST(RunProcessTest, AProgramThatIsMissingIsNamed) {
 }
 
 TEST(RunProcessTest, EnvironmentIsAddedAndReplaced) {
-  const ProcessResult result = RunProcess({"sh", "-c", "echo $HOME $ADDED"}, {.env = {{"HOME", "/here"}, {"ADDED", "yes"}}});
+  const ProcessResult result =
+      RunProcess({"sh", "-c", "echo $HOME $ADDED"}, {.env = {{"HOME", "/here"}, {"ADDED", "yes"}}});
   EXPECT_EQ(result.out, "/here yes\n");
 }
 
@@ -36,7 +37,8 @@ TEST(RunProcessTest, EnvironmentIsAddedAndReplaced) {
 TEST(RunProcessTest, TheChildInheritsNoDescriptors) {
   const int open_fd = open("/dev/null", O_RDONLY);
   ASSERT_GT(open_fd, 2);
-  const ProcessResult result = RunProcess({"sh", "-c", "[ -e /proc/self/fd/" + std::to_string(open_fd) + " ] && echo inherited"});
+  const ProcessResult result =
+      RunProcess({"sh", "-c", "[ -e /proc/self/fd/" + std::to_string(open_fd) + " ] && echo inherited"});
   close(open_fd);
   EXPECT_EQ(result.out, "");
 }

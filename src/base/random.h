@@ -13,7 +13,7 @@ class Random {
   virtual ~Random() = default;
   virtual std::uint64_t Next() = 0;
   double Fraction() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }  // [0, 1)
-  std::string Hex(int digits);                                                // lower-case
+  std::string Hex(int digits);                                                 // lower-case
   std::string Pick(std::string_view alphabet, int length);
   std::string Uuid();  // version 4
 };

@@ -10,13 +10,16 @@ namespace adhoc::cli {
 Json RunningTask(env::Context& context, const std::string& service) {
   const std::string& environment = context.environment();
   const std::string cluster = env::ClusterName(environment);
-  const auto listed = context.CallUnless({"ClusterNotFoundException", "ServiceNotFoundException"}, "ecs", "ListTasks",
-                                         {{"cluster", cluster}, {"serviceName", env::ServiceName(environment, service)}});
+  const auto listed =
+      context.CallUnless({"ClusterNotFoundException", "ServiceNotFoundException"}, "ecs", "ListTasks",
+                         {{"cluster", cluster}, {"serviceName", env::ServiceName(environment, service)}});
   if (!listed || listed->value("taskArns", Json::array()).empty()) {
-    throw Error(fmt::format("no task of {} runs in {}", service, environment), fmt::format("adhoc status {}", environment));
+    throw Error(fmt::format("no task of {} runs in {}", service, environment),
+                fmt::format("adhoc status {}", environment));
   }
   Json task;
-  const Json described = context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", listed->at("taskArns")}});
+  const Json described =
+      context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", listed->at("taskArns")}});
   for (const Json& candidate : described["tasks"]) {
     if (candidate.value("lastStatus", "") != "RUNNING") continue;
     if (task.is_null() || candidate.value("startedAt", 0.0) > task.value("startedAt", 0.0)) task = candidate;
@@ -34,7 +37,8 @@ std::unique_ptr<net::SsmClient> OpenSession(env::Context& context, const std::st
       [&context, id] {
         const Json resumed = context.Call("ssm", "ResumeSession", {{"SessionId", id}});
         if (resumed.value("TokenValue", "").empty()) throw Error("the session has ended");
-        return net::SsmConnection{.socket = net::ConnectWebSocket(resumed["StreamUrl"]), .token = resumed["TokenValue"]};
+        return net::SsmConnection{.socket = net::ConnectWebSocket(resumed["StreamUrl"]),
+                                  .token = resumed["TokenValue"]};
       });
 }
 

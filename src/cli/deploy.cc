@@ -27,9 +27,10 @@ struct Arguments {
 int Deploy(Shell& shell, const Arguments& arguments) {
   Session session(shell.globals, arguments.subject, Session::Variables::kIfAny);
   const auto& config = session.config();
-  const auto lock = session.Hold(env::EnvironmentLock(config.environment),
-                                 fmt::format("adhoc deploy {} {} {}", config.environment, arguments.image, arguments.tag),
-                                 std::chrono::seconds(std::stoi(arguments.subject.lock_timeout_seconds)));
+  const auto lock =
+      session.Hold(env::EnvironmentLock(config.environment),
+                   fmt::format("adhoc deploy {} {} {}", config.environment, arguments.image, arguments.tag),
+                   std::chrono::seconds(std::stoi(arguments.subject.lock_timeout_seconds)));
   const deploy::Result result =
       deploy::Deploy(session.context(), session.records(), {.image = arguments.image, .tag = arguments.tag});
   session.EndView();

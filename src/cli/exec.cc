@@ -20,7 +20,8 @@
 namespace adhoc::cli {
 namespace {
 
-constexpr const char* kHelp = R"(Run a command in a running container, with this terminal. Its exit code is this command's.
+constexpr const char* kHelp =
+    R"(Run a command in a running container, with this terminal. Its exit code is this command's.
 
   adhoc exec alpha gunicorn -- bash
   adhoc exec alpha gunicorn -- python3 manage.py shell)";
@@ -148,7 +149,9 @@ int Exec(Shell& shell, const Arguments& arguments) {
                                      {"interactive", true},
                                      {"command", Quote(arguments.command)}});
   const Json& stream = started["session"];
-  return ExecSession(OpenSession(context, stream["sessionId"], stream["streamUrl"], stream["tokenValue"]), shell.globals.stop).Run();
+  return ExecSession(OpenSession(context, stream["sessionId"], stream["streamUrl"], stream["tokenValue"]),
+                     shell.globals.stop)
+      .Run();
 }
 
 }  // namespace

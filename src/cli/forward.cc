@@ -46,19 +46,22 @@ Destination FindDestination(env::Context& context, const ForwardPlan& plan, int 
     case ForwardPlan::To::kHost:
       return {.host = plan.host, .text = fmt::format("{}:{} through", plan.host, port), .port = port};
     case ForwardPlan::To::kService: {
-      const std::string host = fmt::format("{}.{}", env::DiscoveryName(environment, plan.host), env::NamespaceName(context.shared()));
+      const std::string host =
+          fmt::format("{}.{}", env::DiscoveryName(environment, plan.host), env::NamespaceName(context.shared()));
       return {.host = host, .text = fmt::format("{}:{} through", host, port), .port = port};
     }
     case ForwardPlan::To::kDatabase:
       break;
   }
   const std::string instance = env::DatabaseInstanceName(context.shared());
-  const auto described = context.CallUnless({"DBInstanceNotFound"}, "rds", "DescribeDBInstances", {{"DBInstanceIdentifier", instance}});
+  const auto described =
+      context.CallUnless({"DBInstanceNotFound"}, "rds", "DescribeDBInstances", {{"DBInstanceIdentifier", instance}});
   const Json endpoint = described && !described->value("DBInstances", Json::array()).empty()
                             ? described->at("DBInstances")[0].value("Endpoint", Json::object())
                             : Json::object();
   const std::string host = endpoint.value("Address", "");
-  if (host.empty()) throw Error(fmt::format("the database {} is not there yet", instance), fmt::format("adhoc status {}", environment));
+  if (host.empty())
+    throw Error(fmt::format("the database {} is not there yet", instance), fmt::format("adhoc status {}", environment));
   return {.host = host, .text = fmt::format("the database {} through", host), .port = endpoint.value("Port", port)};
 }
 
@@ -84,22 +87,26 @@ std::string TargetOf(env::Context& context, const std::string& service, const Js
     return fmt::format("ecs:{}_{}_{}", env::ClusterName(context.environment()), arn.substr(arn.rfind('/') + 1),
                        container["runtimeId"].get<std::string>());
   }
-  throw Error(fmt::format("the container of {} does not run yet", service), fmt::format("adhoc status {}", context.environment()));
+  throw Error(fmt::format("the container of {} does not run yet", service),
+              fmt::format("adhoc status {}", context.environment()));
 }
 
-Json StartSession(env::Context& context, const std::string& target, const std::string& service, const Destination& destination,
-                  int local_port) {
+Json StartSession(env::Context& context, const std::string& target, const std::string& service,
+                  const Destination& destination, int local_port) {
   Json parameters = {{"portNumber", Json::array({std::to_string(destination.port)})},
                      {"localPortNumber", Json::array({std::to_string(local_port)})}};
   if (!destination.host.empty()) parameters["host"] = Json::array({destination.host});
-  const auto started = context.CallUnless(
-      {"TargetNotConnected"}, "ssm", "StartSession",
-      {{"Target", target},
-       {"DocumentName", destination.host.empty() ? "AWS-StartPortForwardingSession" : "AWS-StartPortForwardingSessionToRemoteHost"},
-       {"Parameters", parameters}});
+  const auto started =
+      context.CallUnless({"TargetNotConnected"}, "ssm", "StartSession",
+                         {{"Target", target},
+                          {"DocumentName", destination.host.empty() ? "AWS-StartPortForwardingSession"
+                                                                    : "AWS-StartPortForwardingSessionToRemoteHost"},
+                          {"Parameters", parameters}});
   if (!started) {
-    throw Error(fmt::format("the agent in {}'s task is not connected: the task has just begun, or was started without ECS Exec", service),
-                fmt::format("once more in a moment; a new task: adhoc deploy {}", context.environment()));
+    throw Error(
+        fmt::format("the agent in {}'s task is not connected: the task has just begun, or was started without ECS Exec",
+                    service),
+        fmt::format("once more in a moment; a new task: adhoc deploy {}", context.environment()));
   }
   return *started;
 }
@@ -142,7 +149,8 @@ int Forward(Shell& shell, const Arguments& arguments) {
       if (!multiplexed) fmt::print("its agent is old: one connection at a time\n");
       if (plan.to == ForwardPlan::To::kDatabase) {
         fmt::print("psql -h {} -p {} -U {} {}   # the password is in the secret {}\n", kLoopback, listener->port(),
-                   env::DatabaseUser(environment), env::DatabaseName(environment), env::SecretName(environment, "database"));
+                   env::DatabaseUser(environment), env::DatabaseName(environment),
+                   env::SecretName(environment, "database"));
       }
     }
     std::fflush(stdout);
@@ -153,7 +161,8 @@ int Forward(Shell& shell, const Arguments& arguments) {
   net::PortForward forward(*client, *listener, {.on_ready = on_ready, .on_refused = on_refused}, context.clock());
   const auto closing = forward.Run(shell.globals.stop);
   if (shell.globals.stop.stop_requested()) return kOk;
-  const std::string again = fmt::format("adhoc forward {} {} reaches the task of now", environment, fmt::join(arguments.words, " "));
+  const std::string again =
+      fmt::format("adhoc forward {} {} reaches the task of now", environment, fmt::join(arguments.words, " "));
   if (!closing) throw Error("the session was cut off and could not be resumed", again);
   throw Error(closing->empty() ? "the session was ended at the other side" : "the session ended: " + *closing, again);
 }
@@ -164,7 +173,9 @@ void AddForward(CLI::App& app, Shell& shell) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("forward", kHelp);
   command->add_option("environment", arguments->subject.environment, "The environment's name")->required();
-  command->add_option("what", arguments->words, "[SERVICE] PORT, LOCAL:REMOTE or LOCAL:HOST:PORT")->required()->expected(1, 2);
+  command->add_option("what", arguments->words, "[SERVICE] PORT, LOCAL:REMOTE or LOCAL:HOST:PORT")
+      ->required()
+      ->expected(1, 2);
   command->callback([&shell, arguments] { shell.action = [&shell, arguments] { return Forward(shell, *arguments); }; });
 }
 

@@ -43,7 +43,8 @@ ForwardSpec ParseForwardSpec(std::string_view text) {
     return {.local = port, .remote = port};
   }
   const auto last = text.rfind(':');
-  ForwardSpec spec{.local = ParsePort(text.substr(0, first), text, 0), .remote = ParsePort(text.substr(last + 1), text, 1)};
+  ForwardSpec spec{.local = ParsePort(text.substr(0, first), text, 0),
+                   .remote = ParsePort(text.substr(last + 1), text, 1)};
   if (first == last) return spec;
   std::string_view host = text.substr(first + 1, last - first - 1);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);

@@ -18,7 +18,8 @@ TEST(ForwardSpecTest, HasThreeForms) {
 }
 
 TEST(ForwardSpecTest, RefusesWhatIsNoPort) {
-  for (const char* text : {"", "postgres", "0", "65536", "-1", "80:", ":80", "80:host:", "80::90", "80:host:0", "8 0"}) {
+  for (const char* text :
+       {"", "postgres", "0", "65536", "-1", "80:", ":80", "80:host:", "80::90", "80:host:0", "8 0"}) {
     EXPECT_THROW(ParseForwardSpec(text), Error) << text;
   }
 }
@@ -27,7 +28,8 @@ class ForwardPlanTest : public ::testing::Test {
  protected:
   void SetUp() override {
     config_.environment = "alpha";
-    for (const auto& [name, port] : {std::pair("gunicorn", 8000), {"daphne", 8000}, {"frontend", 80}, {"redis", 6379}}) {
+    for (const auto& [name, port] :
+         {std::pair("gunicorn", 8000), {"daphne", 8000}, {"frontend", 80}, {"redis", 6379}}) {
       config::Service service;
       service.name = name;
       service.port = port;
@@ -56,7 +58,8 @@ TEST_F(ForwardPlanTest, PostgresPortIsTheDatabase) {
   EXPECT_EQ(Plan("", "1:database:5432").to, ForwardPlan::To::kDatabase);
   EXPECT_EQ(Plan("gunicorn", "5432").to, ForwardPlan::To::kTask) << "the service was named";
   config_.database.reset();
-  EXPECT_EQ(Refusal("", "5432"), "no service of alpha has port 5432; name the service: adhoc forward alpha gunicorn 5432");
+  EXPECT_EQ(Refusal("", "5432"),
+            "no service of alpha has port 5432; name the service: adhoc forward alpha gunicorn 5432");
 }
 
 TEST_F(ForwardPlanTest, APortMayNameItsService) {

@@ -17,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kHelp = R"(Build an image of the application at a git tag, and put it under that tag into the target's registry.
+constexpr const char* kHelp =
+    R"(Build an image of the application at a git tag, and put it under that tag into the target's registry.
 
 It is built from a worktree of the tag: what is changed in the checkout but not committed and tagged is no part of it.
 
@@ -44,9 +45,7 @@ class Worktree {
         path_((fs::temp_directory_path() / ("adhoc-build-" + SystemRandom().Hex(8))).string()) {
     Git(repository_, {"worktree", "add", "--quiet", "--detach", path_, "refs/tags/" + tag});
   }
-  ~Worktree() {
-    RunProcess({"git", "-C", repository_, "worktree", "remove", "--force", path_});
-  }
+  ~Worktree() { RunProcess({"git", "-C", repository_, "worktree", "remove", "--force", path_}); }
   Worktree(const Worktree&) = delete;
   Worktree& operator=(const Worktree&) = delete;
   const std::string& path() const { return path_; }
@@ -58,11 +57,14 @@ class Worktree {
 
 void RequireTag(const std::string& repository, const std::string& tag) {
   if (!fs::exists(repository)) {
-    throw Error(fmt::format("{} does not exist", repository), "`git` of the image in adhoc.yaml names the repository to build from");
+    throw Error(fmt::format("{} does not exist", repository),
+                "`git` of the image in adhoc.yaml names the repository to build from");
   }
   // A name from the command line must not be taken for an option or another kind of revision.
   const bool valid = RunProcess({"git", "check-ref-format", "refs/tags/" + tag}).exit_code == 0;
-  if (valid && RunProcess({"git", "-C", repository, "rev-parse", "--quiet", "--verify", "refs/tags/" + tag + "^{commit}"}).exit_code == 0) {
+  if (valid &&
+      RunProcess({"git", "-C", repository, "rev-parse", "--quiet", "--verify", "refs/tags/" + tag + "^{commit}"})
+              .exit_code == 0) {
     return;
   }
   std::string tags = Git(repository, {"tag", "--list", "--sort=version:refname"});
@@ -86,12 +88,14 @@ int Build(Shell& shell, const Arguments& arguments) {
   Session session(shell.globals, {}, Session::Variables::kNone);
   session.EndView();
   const auto& target = session.config().target;
-  const std::string uri = fmt::format("{}.dkr.ecr.{}.amazonaws.com/{}:{}", target.account, target.region, image.repository, arguments.tag);
+  const std::string uri =
+      fmt::format("{}.dkr.ecr.{}.amazonaws.com/{}:{}", target.account, target.region, image.repository, arguments.tag);
   auto& context = session.context();
-  context.CallUnless({"RepositoryAlreadyExistsException"}, "ecr", "CreateRepository", {{"repositoryName", image.repository}});
-  const auto existing =
-      context.CallUnless({"ImageNotFoundException", "RepositoryNotFoundException"}, "ecr", "DescribeImages",
-                         {{"repositoryName", image.repository}, {"imageIds", Json::array({{{"imageTag", arguments.tag}}})}});
+  context.CallUnless({"RepositoryAlreadyExistsException"}, "ecr", "CreateRepository",
+                     {{"repositoryName", image.repository}});
+  const auto existing = context.CallUnless(
+      {"ImageNotFoundException", "RepositoryNotFoundException"}, "ecr", "DescribeImages",
+      {{"repositoryName", image.repository}, {"imageIds", Json::array({{{"imageTag", arguments.tag}}})}});
   if (existing && !arguments.force) {
     fmt::print("{} is there already\n", uri);
     fmt::print(stderr, "  --force builds it again\n");
@@ -99,9 +103,9 @@ int Build(Shell& shell, const Arguments& arguments) {
   }
 
   const auto settings = LocalSettingsFromEnvironment();
-  const localcloud::EngineEnvironment engine = localcloud::PrepareEngine({.state_dir = settings.state_dir, .on_progress = [](std::string_view text) {
-                                                                            fmt::print(stderr, "{}\n", text);
-                                                                          }});
+  const localcloud::EngineEnvironment engine =
+      localcloud::PrepareEngine({.state_dir = settings.state_dir,
+                                 .on_progress = [](std::string_view text) { fmt::print(stderr, "{}\n", text); }});
   const Worktree worktree(repository, arguments.tag);
   const fs::path folder = fs::path(worktree.path()) / image.build;
   std::string containerfile = image.containerfile;
@@ -109,7 +113,9 @@ int Build(Shell& shell, const Arguments& arguments) {
   if (!fs::exists(folder / containerfile)) {
     throw Error(fmt::format("there is no {} in {} at tag {}", containerfile, image.build, arguments.tag));
   }
-  std::vector<std::string> command{engine.engine, "build", "--tag", uri, "--file", (folder / containerfile).string(),
+  std::vector<std::string> command{engine.engine, "build",
+                                   "--tag",       uri,
+                                   "--file",      (folder / containerfile).string(),
                                    "--build-arg", "VERSION=" + arguments.tag};
   for (const auto& [name, value] : image.build_args) {
     command.push_back("--build-arg");
@@ -119,10 +125,12 @@ int Build(Shell& shell, const Arguments& arguments) {
   const auto to_stderr = [](std::string_view text) { fmt::print(stderr, "{}", text); };
   const ProcessResult built = RunProcess(command, {.env = engine.variables, .on_out = to_stderr, .on_err = to_stderr});
   if (built.exit_code != 0) {
-    throw Error(fmt::format("building {} failed: {} build exited with {}", uri, engine.engine, built.exit_code), "the lines above say why");
+    throw Error(fmt::format("building {} failed: {} build exited with {}", uri, engine.engine, built.exit_code),
+                "the lines above say why");
   }
   if (target.kind == config::TargetKind::kAws) {
-    throw Error("pushing to the registry of an account is not supported yet", fmt::format("{} push {}", engine.engine, uri));
+    throw Error("pushing to the registry of an account is not supported yet",
+                fmt::format("{} push {}", engine.engine, uri));
   }
   if (shell.globals.json) {
     PrintJson({{"image", arguments.image}, {"tag", arguments.tag}, {"uri", uri}});

@@ -16,7 +16,8 @@
 namespace adhoc::cli {
 namespace {
 
-constexpr const char* kHelp = R"(The local cloud: a server on this machine that speaks AWS's APIs and really runs what they describe.
+constexpr const char* kHelp =
+    R"(The local cloud: a server on this machine that speaks AWS's APIs and really runs what they describe.
 
 Commands start it by themselves. Any AWS client can use it:
 
@@ -26,7 +27,8 @@ Commands start it by themselves. Any AWS client can use it:
 ADHOC_HOME is the folder of its state, ADHOC_PORT its port, ADHOC_HTTP_PORT the load balancer's.)";
 
 int Start(Shell& shell, const localcloud::LocalSettings& settings) {
-  localcloud::EnsureLocalCloud(settings, shell.globals.program, [](std::string_view text) { fmt::print(stderr, "{}\n", text); });
+  localcloud::EnsureLocalCloud(settings, shell.globals.program,
+                               [](std::string_view text) { fmt::print(stderr, "{}\n", text); });
   fmt::print("{}\n", settings.endpoint());
   return kOk;
 }
@@ -43,8 +45,9 @@ int Serve(Shell& shell, const localcloud::LocalSettings& settings) {
 
 int Stop() {
   const auto settings = LocalSettingsFromEnvironment();
-  fmt::print("{}\n", localcloud::StopLocalCloud(settings) ? "stopped; environments go on running, without what the APIs do for them"
-                                                           : "the local cloud does not run");
+  fmt::print("{}\n", localcloud::StopLocalCloud(settings)
+                         ? "stopped; environments go on running, without what the APIs do for them"
+                         : "the local cloud does not run");
   return kOk;
 }
 
@@ -67,8 +70,9 @@ int Reset() {
 int Engine() {
   const auto settings = LocalSettingsFromEnvironment();
   std::filesystem::create_directories(settings.state_dir);
-  const auto engine = localcloud::PrepareEngine(
-      {.state_dir = settings.state_dir, .on_progress = [](std::string_view text) { fmt::print(stderr, "{}\n", text); }});
+  const auto engine =
+      localcloud::PrepareEngine({.state_dir = settings.state_dir,
+                                 .on_progress = [](std::string_view text) { fmt::print(stderr, "{}\n", text); }});
   fmt::print("export ADHOC_CONTAINER_ENGINE={}\n", engine.engine);
   for (const auto& [name, value] : engine.variables) fmt::print("export {}='{}'\n", name, value);
   return kOk;
@@ -94,7 +98,8 @@ Json CallLocalCloud(const std::string& method, const std::string& path, const Js
   const net::Response response = net::MakeCurlTransport()->Send(net::Uri::Parse(settings.endpoint()), request, {});
   const Json answer = Json::parse(response.body, nullptr, false);
   if (response.status != 200 || answer.is_discarded()) {
-    if (!answer.is_object()) throw Error(fmt::format("the local cloud answered {} with {}: {}", path, response.status, response.body));
+    if (!answer.is_object())
+      throw Error(fmt::format("the local cloud answered {} with {}: {}", path, response.status, response.body));
     throw Error(answer.value("error", ""), answer.value("hint", ""));
   }
   return answer;
@@ -109,10 +114,11 @@ void AddLocal(CLI::App& app, Shell& shell) {
   start->callback([&shell, settings] { shell.action = [&shell, settings] { return Start(shell, *settings); }; });
   command->add_subcommand("stop", "Stop it; containers go on running")->callback([&shell] { shell.action = Stop; });
   AddLocalStatus(*command, shell);
-  command->add_subcommand("reset", "Stop it and remove everything that it ever made")->callback([&shell] { shell.action = Reset; });
-  command->add_subcommand("engine", "Print the shell variables with which it uses the container engine")->callback([&shell] {
-    shell.action = Engine;
+  command->add_subcommand("reset", "Stop it and remove everything that it ever made")->callback([&shell] {
+    shell.action = Reset;
   });
+  command->add_subcommand("engine", "Print the shell variables with which it uses the container engine")
+      ->callback([&shell] { shell.action = Engine; });
   AddLocalOperations(*command, shell);
   AddLocalInterrupt(*command, shell);
   AddLocalChaos(*command, shell);

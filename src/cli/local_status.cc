@@ -9,7 +9,8 @@
 namespace adhoc::cli {
 namespace {
 
-constexpr const char* kHelp = R"(Whether the local cloud runs, and what it holds: clusters with their services and tasks, load balancers with their ports on
+constexpr const char* kHelp =
+    R"(Whether the local cloud runs, and what it holds: clusters with their services and tasks, load balancers with their ports on
 this machine, databases, buckets, and the memory that their containers use.
 
   adhoc local status
@@ -81,7 +82,8 @@ void Print(const Json& status) {
              ui::Ago(status["uptime_seconds"].get<double>()), status["pid"].get<int>());
   fmt::print("account {}, region {}, state in {}\n", status["account"].get<std::string>(),
              status["region"].get<std::string>(), status["state_dir"].get<std::string>());
-  if (status["timing"] != "instant") fmt::print("slow things take their time: {}\n", status["timing"].get<std::string>());
+  if (status["timing"] != "instant")
+    fmt::print("slow things take their time: {}\n", status["timing"].get<std::string>());
   const Json& engine = status["engine"];
   fmt::print("container engine: {} {}\n", engine.value("name", ""), engine.value("state", ""));
   if (!engine.value("error", "").empty()) {
@@ -134,9 +136,7 @@ std::string FormatBytes(std::int64_t bytes) {
 }
 
 void AddLocalStatus(CLI::App& local, Shell& shell) {
-  local.add_subcommand("status", kHelp)->callback([&shell] {
-    shell.action = [&shell] { return Status(shell); };
-  });
+  local.add_subcommand("status", kHelp)->callback([&shell] { shell.action = [&shell] { return Status(shell); }; });
 }
 
 }  // namespace adhoc::cli

@@ -83,8 +83,8 @@ void Print(const Line& line, bool json, bool colour, std::size_t width) {
   const std::time_t seconds = line.time_ms / 1000;
   std::tm local{};
   localtime_r(&seconds, &local);
-  const std::string head = fmt::format("{:02}:{:02}:{:02} {:<{}} {} |", local.tm_hour, local.tm_min, local.tm_sec, line.workload,
-                                       width, line.stream.substr(line.stream.rfind('/') + 1, 6));
+  const std::string head = fmt::format("{:02}:{:02}:{:02} {:<{}} {} |", local.tm_hour, local.tm_min, local.tm_sec,
+                                       line.workload, width, line.stream.substr(line.stream.rfind('/') + 1, 6));
   fmt::print("{} {}\n", ui::Styled(head, ui::Style::kCyan, colour), line.text);
 }
 
@@ -98,8 +98,10 @@ int Logs(Shell& shell, const Arguments& arguments) {
   std::size_t width = 0;
   for (const auto& workload : workloads) {
     const std::string group = env::LogGroupName(config.environment, workload);
-    const Json groups = session.context().List("logs", "DescribeLogGroups", {{"logGroupNamePrefix", group}}, "logGroups");
-    const bool exists = std::any_of(groups.begin(), groups.end(), [&](const Json& g) { return g["logGroupName"] == group; });
+    const Json groups =
+        session.context().List("logs", "DescribeLogGroups", {{"logGroupNamePrefix", group}}, "logGroups");
+    const bool exists =
+        std::any_of(groups.begin(), groups.end(), [&](const Json& g) { return g["logGroupName"] == group; });
     if (!exists) {
       std::vector<std::string> known;
       for (const auto& service : config.services) known.push_back(service.name);
@@ -112,7 +114,8 @@ int Logs(Shell& shell, const Arguments& arguments) {
   session.EndView();
   auto& context = session.context();
   const bool colour = ui::UseColour(STDOUT_FILENO);
-  std::int64_t start_ms = static_cast<std::int64_t>(ToSeconds(RealClock().Now()) * 1000) - ParseDuration(arguments.since) * 1000;
+  std::int64_t start_ms =
+      static_cast<std::int64_t>(ToSeconds(RealClock().Now()) * 1000) - ParseDuration(arguments.since) * 1000;
 
   std::set<std::string> shown;  // of the newest millisecond: the next read begins with it again
   bool first = true;

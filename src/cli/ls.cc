@@ -46,7 +46,8 @@ Row ReadRow(env::Context& context, const std::string& name, const std::optional<
     for (const Json& service : described["services"]) {
       row.running += service.value("runningCount", 0);
       row.desired += service.value("desiredCount", 0);
-      const Json definition = context.Call("ecs", "DescribeTaskDefinition", {{"taskDefinition", service["taskDefinition"]}});
+      const Json definition =
+          context.Call("ecs", "DescribeTaskDefinition", {{"taskDefinition", service["taskDefinition"]}});
       std::string image = definition["taskDefinition"]["containerDefinitions"][0].value("image", "");
       image = image.substr(image.rfind('/') + 1);
       const auto colon = image.find(':');
@@ -64,12 +65,17 @@ int Ls(Shell& shell) {
   std::vector<Row> rows;
   for (const std::string& name : env::ListEnvironments(session.context())) {
     const auto record = records.find(name);
-    rows.push_back(ReadRow(session.context(), name, record == records.end() ? std::nullopt : std::optional(record->second)));
+    rows.push_back(
+        ReadRow(session.context(), name, record == records.end() ? std::nullopt : std::optional(record->second)));
     if (record != records.end()) records.erase(record);
   }
   // Recorded, but without a cluster: an `up` that was cut off early.
   for (const auto& [name, record] : records) {
-    rows.push_back({.name = name, .state = "incomplete", .url = record.url, .owner = record.owner, .created_at = record.created_at});
+    rows.push_back({.name = name,
+                    .state = "incomplete",
+                    .url = record.url,
+                    .owner = record.owner,
+                    .created_at = record.created_at});
   }
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.name < b.name; });
   session.EndView();
@@ -78,9 +84,14 @@ int Ls(Shell& shell) {
   if (shell.globals.json) {
     Json list = Json::array();
     for (const Row& row : rows) {
-      list.push_back({{"name", row.name},       {"state", row.state},     {"url", row.url},
-                      {"owner", row.owner},     {"running", row.running}, {"desired", row.desired},
-                      {"images", row.images},   {"created_at", row.created_at},
+      list.push_back({{"name", row.name},
+                      {"state", row.state},
+                      {"url", row.url},
+                      {"owner", row.owner},
+                      {"running", row.running},
+                      {"desired", row.desired},
+                      {"images", row.images},
+                      {"created_at", row.created_at},
                       {"age_seconds", row.created_at > 0 ? static_cast<long>(now - row.created_at) : 0}});
     }
     PrintJson(list);
@@ -95,8 +106,9 @@ int Ls(Shell& shell) {
   for (const Row& row : rows) {
     std::string images;
     for (const auto& [image, tag] : row.images) images += fmt::format("{}{}:{}", images.empty() ? "" : " ", image, tag);
-    table.push_back({row.name, row.state, fmt::format("{}/{}", row.running, row.desired), images, row.owner.empty() ? "-" : row.owner,
-                     row.created_at > 0 ? ui::Ago(now - row.created_at) : "-", row.url});
+    table.push_back({row.name, row.state, fmt::format("{}/{}", row.running, row.desired), images,
+                     row.owner.empty() ? "-" : row.owner, row.created_at > 0 ? ui::Ago(now - row.created_at) : "-",
+                     row.url});
   }
   fmt::print("{}", ui::Table(table));
   return kOk;

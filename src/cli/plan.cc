@@ -10,7 +10,8 @@
 namespace adhoc::cli {
 namespace {
 
-constexpr const char* kHelp = R"(Show what `adhoc up` would change, and why: + create, ~ update, ± replace, ▸ run, - delete.
+constexpr const char* kHelp =
+    R"(Show what `adhoc up` would change, and why: + create, ~ update, ± replace, ▸ run, - delete.
 
 Exits with 0; with --detailed-exitcode, with 2 when there are changes.
 
@@ -31,7 +32,8 @@ int Plan(Shell& shell, const Subject& subject, bool detailed) {
     for (env::Resources (*make)(Session&) : {+[](Session& s) { return env::SharedResources(s.config()); },
                                              +[](Session& s) { return env::EnvironmentResources(s.context()); }}) {
       for (const auto& resource : make(session)) {
-        all.plan.Add({.id = resource->id(), .kind = resource->kind(), .name = resource->name(), .action = env::Action::kCreate});
+        all.plan.Add(
+            {.id = resource->id(), .kind = resource->kind(), .name = resource->name(), .action = env::Action::kCreate});
       }
     }
     return all;
@@ -43,7 +45,8 @@ int Plan(Shell& shell, const Subject& subject, bool detailed) {
     PrintJson(json);
   } else {
     fmt::print("{}{}{}: {}\n", RenderKept(session.config(), prepared.versions),
-               RenderPlan(prepared.plan, ui::UseColour(STDOUT_FILENO)), session.config().environment, prepared.plan.Summary());
+               RenderPlan(prepared.plan, ui::UseColour(STDOUT_FILENO)), session.config().environment,
+               prepared.plan.Summary());
   }
   return detailed && !prepared.plan.empty() ? kChangesPlanned : kOk;
 }
@@ -58,7 +61,9 @@ void AddPlan(CLI::App& app, Shell& shell) {
   AddEnvironmentArgument(*command, *subject);
   AddVariableOptions(*command, *subject);
   command->add_flag("--detailed-exitcode", *detailed, "Exit with 2 when there are changes");
-  command->callback([&shell, subject, detailed] { shell.action = [&shell, subject, detailed] { return Plan(shell, *subject, *detailed); }; });
+  command->callback([&shell, subject, detailed] {
+    shell.action = [&shell, subject, detailed] { return Plan(shell, *subject, *detailed); };
+  });
 }
 
 }  // namespace adhoc::cli

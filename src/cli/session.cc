@@ -37,14 +37,17 @@ int PortFromEnvironment(const char* name, int otherwise) {
 
 config::LoadOptions LoadOptionsOf(const Globals& globals, const Subject& subject) {
   const std::string here = globals.directory.empty() ? "." : globals.directory;
-  config::LoadOptions options{.definition = config::FindDefinition(here), .environment = subject.environment, .target = globals.target,
+  config::LoadOptions options{.definition = config::FindDefinition(here),
+                              .environment = subject.environment,
+                              .target = globals.target,
                               .local_http_port = PortFromEnvironment("ADHOC_HTTP_PORT", 0)};
   const std::string directory = std::filesystem::path(options.definition).parent_path();
   if (options.environment.empty()) options.environment = config::DefaultEnvironmentName(directory);
   // A path given with -f is relative to where the person is; beside the definition is the second guess.
   if (!subject.variables.empty()) {
     options.variables = (std::filesystem::path(here) / subject.variables).string();
-    if (!std::filesystem::exists(options.variables) && std::filesystem::exists(std::filesystem::path(directory) / subject.variables)) {
+    if (!std::filesystem::exists(options.variables) &&
+        std::filesystem::exists(std::filesystem::path(directory) / subject.variables)) {
       options.variables = (std::filesystem::path(directory) / subject.variables).string();
     }
   }
@@ -76,7 +79,8 @@ std::unique_ptr<events::Sink> MakeView(bool json, ui::Format otherwise) {
 localcloud::LocalSettings LocalSettingsFromEnvironment() {
   const std::string home = FromEnvironment("HOME", "/root");
   const std::string state = FromEnvironment("XDG_STATE_HOME", home + "/.local/state");
-  return {.state_dir = std::filesystem::absolute(FromEnvironment("ADHOC_HOME", state + "/adhoc")).lexically_normal().string(),
+  return {.state_dir =
+              std::filesystem::absolute(FromEnvironment("ADHOC_HOME", state + "/adhoc")).lexically_normal().string(),
           .port = PortFromEnvironment("ADHOC_PORT", 4566)};
 }
 
@@ -103,15 +107,18 @@ Session::Session(const Globals& globals, Subject subject, Variables variables) :
   std::error_code failed;
   std::filesystem::create_directories(impl_->local.state_dir, failed);
   if (failed) {
-    throw Error(fmt::format("cannot make {}: {}", impl_->local.state_dir, failed.message()), "set ADHOC_HOME to another folder");
+    throw Error(fmt::format("cannot make {}: {}", impl_->local.state_dir, failed.message()),
+                "set ADHOC_HOME to another folder");
   }
   if (variables == Variables::kNone) subject.environment = "none";
   const config::LoadOptions options = LoadOptionsOf(globals, subject);
   config::CheckEnvironmentName(options.environment);
-  const std::string file = options.variables.empty()
-                               ? config::VariablesPath(std::filesystem::path(options.definition).parent_path(), options.environment)
-                               : options.variables;
-  const bool from_file = variables == Variables::kRequired || (variables == Variables::kIfAny && std::filesystem::exists(file));
+  const std::string file =
+      options.variables.empty()
+          ? config::VariablesPath(std::filesystem::path(options.definition).parent_path(), options.environment)
+          : options.variables;
+  const bool from_file =
+      variables == Variables::kRequired || (variables == Variables::kIfAny && std::filesystem::exists(file));
   impl_->config = from_file ? config::LoadConfig(options) : config::LoadConfigWithoutVariables(options, {});
   if (impl_->config.target.kind == config::TargetKind::kLocal) {
     ConnectToLocalCloud();
@@ -130,8 +137,9 @@ void Session::ConnectToLocalCloud() {
   impl_->records = env::OpenLocalRecords(impl_->local.state_dir + "/records.db", RealClock());
   std::string endpoint = impl_->config.target.endpoint;
   if (endpoint.empty()) {
-    localcloud::EnsureLocalCloud(impl_->local, impl_->globals.program,
-                                 [&](std::string_view text) { sink().Emit(events::Notice{.text = std::string(text)}); });
+    localcloud::EnsureLocalCloud(impl_->local, impl_->globals.program, [&](std::string_view text) {
+      sink().Emit(events::Notice{.text = std::string(text)});
+    });
     endpoint = impl_->local.endpoint();
   }
   impl_->credentials = aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"});
@@ -147,16 +155,18 @@ void Session::ConnectToAccount() {
   // Nothing is read or touched in an account that the definition does not name.
   const Json who = impl_->client->Call("sts", "GetCallerIdentity");
   if (who["Account"] != target.account) {
-    throw Error(fmt::format("the credentials ({}) are of account {}, but target {} is account {}", impl_->credentials->Source(),
-                            who["Account"].get<std::string>(), target.name, target.account),
-                "use the credentials or the profile of that account");
+    throw Error(
+        fmt::format("the credentials ({}) are of account {}, but target {} is account {}", impl_->credentials->Source(),
+                    who["Account"].get<std::string>(), target.name, target.account),
+        "use the credentials or the profile of that account");
   }
   impl_->records = env::OpenS3Records(*impl_->client, {.account = target.account, .region = target.region});
 }
 
 void Session::MakeClient(const std::string& endpoint, std::shared_ptr<net::Transport> transport) {
-  impl_->client = std::make_unique<aws::Client>(aws::ClientOptions{.region = impl_->config.target.region, .endpoint_url = endpoint},
-                                                impl_->credentials, std::move(transport), RealClock(), SystemRandom());
+  impl_->client =
+      std::make_unique<aws::Client>(aws::ClientOptions{.region = impl_->config.target.region, .endpoint_url = endpoint},
+                                    impl_->credentials, std::move(transport), RealClock(), SystemRandom());
   impl_->client->set_observer([impl = impl_.get()](const aws::CallRecord& call) {
     ++impl->api_calls;
     if (impl->globals.verbose) {
@@ -186,16 +196,19 @@ void Session::EndView() {
 std::unique_ptr<env::Context> Session::NewContext(events::Sink* sink) {
   const bool local = impl_->config.target.kind == config::TargetKind::kLocal;
   env::Pace pace;
-  if (!local) pace = {.poll = std::chrono::seconds(1), .max_poll = std::chrono::seconds(10), .timeout = std::chrono::minutes(30)};
-  auto context = std::make_unique<env::Context>(*impl_->client, impl_->config, sink != nullptr ? *sink : *impl_->view, RealClock(),
-                                                SystemRandom(), pace, impl_->stop.get_token());
+  if (!local)
+    pace = {.poll = std::chrono::seconds(1), .max_poll = std::chrono::seconds(10), .timeout = std::chrono::minutes(30)};
+  auto context = std::make_unique<env::Context>(*impl_->client, impl_->config, sink != nullptr ? *sink : *impl_->view,
+                                                RealClock(), SystemRandom(), pace, impl_->stop.get_token());
   if (local) {
-    context->set_endpoint(impl_->config.target.endpoint.empty() ? impl_->local.public_endpoint() : impl_->config.target.endpoint);
+    context->set_endpoint(impl_->config.target.endpoint.empty() ? impl_->local.public_endpoint()
+                                                                : impl_->config.target.endpoint);
   }
   return context;
 }
 
-std::unique_ptr<env::Lock> Session::Hold(const std::string& key, const std::string& what, std::chrono::seconds patience) {
+std::unique_ptr<env::Lock> Session::Hold(const std::string& key, const std::string& what,
+                                         std::chrono::seconds patience) {
   return std::make_unique<env::Lock>(records(), key, what, patience, *impl_->view, RealClock(), impl_->stop.get_token(),
                                      [impl = impl_.get()] { impl->stop.request_stop(); });
 }
@@ -217,7 +230,8 @@ void Session::MakeShared() {
   impl_->context = NewContext();
   const auto prepared = env::PrepareShared(context());
   if (!prepared.plan.empty()) {
-    sink().Emit(events::Notice{.text = fmt::format("Shared resources {}: {}", config().target.shared, prepared.plan.Summary())});
+    sink().Emit(events::Notice{
+        .text = fmt::format("Shared resources {}: {}", config().target.shared, prepared.plan.Summary())});
     const env::ApplyResult result = env::Apply(context(), prepared.plan, prepared.resources);
     if (!result.ok()) throw Error("the shared resources are not complete: " + result.error, result.hint);
   }
@@ -229,9 +243,11 @@ void AddEnvironmentArgument(CLI::App& command, Subject& subject) {
 }
 
 void AddVariableOptions(CLI::App& command, Subject& subject) {
-  command.add_option("-f,--file", subject.variables, "Variables of the environment (default: envs/<environment>.tfvars)");
+  command.add_option("-f,--file", subject.variables,
+                     "Variables of the environment (default: envs/<environment>.tfvars)");
   command.add_option("--var", subject.overrides, "name=value in place of the file's; may be repeated");
-  command.add_option("--lock-timeout", subject.lock_timeout_seconds, "Seconds to wait for another command that changes it")
+  command
+      .add_option("--lock-timeout", subject.lock_timeout_seconds, "Seconds to wait for another command that changes it")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
 }

@@ -22,8 +22,8 @@ struct Globals {
   bool verbose = false;
   std::string directory;  // -C
   std::string target;
-  std::stop_token stop;   // Ctrl-C
-  std::string program;    // path of this executable, to start the local cloud with
+  std::stop_token stop;  // Ctrl-C
+  std::string program;   // path of this executable, to start the local cloud with
 };
 
 // A command registers itself with its options and help, and puts its work into `action`.
@@ -51,16 +51,16 @@ void AddLock(CLI::App& app, Shell& shell);
 
 // Which environment a command is about, and how to find its configuration.
 struct Subject {
-  std::string environment;  // empty: from the git branch
-  std::string variables;    // -f
+  std::string environment;             // empty: from the git branch
+  std::string variables;               // -f
   std::vector<std::string> overrides;  // --var name=value
   std::string lock_timeout_seconds = "600";
 };
 void AddEnvironmentArgument(CLI::App& command, Subject& subject);
 void AddVariableOptions(CLI::App& command, Subject& subject);
 
-// The connected pieces that a command works with. Made after the options are parsed; starts the local cloud when the target
-// is local and it does not run.
+// The connected pieces that a command works with. Made after the options are parsed; starts the local cloud when the
+// target is local and it does not run.
 class Session {
  public:
   enum class Variables {

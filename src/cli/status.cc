@@ -12,7 +12,8 @@
 namespace adhoc::cli {
 namespace {
 
-constexpr const char* kHelp = R"(Show an environment: its URL, its owner, and its services with counts, versions and health.
+constexpr const char* kHelp =
+    R"(Show an environment: its URL, its owner, and its services with counts, versions and health.
 
   adhoc status alpha
   adhoc status alpha --json)";
@@ -28,12 +29,14 @@ int Status(Shell& shell, const Subject& subject) {
     return kOk;
   }
   if (status.state == "absent" && !record) {
-    throw Error("there is no environment " + status.name, fmt::format("adhoc up {}, or adhoc ls to see those that exist", status.name));
+    throw Error("there is no environment " + status.name,
+                fmt::format("adhoc up {}, or adhoc ls to see those that exist", status.name));
   }
   const bool colour = ui::UseColour(STDOUT_FILENO);
   fmt::print("{}  {}  {}\n", ui::Styled(status.name, ui::Style::kBold, colour), status.state, status.url);
   std::string about = fmt::format("on {}", status.shared);
-  if (!status.owner.empty()) about += fmt::format(", made by {} {} ago", status.owner, ui::Ago(now - status.created_at));
+  if (!status.owner.empty())
+    about += fmt::format(", made by {} {} ago", status.owner, ui::Ago(now - status.created_at));
   fmt::print("{}\n\n", about);
   std::vector<std::vector<std::string>> rows{{"SERVICE", "RUNNING", "IMAGE", "REVISION", "HEALTH"}};
   for (const auto& service : status.services) {

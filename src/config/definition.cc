@@ -161,8 +161,7 @@ Definition LoadDefinition(const std::string& path) {
 std::string FindDefinition(const std::string& directory) {
   namespace fs = std::filesystem;
   for (fs::path folder = fs::absolute(directory);; folder = folder.parent_path()) {
-    if (fs::exists(folder / "adhoc.yaml"))
-      return fs::proximate(folder / "adhoc.yaml").string();
+    if (fs::exists(folder / "adhoc.yaml")) return fs::proximate(folder / "adhoc.yaml").string();
     if (folder == folder.parent_path()) break;
   }
   throw Error(fmt::format("no definition: neither {} nor a folder above it has an adhoc.yaml",

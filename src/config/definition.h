@@ -84,7 +84,8 @@ std::shared_ptr<const SourceText> ReadDefinition(const std::string& path);
 // Throws Error when there is no such file, DiagnosticsError when it has mistakes.
 Definition LoadDefinition(const std::string& path);
 
-// `adhoc.yaml` in `directory` or the nearest folder above it that has one, relative to the working directory. Throws Error.
+// `adhoc.yaml` in `directory` or the nearest folder above it that has one, relative to the working directory. Throws
+// Error.
 std::string FindDefinition(const std::string& directory);
 
 }  // namespace adhoc::config

@@ -31,8 +31,8 @@ struct LoadOptions {
 Config LoadConfig(const LoadOptions& options);
 
 // For commands on an environment that exists although its variables file may be gone (in git, the file is often deleted
-// first): `recorded` values, then the target's and the defaults; what has none of them gets an empty value of its type. Good
-// enough to find the environment's resources and to destroy them, not to make them.
+// first): `recorded` values, then the target's and the defaults; what has none of them gets an empty value of its type.
+// Good enough to find the environment's resources and to destroy them, not to make them.
 Config LoadConfigWithoutVariables(const LoadOptions& options, const std::map<std::string, Json>& recorded);
 
 }  // namespace adhoc::config

@@ -20,7 +20,7 @@ using env::Context;
 
 // A service or task of the environment that gets the new image.
 struct Part {
-  std::string name;      // gunicorn
+  std::string name;  // gunicorn
   bool is_service = false;
   std::string previous;  // task definition ARN
   std::string next;
@@ -29,7 +29,8 @@ struct Part {
 std::string RepositoryOf(const std::string& image_uri) { return image_uri.substr(0, image_uri.rfind(':')); }
 
 // Emits the events of one step around `work`, which may say how it went.
-void Step(Context& context, const std::string& step, const std::string& action, const std::function<std::string()>& work) {
+void Step(Context& context, const std::string& step, const std::string& action,
+          const std::function<std::string()>& work) {
   const TimePoint begin = context.clock().Now();
   const auto seconds = [&] { return ToSeconds(context.clock().Now()) - ToSeconds(begin); };
   context.sink().Emit(events::StepStarted{.step = step, .action = action});
@@ -59,7 +60,8 @@ std::vector<Part> FindParts(Context& context, const std::string& image) {
     if (service.image.image != image) continue;
     const Json running = env::ReadService(context, env::ServiceName(env, service.name));
     if (running.is_null()) {
-      throw Error(fmt::format("environment {} has no service {} yet", env, service.name), fmt::format("adhoc up {}", env));
+      throw Error(fmt::format("environment {} has no service {} yet", env, service.name),
+                  fmt::format("adhoc up {}", env));
     }
     parts.push_back({.name = service.name, .is_service = true, .previous = running["taskDefinition"]});
   }
@@ -71,9 +73,9 @@ void Register(Context& context, Part& part, const std::string& image) {
   Step(context, "task definition " + name, "register", [&] {
     const Json described = context.Call("ecs", "DescribeTaskDefinition",
                                         {{"taskDefinition", part.previous}, {"include", Json::array({"TAGS"})}});
-    const Json made = context.Call("ecs", "RegisterTaskDefinition",
-                                   WithImage(described["taskDefinition"], described.value("tags", Json::array()),
-                                             RepositoryOf(image), image));
+    const Json made = context.Call(
+        "ecs", "RegisterTaskDefinition",
+        WithImage(described["taskDefinition"], described.value("tags", Json::array()), RepositoryOf(image), image));
     part.next = made["taskDefinition"]["taskDefinitionArn"];
     return fmt::format("revision {}", made["taskDefinition"]["revision"].get<int>());
   });
@@ -81,8 +83,9 @@ void Register(Context& context, Part& part, const std::string& image) {
 
 void Roll(Context& context, const Part& part, const std::string& definition) {
   const std::string service = env::ServiceName(context.environment(), part.name);
-  context.Call("ecs", "UpdateService",
-               {{"cluster", env::ClusterName(context.environment())}, {"service", service}, {"taskDefinition", definition}});
+  context.Call(
+      "ecs", "UpdateService",
+      {{"cluster", env::ClusterName(context.environment())}, {"service", service}, {"taskDefinition", definition}});
   env::WaitForRollout(context, {.step = "service " + service, .service = part.name, .task_definition = definition});
 }
 
@@ -148,7 +151,8 @@ Result Deploy(Context& context, env::RecordStore& records, const Request& reques
   if (parts.empty()) throw Error("no service or task of the definition runs the image " + request.image);
   std::vector<Part> services;
   Result result;
-  if (const auto previous = deployed.find(request.image); previous != deployed.end()) result.previous_tag = previous->second;
+  if (const auto previous = deployed.find(request.image); previous != deployed.end())
+    result.previous_tag = previous->second;
   if (result.previous_tag == request.tag) {
     const bool settled = std::all_of(parts.begin(), parts.end(), [&](const Part& part) {
       return !part.is_service ||
@@ -198,16 +202,17 @@ Result Deploy(Context& context, env::RecordStore& records, const Request& reques
                 error.hint());
   }
 
-  env::Record record = records.Get(env).value_or(
-      env::Record{.name = env, .shared = context.shared(), .application = context.config().application, .url = context.config().url});
+  env::Record record = records.Get(env).value_or(env::Record{.name = env,
+                                                             .shared = context.shared(),
+                                                             .application = context.config().application,
+                                                             .url = context.config().url});
   for (const Part& part : services) {
     record.good_revisions[part.name] = part.next;
     result.services.push_back(part.name);
   }
   record.updated_at = ToSeconds(context.clock().Now());
-  record.Remember({.at = record.updated_at,
-                   .who = env::WhoAmI(),
-                   .what = fmt::format("deploy {} {}", request.image, request.tag)});
+  record.Remember(
+      {.at = record.updated_at, .who = env::WhoAmI(), .what = fmt::format("deploy {} {}", request.image, request.tag)});
   records.Put(record);
   return result;
 }

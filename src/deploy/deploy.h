@@ -6,8 +6,8 @@
 //   verify       each deployment PRIMARY, COMPLETED and healthy
 //   record       the revisions as the last good ones
 //
-// On failure the services go back to the revisions they had, the new revisions are deregistered (they must not be the ones
-// that the next update starts from), and it is an error. What migrations did stays done.
+// On failure the services go back to the revisions they had, the new revisions are deregistered (they must not be the
+// ones that the next update starts from), and it is an error. What migrations did stays done.
 #pragma once
 
 #include <string>

@@ -25,7 +25,8 @@ Json Context::Call(std::string_view service, std::string_view operation, const J
   return client_.Call(service, operation, input, stop_);
 }
 
-Json Context::List(std::string_view service, std::string_view operation, const Json& input, std::string_view result_key) {
+Json Context::List(std::string_view service, std::string_view operation, const Json& input,
+                   std::string_view result_key) {
   return client_.List(service, operation, input, result_key, stop_);
 }
 

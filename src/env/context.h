@@ -1,5 +1,5 @@
-// What one run of the engine (a plan, an apply, a deploy, a destroy) works with: the cloud, the configuration, where events
-// go, and what has been found out so far about each resource. Thread-safe: graph vertices run in parallel.
+// What one run of the engine (a plan, an apply, a deploy, a destroy) works with: the cloud, the configuration, where
+// events go, and what has been found out so far about each resource. Thread-safe: graph vertices run in parallel.
 #pragma once
 
 #include <functional>
@@ -59,8 +59,8 @@ class Context {
   // For cleaning up when the run was told to stop: not cut short by the stop request, and errors are swallowed.
   void CallAnyway(std::string_view service, std::string_view operation, const Json& input) noexcept;
 
-  // The answer of a read that several resources share (all services of the cluster, all rules of the listener): `read` runs
-  // once, the others wait for it.
+  // The answer of a read that several resources share (all services of the cluster, all rules of the listener): `read`
+  // runs once, the others wait for it.
   Json Once(const std::string& key, const std::function<Json()>& read);
 
   // What is known of a resource: ids, ARNs, addresses.

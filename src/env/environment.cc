@@ -16,7 +16,8 @@ constexpr int kPostgresPort = 5432;
 constexpr int kDatabasePasswordLength = 40;
 
 bool HasDiscovery(const config::Config& config) {
-  return std::any_of(config.services.begin(), config.services.end(), [](const auto& service) { return service.discoverable; });
+  return std::any_of(config.services.begin(), config.services.end(),
+                     [](const auto& service) { return service.discoverable; });
 }
 
 bool IsUsed(const config::Config& config, const std::string& image) {
@@ -27,10 +28,13 @@ bool IsUsed(const config::Config& config, const std::string& image) {
 
 std::string TagOf(const std::string& image_uri) {
   const auto colon = image_uri.rfind(':');
-  return colon == std::string::npos || image_uri.find('/', colon) != std::string::npos ? "" : image_uri.substr(colon + 1);
+  return colon == std::string::npos || image_uri.find('/', colon) != std::string::npos ? ""
+                                                                                       : image_uri.substr(colon + 1);
 }
 
-config::Secret DatabaseSecret() { return {.name = std::string(kDatabaseWorkload), .generate = kDatabasePasswordLength}; }
+config::Secret DatabaseSecret() {
+  return {.name = std::string(kDatabaseWorkload), .generate = kDatabasePasswordLength};
+}
 
 std::set<std::string> IdsOf(const Resources& resources) {
   std::set<std::string> ids;
@@ -116,9 +120,11 @@ Resources SharedResources(const config::Config& config) {
   std::vector<IngressRule> from_outside;
   for (const auto& cidr : target.network.ingress) {
     from_outside.push_back({.from_port = target.http_port, .to_port = target.http_port, .cidr = cidr});
-    if (target.https) from_outside.push_back({.from_port = target.https_port, .to_port = target.https_port, .cidr = cidr});
+    if (target.https)
+      from_outside.push_back({.from_port = target.https_port, .to_port = target.https_port, .cidr = cidr});
   }
-  const std::string balancer_group = add(MakeSecurityGroup(shared, "alb-sg", "Load balancer of " + shared, from_outside)).id();
+  const std::string balancer_group =
+      add(MakeSecurityGroup(shared, "alb-sg", "Load balancer of " + shared, from_outside)).id();
   const std::string task_group = fmt::format("security group {}-ecs-sg", shared);
   add(MakeSecurityGroup(shared, "ecs-sg", "Tasks of environments on " + shared,
                         {{.from_port = 1, .to_port = 65535, .security_group = balancer_group},
@@ -256,8 +262,9 @@ Prepared PrepareShared(Context& context) {
 Prepared PrepareSharedDown(Context& context) {
   const auto environments = ListEnvironments(context);
   if (!environments.empty()) {
-    throw Error(fmt::format("the shared resources {} are in use by {}", context.shared(), fmt::join(environments, ", ")),
-                fmt::format("adhoc down {}", environments.front()));
+    throw Error(
+        fmt::format("the shared resources {} are in use by {}", context.shared(), fmt::join(environments, ", ")),
+        fmt::format("adhoc down {}", environments.front()));
   }
   Prepared prepared;
   prepared.resources = SharedResources(context.config());
@@ -290,8 +297,10 @@ Prepared PrepareDown(Context& context) {
   Prepared prepared;
   prepared.existing = SharedLookups(context.config());
   prepared.resources = EnvironmentResources(context);
-  for (auto& leftover : LeftoverServices(context, prepared.resources)) prepared.resources.push_back(std::move(leftover));
-  for (auto& leftover : LeftoverFamilies(context, prepared.resources)) prepared.resources.push_back(std::move(leftover));
+  for (auto& leftover : LeftoverServices(context, prepared.resources))
+    prepared.resources.push_back(std::move(leftover));
+  for (auto& leftover : LeftoverFamilies(context, prepared.resources))
+    prepared.resources.push_back(std::move(leftover));
   prepared.plan = MakeDestroyPlan(context, prepared.existing, prepared.resources);
   return prepared;
 }
@@ -376,7 +385,8 @@ std::vector<std::string> ListEnvironments(Context& context) {
   for (const Json& arn : context.List("ecs", "ListClusters", Json::object(), "clusterArns")) {
     std::string name = arn.get<std::string>();
     name = name.substr(name.rfind('/') + 1);
-    if (name.size() > kSuffix.size() && name.ends_with(kSuffix)) names.push_back(name.substr(0, name.size() - kSuffix.size()));
+    if (name.size() > kSuffix.size() && name.ends_with(kSuffix))
+      names.push_back(name.substr(0, name.size() - kSuffix.size()));
   }
   return names;
 }

@@ -1,5 +1,5 @@
-// The names that everything of a set of shared resources or of an environment has in the cloud. They are the article's, so
-// that scripts written for it find what we made; they are how the engine finds it again, too. Pure.
+// The names that everything of a set of shared resources or of an environment has in the cloud. They are the article's,
+// so that scripts written for it find what we made; they are how the engine finds it again, too. Pure.
 #pragma once
 
 #include <string>

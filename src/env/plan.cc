@@ -81,24 +81,36 @@ Json Resource::Update(Context&, const Json&) { throw Error(id() + " cannot be ch
 
 std::string_view Symbol(Action action) {
   switch (action) {
-    case Action::kCreate: return "+";
-    case Action::kUpdate: return "~";
-    case Action::kReplace: return "±";
-    case Action::kDelete: return "-";
-    case Action::kRun: return "▸";
-    case Action::kNone: break;
+    case Action::kCreate:
+      return "+";
+    case Action::kUpdate:
+      return "~";
+    case Action::kReplace:
+      return "±";
+    case Action::kDelete:
+      return "-";
+    case Action::kRun:
+      return "▸";
+    case Action::kNone:
+      break;
   }
   return " ";
 }
 
 std::string_view Verb(Action action) {
   switch (action) {
-    case Action::kCreate: return "create";
-    case Action::kUpdate: return "update";
-    case Action::kReplace: return "replace";
-    case Action::kDelete: return "delete";
-    case Action::kRun: return "run";
-    case Action::kNone: break;
+    case Action::kCreate:
+      return "create";
+    case Action::kUpdate:
+      return "update";
+    case Action::kReplace:
+      return "replace";
+    case Action::kDelete:
+      return "delete";
+    case Action::kRun:
+      return "run";
+    case Action::kNone:
+      break;
   }
   return "keep";
 }
@@ -111,14 +123,16 @@ int Plan::Count(Action action) const {
 }
 
 Action Plan::ActionOf(const std::string& id) const {
-  const auto found = std::find_if(changes_.begin(), changes_.end(), [&](const Change& change) { return change.id == id; });
+  const auto found =
+      std::find_if(changes_.begin(), changes_.end(), [&](const Change& change) { return change.id == id; });
   return found == changes_.end() ? Action::kNone : found->action;
 }
 
 Json Plan::ToJson() const {
   Json changes = Json::array();
   for (const Change& change : changes_) {
-    changes.push_back({{"action", Verb(change.action)}, {"kind", change.kind}, {"name", change.name}, {"reasons", change.reasons}});
+    changes.push_back(
+        {{"action", Verb(change.action)}, {"kind", change.kind}, {"name", change.name}, {"reasons", change.reasons}});
   }
   return {{"changes", changes}, {"summary", Summary()}};
 }
@@ -126,7 +140,8 @@ Json Plan::ToJson() const {
 std::string Plan::Summary() const {
   std::string summary;
   for (const Action action : {Action::kCreate, Action::kUpdate, Action::kReplace, Action::kRun, Action::kDelete}) {
-    if (const int count = Count(action)) summary += fmt::format("{}{} to {}", summary.empty() ? "" : ", ", count, Verb(action));
+    if (const int count = Count(action))
+      summary += fmt::format("{}{} to {}", summary.empty() ? "" : ", ", count, Verb(action));
   }
   return summary.empty() ? "no changes" : summary;
 }
@@ -175,7 +190,8 @@ Plan MakePlan(Context& context, const Resources& existing, const Resources& reso
 }
 
 Plan MakeDestroyPlan(Context& context, const Resources& existing, const Resources& resources) {
-  ReadAll(context, existing, resources, [](Resource&, const std::optional<Json>&) {}, false);
+  ReadAll(
+      context, existing, resources, [](Resource&, const std::optional<Json>&) {}, false);
   Plan plan;
   for (const auto& resource : resources) {
     const bool is_run = resource->UpdateAction() == Action::kRun;  // leaves nothing to delete

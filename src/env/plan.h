@@ -51,8 +51,9 @@ class SharedMissing : public Error {
   using Error::Error;
 };
 
-// Reads all resources and says what would make them as defined. `existing` are looked up, never changed: what an environment
-// uses of the shared resources. Throws SharedMissing when one of them is missing or not ready, Error when a read fails.
+// Reads all resources and says what would make them as defined. `existing` are looked up, never changed: what an
+// environment uses of the shared resources. Throws SharedMissing when one of them is missing or not ready, Error when a
+// read fails.
 Plan MakePlan(Context& context, const Resources& existing, const Resources& resources);
 
 // Reads all and plans to delete what exists.
@@ -67,9 +68,9 @@ struct ApplyResult {
   bool ok() const { return failed == 0 && skipped == 0; }
 };
 
-// Does what the plan says, in parallel along the graph: first all but the deletions, then, backwards, the deletions. Emits
-// Step events. One failure does not stop what does not depend on it. Call with the Context that made the plan: it knows
-// what was read.
+// Does what the plan says, in parallel along the graph: first all but the deletions, then, backwards, the deletions.
+// Emits Step events. One failure does not stop what does not depend on it. Call with the Context that made the plan: it
+// knows what was read.
 ApplyResult Apply(Context& context, const Plan& plan, const Resources& resources);
 
 }  // namespace adhoc::env

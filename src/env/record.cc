@@ -135,13 +135,17 @@ class LocalRecords final : public RecordStore {
 }  // namespace
 
 Json ToJson(const LockHolder& holder) {
-  return {{"who", holder.who}, {"what", holder.what},   {"pid", holder.pid},
+  return {{"who", holder.who},   {"what", holder.what},   {"pid", holder.pid},
           {"host", holder.host}, {"since", holder.since}, {"expires", holder.expires}};
 }
 
 LockHolder HolderFromJson(const Json& json) {
-  return {.who = json.value("who", ""),     .what = json.value("what", ""),    .pid = json.value("pid", 0),
-          .host = json.value("host", ""),   .since = json.value("since", 0.0), .expires = json.value("expires", 0.0)};
+  return {.who = json.value("who", ""),
+          .what = json.value("what", ""),
+          .pid = json.value("pid", 0),
+          .host = json.value("host", ""),
+          .since = json.value("since", 0.0),
+          .expires = json.value("expires", 0.0)};
 }
 
 bool SameHolder(const LockHolder& a, const LockHolder& b) {
@@ -203,7 +207,8 @@ std::unique_ptr<RecordStore> OpenLocalRecords(const std::string& path, Clock& cl
   try {
     return std::make_unique<LocalRecords>(path, clock);
   } catch (const SQLite::Exception& error) {
-    throw Error(fmt::format("cannot open the records {}: {}", path, error.what()), "is the disk full, or the file another's?");
+    throw Error(fmt::format("cannot open the records {}: {}", path, error.what()),
+                "is the disk full, or the file another's?");
   }
 }
 
@@ -230,9 +235,10 @@ struct Lock::Impl {
         if (clock.Now() - renewed < std::chrono::seconds(static_cast<int>(kLeaseSeconds))) continue;
         why = error.what();
       }
-      sink.Emit(events::Notice{.level = events::Notice::Level::kError,
-                               .text = fmt::format("the lock of {} is lost: {}; stopping, since somebody else may change it now", key, why),
-                               .hint = "run the command again: it goes on from here"});
+      sink.Emit(events::Notice{
+          .level = events::Notice::Level::kError,
+          .text = fmt::format("the lock of {} is lost: {}; stopping, since somebody else may change it now", key, why),
+          .hint = "run the command again: it goes on from here"});
       if (lost) lost();
       return;
     }
@@ -243,7 +249,11 @@ Lock::Lock(RecordStore& records, std::string key, std::string what, std::chrono:
            Clock& clock, std::stop_token stop, std::function<void()> lost)
     : impl_(new Impl{.records = records,
                      .key = std::move(key),
-                     .us = {.who = WhoAmI(), .what = std::move(what), .pid = getpid(), .host = HostName(), .since = ToSeconds(clock.Now())},
+                     .us = {.who = WhoAmI(),
+                            .what = std::move(what),
+                            .pid = getpid(),
+                            .host = HostName(),
+                            .since = ToSeconds(clock.Now())},
                      .sink = sink,
                      .clock = clock,
                      .lost = std::move(lost),
@@ -251,8 +261,9 @@ Lock::Lock(RecordStore& records, std::string key, std::string what, std::chrono:
   const TimePoint deadline = clock.Now() + patience;
   bool told = false;
   while (const auto holder = records.TryLock(impl_->key, impl_->us)) {
-    const std::string text = fmt::format("{} is being changed by {} (`{}`, pid {}, for {:.0f} s)", impl_->key, holder->who,
-                                         holder->what, holder->pid, ToSeconds(clock.Now()) - holder->since);
+    const std::string text =
+        fmt::format("{} is being changed by {} (`{}`, pid {}, for {:.0f} s)", impl_->key, holder->who, holder->what,
+                    holder->pid, ToSeconds(clock.Now()) - holder->since);
     if (clock.Now() >= deadline) throw Error(text, "wait until it has ended, then run the command again");
     if (!told) sink.Emit(events::Notice{.text = text + "; waiting for it to end"});
     told = true;

@@ -1,5 +1,5 @@
-// What `adhoc` remembers of an environment and the cloud can't tell: the last applied variables, the last good revisions, who
-// and when. Losing a record loses history, never the environment.
+// What `adhoc` remembers of an environment and the cloud can't tell: the last applied variables, the last good
+// revisions, who and when. Losing a record loses history, never the environment.
 #pragma once
 
 #include <functional>
@@ -25,9 +25,9 @@ struct Record {
   double created_at = 0;
   double updated_at = 0;
   std::string url;
-  Json variables = Json::object();                      // of the last successful apply; sensitive ones left out
-  std::map<std::string, std::string> applied_tags;      // image → tag that the variables gave at the last apply
-  std::map<std::string, std::string> good_revisions;    // service → task definition ARN that was last seen healthy
+  Json variables = Json::object();                    // of the last successful apply; sensitive ones left out
+  std::map<std::string, std::string> applied_tags;    // image → tag that the variables gave at the last apply
+  std::map<std::string, std::string> good_revisions;  // service → task definition ARN that was last seen healthy
   struct Entry {
     double at = 0;
     std::string who;
@@ -74,8 +74,8 @@ class RecordStore {
   virtual void Put(const Record& record) = 0;
   virtual void Delete(const std::string& environment) = 0;
 
-  // Takes the lock of `key` when it is free, expired, held by us, or held by a process of this host that is gone. Otherwise
-  // returns the holder.
+  // Takes the lock of `key` when it is free, expired, held by us, or held by a process of this host that is gone.
+  // Otherwise returns the holder.
   virtual std::optional<LockHolder> TryLock(const std::string& key, const LockHolder& us) = 0;
   // Extends the lease of a lock that is ours; false when it no longer is.
   virtual bool Renew(const std::string& key, const LockHolder& us) = 0;
@@ -92,8 +92,9 @@ std::unique_ptr<RecordStore> OpenLocalRecords(const std::string& path, Clock& cl
 // Holds a lock, renewing its lease from a thread, until destroyed.
 class Lock {
  public:
-  // Waits up to `patience` for another holder, saying once who it is. Throws Error naming the holder. `lost` is called, from the
-  // renewing thread, when the lease is over or another's: from then on somebody else may be at work, so the holder has to stop.
+  // Waits up to `patience` for another holder, saying once who it is. Throws Error naming the holder. `lost` is called,
+  // from the renewing thread, when the lease is over or another's: from then on somebody else may be at work, so the
+  // holder has to stop.
   Lock(RecordStore& records, std::string key, std::string what, std::chrono::seconds patience, events::Sink& sink,
        Clock& clock, std::stop_token stop, std::function<void()> lost = {});
   ~Lock();

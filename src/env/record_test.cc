@@ -126,8 +126,9 @@ TEST_F(RecordTest, AnImpatientCommandSaysWhoHoldsTheLock) {
     const Lock lock(*records, "environment alpha", "adhoc up alpha", std::chrono::seconds(0), sink, RealClock(), {});
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("environment alpha is being changed by ada@elsewhere (`adhoc up alpha`, pid 7"),
-              std::string::npos)
+    EXPECT_NE(
+        std::string(error.what()).find("environment alpha is being changed by ada@elsewhere (`adhoc up alpha`, pid 7"),
+        std::string::npos)
         << error.what();
   }
 }

@@ -1,9 +1,9 @@
 // One thing in the cloud that the engine keeps as the definition says. A class per kind, in env/resources/.
 //
-// The engine calls, in the order of the graph: Read on every resource, then Compare on those that exist (that is the plan),
-// then Create, Update or Delete as the plan says. Every one of them may be cut off at any point, so each has to be right
-// after a run that died in the middle of it: Create succeeds when the thing exists by now, Delete when it is gone.
-// Called from several threads, but never two calls on one object at the same time.
+// The engine calls, in the order of the graph: Read on every resource, then Compare on those that exist (that is the
+// plan), then Create, Update or Delete as the plan says. Every one of them may be cut off at any point, so each has to
+// be right after a run that died in the middle of it: Create succeeds when the thing exists by now, Delete when it is
+// gone. Called from several threads, but never two calls on one object at the same time.
 #pragma once
 
 #include <memory>
@@ -42,8 +42,8 @@ class Resource {
   const std::vector<std::string>& dependencies() const { return dependencies_; }
   void DependsOn(std::string id) { dependencies_.push_back(std::move(id)); }
 
-  // The attributes that others need, or nothing when it does not exist. Other resources find them through the Context under
-  // id(); the engine publishes them.
+  // The attributes that others need, or nothing when it does not exist. Other resources find them through the Context
+  // under id(); the engine publishes them.
   virtual std::optional<Json> Read(Context& context) = 0;
   // Sees, through the Plan in the making, what will happen to the resources it depends on.
   virtual std::vector<Difference> Compare(Context&, const Json& /*observed*/, const class Plan&) { return {}; }

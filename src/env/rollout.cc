@@ -13,8 +13,8 @@ constexpr int kShownLines = 20;
 // The stopped tasks of a deployment that tell against it: what it stopped itself while rolling does not count.
 Json FailedTasks(Context& context, const std::string& service_name, const std::string& deployment) {
   const std::string cluster = ClusterName(context.environment());
-  const Json listed = context.Call(
-      "ecs", "ListTasks", {{"cluster", cluster}, {"serviceName", service_name}, {"desiredStatus", "STOPPED"}});
+  const Json listed = context.Call("ecs", "ListTasks",
+                                   {{"cluster", cluster}, {"serviceName", service_name}, {"desiredStatus", "STOPPED"}});
   Json failed = Json::array();
   const Json arns = listed.value("taskArns", Json::array());
   if (arns.empty()) return failed;
@@ -52,9 +52,9 @@ Json FailedTasks(Context& context, const std::string& service_name, const std::s
 }  // namespace
 
 Json DescribeService(Context& context, const std::string& service_name) {
-  const auto described = context.CallUnless(
-      {"ClusterNotFoundException"}, "ecs", "DescribeServices",
-      {{"cluster", ClusterName(context.environment())}, {"services", Json::array({service_name})}});
+  const auto described =
+      context.CallUnless({"ClusterNotFoundException"}, "ecs", "DescribeServices",
+                         {{"cluster", ClusterName(context.environment())}, {"services", Json::array({service_name})}});
   if (!described || described->value("services", Json::array()).empty()) return Json::object();
   Json service = (*described)["services"][0];
   return service.value("status", "") == "INACTIVE" ? Json::object() : service;
@@ -78,7 +78,9 @@ RolloutState JudgeRollout(const Json& service, const std::string& task_definitio
             .deployment_id = id};
   }
   if (primary.value("rolloutState", "") == "FAILED") {
-    return {.phase = Phase::kFailed, .message = primary.value("rolloutStateReason", "the deployment failed"), .deployment_id = id};
+    return {.phase = Phase::kFailed,
+            .message = primary.value("rolloutStateReason", "the deployment failed"),
+            .deployment_id = id};
   }
   const int desired = primary.value("desiredCount", 0);
   const int running = primary.value("runningCount", 0);
@@ -106,7 +108,8 @@ void WaitForRollout(Context& context, const Rollout& rollout) {
 
     const Json failed = FailedTasks(context, name, state.deployment_id);
     for (const Json& task : failed) {
-      if (task.value("stopCode", "") != "EssentialContainerExited" || failed.size() > 1) Explain(context, rollout, task);
+      if (task.value("stopCode", "") != "EssentialContainerExited" || failed.size() > 1)
+        Explain(context, rollout, task);
     }
     if (state.phase == RolloutState::Phase::kFailed) {
       if (!failed.empty()) Explain(context, rollout, failed.front());

@@ -25,8 +25,9 @@ struct RolloutState {
 };
 RolloutState JudgeRollout(const Json& service, const std::string& task_definition);
 
-// Throws Error with the reason, exit code and hint, having emitted the failing task's last log lines. Does not wait for the
-// circuit breaker: the second task that dies, the first that cannot start or that fails its health checks is enough.
+// Throws Error with the reason, exit code and hint, having emitted the failing task's last log lines. Does not wait for
+// the circuit breaker: the second task that dies, the first that cannot start or that fails its health checks is
+// enough.
 void WaitForRollout(Context& context, const Rollout& rollout);
 
 // {} when there is no such service, or it is INACTIVE.

@@ -13,9 +13,14 @@ const char* const kOurs = "arn:aws:ecs:us-east-1:0:task-definition/alpha-web:2";
 const char* const kOld = "arn:aws:ecs:us-east-1:0:task-definition/alpha-web:1";
 
 Json Deployment(const char* status, const char* definition, const char* rollout, int running, int desired) {
-  return {{"id", std::string("ecs-svc/") + definition}, {"status", status},
-          {"taskDefinition", definition}, {"rolloutState", rollout},
-          {"rolloutStateReason", "because"}, {"runningCount", running}, {"desiredCount", desired}, {"pendingCount", 0}};
+  return {{"id", std::string("ecs-svc/") + definition},
+          {"status", status},
+          {"taskDefinition", definition},
+          {"rolloutState", rollout},
+          {"rolloutStateReason", "because"},
+          {"runningCount", running},
+          {"desiredCount", desired},
+          {"pendingCount", 0}};
 }
 
 Json Service(std::initializer_list<Json> deployments, int running) {
@@ -24,7 +29,8 @@ Json Service(std::initializer_list<Json> deployments, int running) {
 
 TEST(JudgeRolloutTest, DoneOnlyWhenOursIsPrimaryAndCompleted) {
   EXPECT_EQ(JudgeRollout(Service({Deployment("PRIMARY", kOurs, "COMPLETED", 1, 1)}, 1), kOurs).phase, Phase::kDone);
-  EXPECT_EQ(JudgeRollout(Service({Deployment("PRIMARY", kOurs, "IN_PROGRESS", 1, 1)}, 1), kOurs).phase, Phase::kWaiting);
+  EXPECT_EQ(JudgeRollout(Service({Deployment("PRIMARY", kOurs, "IN_PROGRESS", 1, 1)}, 1), kOurs).phase,
+            Phase::kWaiting);
 }
 
 // A rolled-back service is stable; that is not success.
@@ -40,25 +46,30 @@ TEST(JudgeRolloutTest, AFailedDeploymentSaysWhy) {
 
 TEST(JudgeRolloutTest, WhileWaitingItSaysWhatRuns) {
   const RolloutState state = JudgeRollout(
-      Service({Deployment("PRIMARY", kOurs, "IN_PROGRESS", 1, 2), Deployment("ACTIVE", kOld, "COMPLETED", 2, 2)}, 3), kOurs);
+      Service({Deployment("PRIMARY", kOurs, "IN_PROGRESS", 1, 2), Deployment("ACTIVE", kOld, "COMPLETED", 2, 2)}, 3),
+      kOurs);
   EXPECT_EQ(state.phase, Phase::kWaiting);
   EXPECT_EQ(state.message, "1/2 running, 2 old still serving");
 }
 
-TEST(JudgeRolloutTest, AServiceThatIsGoneHasFailed) { EXPECT_EQ(JudgeRollout(Json::object(), kOurs).phase, Phase::kFailed); }
+TEST(JudgeRolloutTest, AServiceThatIsGoneHasFailed) {
+  EXPECT_EQ(JudgeRollout(Json::object(), kOurs).phase, Phase::kFailed);
+}
 
 TEST(WhyStoppedTest, TheFirstContainerThatFailedSpeaks) {
   EXPECT_EQ(WhyStopped({{"stoppedReason", "Essential container in task exited"},
                         {"containers", Json::array({{{"name", "migrate"}, {"exitCode", 1}}})}}),
             "container migrate exited with code 1");
   EXPECT_EQ(WhyStopped({{"stoppedReason", "Essential container in task exited"},
-                        {"containers", Json::array({{{"name", "web"},
-                                                     {"exitCode", 137},
-                                                     {"reason", "OutOfMemoryError: Container killed due to memory usage"}}})}}),
+                        {"containers",
+                         Json::array({{{"name", "web"},
+                                       {"exitCode", 137},
+                                       {"reason", "OutOfMemoryError: Container killed due to memory usage"}}})}}),
             "container web exited with code 137: OutOfMemoryError: Container killed due to memory usage");
-  EXPECT_EQ(WhyStopped({{"stoppedReason", "Task failed to start"},
-                        {"containers", Json::array({{{"name", "web"}, {"reason", "CannotPullContainerError: not found"}}})}}),
-            "CannotPullContainerError: not found");
+  EXPECT_EQ(
+      WhyStopped({{"stoppedReason", "Task failed to start"},
+                  {"containers", Json::array({{{"name", "web"}, {"reason", "CannotPullContainerError: not found"}}})}}),
+      "CannotPullContainerError: not found");
   EXPECT_EQ(WhyStopped(Json::object()), "it stopped without a reason");
 }
 

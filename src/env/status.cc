@@ -9,8 +9,8 @@
 
 namespace adhoc::env {
 
-ServiceStatus JudgeService(const std::string& name, const Json& described, const std::vector<std::string>& target_states,
-                           const std::string& image) {
+ServiceStatus JudgeService(const std::string& name, const Json& described,
+                           const std::vector<std::string>& target_states, const std::string& image) {
   ServiceStatus status{.name = name, .image = image};
   if (described.empty()) {
     status.health = "missing";
@@ -20,14 +20,17 @@ ServiceStatus JudgeService(const std::string& name, const Json& described, const
   status.desired = described.value("desiredCount", 0);
   status.pending = described.value("pendingCount", 0);
   const std::string definition = described.value("taskDefinition", "");
-  if (const auto colon = definition.rfind(':'); colon != std::string::npos) status.revision = std::atoi(definition.c_str() + colon + 1);
+  if (const auto colon = definition.rfind(':'); colon != std::string::npos)
+    status.revision = std::atoi(definition.c_str() + colon + 1);
   for (const Json& deployment : described.value("deployments", Json::array())) {
     if (deployment.value("status", "") == "PRIMARY") status.rollout = deployment.value("rolloutState", "");
   }
   const Json events = described.value("events", Json::array());
   if (!events.empty()) status.last_event = events[0].value("message", "");
 
-  const auto count = [&](std::string_view state) { return std::count(target_states.begin(), target_states.end(), state); };
+  const auto count = [&](std::string_view state) {
+    return std::count(target_states.begin(), target_states.end(), state);
+  };
   const bool balanced = !described.value("loadBalancers", Json::array()).empty();
   if (status.desired == 0) {
     status.health = "stopped";
@@ -37,14 +40,16 @@ ServiceStatus JudgeService(const std::string& name, const Json& described, const
                       : status.running >= status.desired) {
     status.health = "healthy";
   } else {
-    status.health = status.rollout == "IN_PROGRESS" || count("initial") > 0 || status.pending > 0 ? "starting" : "unhealthy";
+    status.health =
+        status.rollout == "IN_PROGRESS" || count("initial") > 0 || status.pending > 0 ? "starting" : "unhealthy";
   }
   return status;
 }
 
 std::string JudgeState(const std::vector<ServiceStatus>& services) {
   const auto any = [&](auto predicate) { return std::any_of(services.begin(), services.end(), predicate); };
-  if (std::all_of(services.begin(), services.end(), [](const auto& service) { return service.health == "missing"; })) return "absent";
+  if (std::all_of(services.begin(), services.end(), [](const auto& service) { return service.health == "missing"; }))
+    return "absent";
   if (any([](const auto& s) { return s.health == "unhealthy" || s.health == "missing"; })) return "degraded";
   if (any([](const auto& s) { return s.health == "starting" || s.rollout == "IN_PROGRESS"; })) return "updating";
   return "ready";
@@ -70,11 +75,13 @@ Status ReadStatus(Context& context, const std::optional<Record>& record) {
           states.push_back(target.value("TargetHealth", Json::object()).value("State", ""));
         }
       }
-      const Json definition = context.Call("ecs", "DescribeTaskDefinition", {{"taskDefinition", described["taskDefinition"]}});
+      const Json definition =
+          context.Call("ecs", "DescribeTaskDefinition", {{"taskDefinition", described["taskDefinition"]}});
       image = definition["taskDefinition"]["containerDefinitions"][0].value("image", "");
       image = image.substr(image.rfind('/') + 1);
     }
-    status.services.push_back(JudgeService(service.name, described.is_null() ? Json::object() : described, states, image));
+    status.services.push_back(
+        JudgeService(service.name, described.is_null() ? Json::object() : described, states, image));
   }
   status.state = JudgeState(status.services);
   return status;
@@ -93,7 +100,7 @@ Json ToJson(const Status& status, double now) {
                         {"rollout", service.rollout},
                         {"last_event", service.last_event}});
   }
-  Json json = {{"name", status.name},   {"url", status.url},     {"state", status.state},
+  Json json = {{"name", status.name},     {"url", status.url},     {"state", status.state},
                {"shared", status.shared}, {"owner", status.owner}, {"services", services}};
   if (status.created_at > 0) {
     json["created_at"] = status.created_at;

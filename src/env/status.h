@@ -12,14 +12,14 @@
 namespace adhoc::env {
 
 struct ServiceStatus {
-  std::string name;      // gunicorn
+  std::string name;  // gunicorn
   int running = 0;
   int desired = 0;
   int pending = 0;
-  std::string image;     // backend:v1.0.0
+  std::string image;  // backend:v1.0.0
   int revision = 0;
-  std::string health;    // healthy, starting, unhealthy, stopped, missing
-  std::string rollout;   // COMPLETED, IN_PROGRESS, FAILED
+  std::string health;   // healthy, starting, unhealthy, stopped, missing
+  std::string rollout;  // COMPLETED, IN_PROGRESS, FAILED
   std::string last_event;
 };
 
@@ -34,10 +34,10 @@ struct Status {
   std::vector<ServiceStatus> services;
 };
 
-// Of one service as ECS describes it, with its targets' states (`healthy`, `initial`, …; empty for a service without a load
-// balancer) and its image. Pure.
-ServiceStatus JudgeService(const std::string& name, const Json& described, const std::vector<std::string>& target_states,
-                           const std::string& image);
+// Of one service as ECS describes it, with its targets' states (`healthy`, `initial`, …; empty for a service without a
+// load balancer) and its image. Pure.
+ServiceStatus JudgeService(const std::string& name, const Json& described,
+                           const std::vector<std::string>& target_states, const std::string& image);
 // Pure.
 std::string JudgeState(const std::vector<ServiceStatus>& services);
 

@@ -53,16 +53,18 @@ Json NetworkConfiguration(Context& context) {
   const bool is_public = network.nat == config::NatKind::kNone;
   Json subnets = Json::array();
   for (int zone = 1; zone <= network.zones; ++zone) {
-    subnets.push_back(context.Get(
-        fmt::format("subnet {}-{}-{}", context.shared(), is_public ? "public" : "private", zone), "id"));
+    subnets.push_back(
+        context.Get(fmt::format("subnet {}-{}-{}", context.shared(), is_public ? "public" : "private", zone), "id"));
   }
-  return {{"awsvpcConfiguration",
-           {{"subnets", subnets},
-            {"securityGroups", Json::array({context.Get(fmt::format("security group {}-ecs-sg", context.shared()), "id")})},
-            {"assignPublicIp", is_public ? "ENABLED" : "DISABLED"}}}};
+  return {
+      {"awsvpcConfiguration",
+       {{"subnets", subnets},
+        {"securityGroups", Json::array({context.Get(fmt::format("security group {}-ecs-sg", context.shared()), "id")})},
+        {"assignPublicIp", is_public ? "ENABLED" : "DISABLED"}}}};
 }
 
-std::vector<std::string> ReadLastLines(Context& context, const std::string& group, const std::string& stream, int count) {
+std::vector<std::string> ReadLastLines(Context& context, const std::string& group, const std::string& stream,
+                                       int count) {
   const auto page = context.CallUnless({"ResourceNotFoundException"}, "logs", "GetLogEvents",
                                        {{"logGroupName", group}, {"logStreamName", stream}, {"limit", count}});
   std::vector<std::string> lines;
@@ -93,9 +95,11 @@ std::string HintFor(const std::string& reason, const std::vector<std::string>& l
   if (has(reason, "CannotPullContainer")) return "build and push the image first: adhoc image build <image> <tag>";
   if (has(reason, "OutOfMemory") || has(reason, "code 137")) return "raise `memory` of the service in adhoc.yaml";
   if (has(reason, "ELB health checks") || has(reason, "health check")) {
-    return "the health check's path, port and matcher are in adhoc.yaml; the application must answer it within the time-out";
+    return "the health check's path, port and matcher are in adhoc.yaml; the application must answer it within the "
+           "time-out";
   }
-  if (has(reason, "ResourceInitializationError")) return "a secret or log group is missing: adhoc plan shows what to repair";
+  if (has(reason, "ResourceInitializationError"))
+    return "a secret or log group is missing: adhoc plan shows what to repair";
   if (log_has("could not translate host name") || log_has("Connection refused")) {
     return "the application could not reach a service that it needs; adhoc status shows which one is down";
   }
@@ -123,8 +127,9 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
                                      {"overrides", {{"containerOverrides", Json::array({override})}}}});
   if (started.value("tasks", Json::array()).empty()) {
     const Json failure = started.value("failures", Json::array()).empty() ? Json::object() : started["failures"][0];
-    throw Error(fmt::format("ECS did not start the task {}: {}", request.workload, failure.value("reason", "no reason given")),
-                "try again in a moment");
+    throw Error(
+        fmt::format("ECS did not start the task {}: {}", request.workload, failure.value("reason", "no reason given")),
+        "try again in a moment");
   }
   TaskResult result;
   result.task_arn = started["tasks"][0]["taskArn"];
@@ -150,7 +155,8 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
     });
   } catch (const std::exception&) {
     // Nothing that we gave up waiting for stays behind running. Not context.Call: it refuses when a stop was requested.
-    context.CallAnyway("ecs", "StopTask", {{"cluster", ClusterName(env)}, {"task", result.task_arn}, {"reason", "stopped by adhoc"}});
+    context.CallAnyway("ecs", "StopTask",
+                       {{"cluster", ClusterName(env)}, {"task", result.task_arn}, {"reason", "stopped by adhoc"}});
     throw;
   }
   // The log driver delivers with a delay; after the end one more silence means that it was all.

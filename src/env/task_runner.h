@@ -10,12 +10,12 @@
 namespace adhoc::env {
 
 struct TaskRequest {
-  std::string step;             // whose progress it is
-  std::string workload;         // `migrate`: family, container, log group and stream are named after it
-  std::string task_definition;  // ARN or family
-  std::vector<std::string> command;         // empty: the task definition's
+  std::string step;                  // whose progress it is
+  std::string workload;              // `migrate`: family, container, log group and stream are named after it
+  std::string task_definition;       // ARN or family
+  std::vector<std::string> command;  // empty: the task definition's
   std::map<std::string, std::string> environment;  // added
-  std::string log_workload;     // the log group's, where it is not the workload's own
+  std::string log_workload;                        // the log group's, where it is not the workload's own
 };
 
 struct TaskResult {
@@ -45,6 +45,7 @@ std::string WhyStopped(const Json& task);
 std::string HintFor(const std::string& reason, const std::vector<std::string>& last_lines);
 
 // The last lines of one stream; empty when there is none.
-std::vector<std::string> ReadLastLines(Context& context, const std::string& group, const std::string& stream, int count);
+std::vector<std::string> ReadLastLines(Context& context, const std::string& group, const std::string& stream,
+                                       int count);
 
 }  // namespace adhoc::env

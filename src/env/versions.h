@@ -1,5 +1,5 @@
-// Which image tag an apply settles on (the article's `ignore_changes` problem): a changed variable is applied, and a deploy is
-// not undone by an apply that was about something else. Pure.
+// Which image tag an apply settles on (the article's `ignore_changes` problem): a changed variable is applied, and a
+// deploy is not undone by an apply that was about something else. Pure.
 #pragma once
 
 #include <map>

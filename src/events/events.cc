@@ -4,12 +4,18 @@ namespace adhoc::events {
 namespace {
 
 struct Encode {
-  Json operator()(const StepStarted& e) const { return {{"type", "step-started"}, {"step", e.step}, {"action", e.action}}; }
+  Json operator()(const StepStarted& e) const {
+    return {{"type", "step-started"}, {"step", e.step}, {"action", e.action}};
+  }
   Json operator()(const StepProgress& e) const {
     return {{"type", "step-progress"}, {"step", e.step}, {"message", e.message}};
   }
   Json operator()(const StepFinished& e) const {
-    return {{"type", "step-finished"}, {"step", e.step}, {"action", e.action}, {"seconds", e.seconds}, {"result", e.result}};
+    return {{"type", "step-finished"},
+            {"step", e.step},
+            {"action", e.action},
+            {"seconds", e.seconds},
+            {"result", e.result}};
   }
   Json operator()(const StepFailed& e) const {
     return {{"type", "step-failed"}, {"step", e.step},   {"action", e.action},

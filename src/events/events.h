@@ -1,5 +1,5 @@
-// What the engines report while they work. An engine emits typed events and knows nothing of terminals; the live view, plain
-// lines, `--json` and tests subscribe.
+// What the engines report while they work. An engine emits typed events and knows nothing of terminals; the live view,
+// plain lines, `--json` and tests subscribe.
 #pragma once
 
 #include <mutex>

@@ -16,7 +16,8 @@ void Graph::Add(const std::string& vertex) {
 }
 
 int Graph::Find(const std::string& vertex) const {
-  const auto found = std::find_if(vertices_.begin(), vertices_.end(), [&](const Vertex& v) { return v.name == vertex; });
+  const auto found =
+      std::find_if(vertices_.begin(), vertices_.end(), [&](const Vertex& v) { return v.name == vertex; });
   return found == vertices_.end() ? -1 : static_cast<int>(found - vertices_.begin());
 }
 

@@ -2,7 +2,8 @@
 //
 //        vpc            Forward walk: a vertex is visited when all that it depends on were visited.
 //       /   \           Backward walk (destroy): when all that depend on it were visited.
-//   subnet  igw         A vertex whose visit throws makes everything behind it skipped, never half done; the rest goes on.
+//   subnet  igw         A vertex whose visit throws makes everything behind it skipped, never half done; the rest goes
+//   on.
 //       \   /
 //        nat
 #pragma once

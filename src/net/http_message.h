@@ -54,8 +54,8 @@ struct Response {
   std::string file;
   std::uint64_t file_offset = 0;
   std::uint64_t file_length = 0;
-  // Faults on request: a server closes the connection instead of sending the answer, or says nothing until the client gives
-  // up, or waits before it does what `fate` says.
+  // Faults on request: a server closes the connection instead of sending the answer, or says nothing until the client
+  // gives up, or waits before it does what `fate` says.
   enum class Fate { kSent, kConnectionClosed, kNeverSent };
   Fate fate = Fate::kSent;
   std::chrono::milliseconds delay{0};

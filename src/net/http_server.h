@@ -1,5 +1,6 @@
 // An HTTP/1.1 server for loopback and container networks: asynchronous connections on a few threads, keep-alive,
-// `Expect: 100-continue`, chunked request bodies, websocket upgrades. Handlers run on the server's threads and must be quick.
+// `Expect: 100-continue`, chunked request bodies, websocket upgrades. Handlers run on the server's threads and must be
+// quick.
 #pragma once
 
 #include <chrono>
@@ -58,7 +59,8 @@ class HttpServer {
   ~HttpServer();  // stops accepting, closes connections, joins
 
   int port() const;  // of the first address
-  // Listens on a further address while running; idempotent. The address need not exist on the machine yet (IP_FREEBIND).
+  // Listens on a further address while running; idempotent. The address need not exist on the machine yet
+  // (IP_FREEBIND).
   void AddAddress(const ServerOptions::Address& address);
 
  private:

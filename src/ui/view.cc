@@ -137,9 +137,12 @@ std::string Ago(double seconds) {
   const long minutes = total / 60;
   const long hours = minutes / 60;
   const long days = hours / 24;
-  if (days > 0) return hours % 24 == 0 || days > 6 ? fmt::format("{} d", days) : fmt::format("{} d {} h", days, hours % 24);
-  if (hours > 0) return minutes % 60 == 0 ? fmt::format("{} h", hours) : fmt::format("{} h {} min", hours, minutes % 60);
-  if (minutes > 0) return total % 60 == 0 ? fmt::format("{} min", minutes) : fmt::format("{} min {} s", minutes, total % 60);
+  if (days > 0)
+    return hours % 24 == 0 || days > 6 ? fmt::format("{} d", days) : fmt::format("{} d {} h", days, hours % 24);
+  if (hours > 0)
+    return minutes % 60 == 0 ? fmt::format("{} h", hours) : fmt::format("{} h {} min", hours, minutes % 60);
+  if (minutes > 0)
+    return total % 60 == 0 ? fmt::format("{} min", minutes) : fmt::format("{} min {} s", minutes, total % 60);
   return fmt::format("{} s", total);
 }
 

@@ -21,12 +21,16 @@ TEST(AgoTest, ShowsAtMostTwoUnits) {
 }
 
 TEST(PlainTest, OneLineAnEvent) {
-  EXPECT_EQ(DescribeEvent(events::StepFinished{.step = "service a-web", .action = "create", .seconds = 1.25, .result = "2/2 healthy"}, false),
-            "  ✓ created service a-web (2/2 healthy)  1.2 s");
+  EXPECT_EQ(
+      DescribeEvent(
+          events::StepFinished{.step = "service a-web", .action = "create", .seconds = 1.25, .result = "2/2 healthy"},
+          false),
+      "  ✓ created service a-web (2/2 healthy)  1.2 s");
   EXPECT_EQ(DescribeEvent(events::StepFailed{.step = "task a-migrate", .action = "run", .error = "exit code 1"}, false),
             "  ✗ run task a-migrate: exit code 1");
-  EXPECT_EQ(DescribeEvent(events::Notice{.level = events::Notice::Level::kError, .text = "no", .hint = "adhoc ls"}, false),
-            "error: no\n  try: adhoc ls");
+  EXPECT_EQ(
+      DescribeEvent(events::Notice{.level = events::Notice::Level::kError, .text = "no", .hint = "adhoc ls"}, false),
+      "error: no\n  try: adhoc ls");
   EXPECT_EQ(DescribeEvent(events::LogLine{.source = "migrate", .text = "Applying x... OK"}, false),
             "  migrate | Applying x... OK");
 }

@@ -1,5 +1,5 @@
-// Any bytes: the reader of definitions ends, and can render every mistake; a definition without mistakes resolves without a
-// crash.
+// Any bytes: the reader of definitions ends, and can render every mistake; a definition without mistakes resolves
+// without a crash.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -11,8 +11,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   adhoc::Diagnostics diagnostics;
-  const auto definition =
-      adhoc::config::ParseDefinition(adhoc::SourceText::FromText("fuzz.yaml", text), diagnostics);
+  const auto definition = adhoc::config::ParseDefinition(adhoc::SourceText::FromText("fuzz.yaml", text), diagnostics);
   if (adhoc::FindInvalidUtf8(diagnostics.Render())) std::abort();
   if (!definition || diagnostics.HasErrors()) return 0;
   adhoc::Diagnostics resolving;

@@ -146,7 +146,8 @@ Client::Impl::Outcome Client::Impl::Retrying(const Service& service, const Opera
   int throttled = 0;
   int failed = 0;
   const auto is_last = [&](Retry kind) {
-    return kind == Retry::kThrottling ? ++throttled >= options.max_throttled_attempts : ++failed >= options.max_attempts;
+    return kind == Retry::kThrottling ? ++throttled >= options.max_throttled_attempts
+                                      : ++failed >= options.max_attempts;
   };
   for (int attempt = 1;; ++attempt) {
     if (stop.stop_requested()) throw Error(fmt::format("{}: interrupted", title));

@@ -1,5 +1,5 @@
-// Calls AWS operations by name with documents, for any service in the embedded models: encode, validate against the model,
-// sign, send, retry with full jitter (botocore's `standard` mode), decode.
+// Calls AWS operations by name with documents, for any service in the embedded models: encode, validate against the
+// model, sign, send, retry with full jitter (botocore's `standard` mode), decode.
 #pragma once
 
 #include <chrono>
@@ -55,16 +55,17 @@ struct ChainOptions {
   // Asks a person for an MFA code; nothing when nobody is there.
   std::function<std::optional<std::string>(const std::string& prompt)> ask;
 };
-// The SDKs' chain: environment, profile (roles, web identity, single sign-on, keys, credential_process), container, instance.
-// Renewed before they end.
-std::unique_ptr<CredentialsProvider> DefaultCredentials(ChainOptions options, std::shared_ptr<net::Transport> transport);
+// The SDKs' chain: environment, profile (roles, web identity, single sign-on, keys, credential_process), container,
+// instance. Renewed before they end.
+std::unique_ptr<CredentialsProvider> DefaultCredentials(ChainOptions options,
+                                                        std::shared_ptr<net::Transport> transport);
 
 struct ClientOptions {
   std::string region = "us-east-1";
   std::string endpoint_url;  // one endpoint for every service (the local cloud); empty: AWS's own, or AWS_ENDPOINT_URL…
   int max_attempts = 5;
-  // How often a call may be throttled in addition: it was refused before it did anything, and an account that others work in throttles for
-  // minutes. Terraform's AWS provider tries 25 times.
+  // How often a call may be throttled in addition: it was refused before it did anything, and an account that others
+  // work in throttles for minutes. Terraform's AWS provider tries 25 times.
   int max_throttled_attempts = 20;
   net::SendOptions send;
 };
@@ -80,8 +81,8 @@ struct CallRecord {  // for counting and tracing
 // Thread-safe.
 class Client {
  public:
-  Client(ClientOptions options, std::shared_ptr<CredentialsProvider> credentials, std::shared_ptr<net::Transport> transport,
-         Clock& clock, Random& random);
+  Client(ClientOptions options, std::shared_ptr<CredentialsProvider> credentials,
+         std::shared_ptr<net::Transport> transport, Clock& clock, Random& random);
   ~Client();
 
   // Throws AwsError, net::TransportError after the last attempt, or Error when the model refuses the input.
@@ -94,7 +95,8 @@ class Client {
 
   // A model waiter (`ecs`, `TasksStopped`). `poll` overrides the model's delay when positive: it starts there and grows
   // by half up to the model's delay. Throws Error on failure or time-out, naming the last state.
-  void Wait(std::string_view service, std::string_view waiter, const Json& input, Duration poll = {}, std::stop_token stop = {});
+  void Wait(std::string_view service, std::string_view waiter, const Json& input, Duration poll = {},
+            std::stop_token stop = {});
 
   const std::string& region() const;
   // The clock as AWS has it, by the Date of the latest answer (to the second); ours before the first.

@@ -39,7 +39,8 @@ class Cluster final : public Resource {
 
   void Delete(Context& context, const Json&) override {
     // One-off tasks that somebody started are part of the environment.
-    if (const auto tasks = context.CallUnless({"ClusterNotFoundException"}, "ecs", "ListTasks", {{"cluster", name()}})) {
+    if (const auto tasks =
+            context.CallUnless({"ClusterNotFoundException"}, "ecs", "ListTasks", {{"cluster", name()}})) {
       for (const Json& task : tasks->value("taskArns", Json::array())) {
         context.CallUnless({"InvalidParameterException"}, "ecs", "StopTask",
                            {{"cluster", name()}, {"task", task}, {"reason", "the environment is destroyed"}});
@@ -99,8 +100,8 @@ std::vector<Difference> CompareDefinitions(const Json& actual, const Json& wante
     const std::string to = wanted.value(key, "");
     if (from != to) differences.push_back({.what = key, .from = from, .to = to});
   }
-  const Json old = actual.value("containerDefinitions", Json::array()).empty() ? Json::object()
-                                                                               : actual["containerDefinitions"][0];
+  const Json old =
+      actual.value("containerDefinitions", Json::array()).empty() ? Json::object() : actual["containerDefinitions"][0];
   const Json& container = wanted["containerDefinitions"][0];
   const std::string from_image = old.value("image", "");
   if (from_image != container["image"]) {
@@ -108,7 +109,8 @@ std::vector<Difference> CompareDefinitions(const Json& actual, const Json& wante
   }
   for (const char* key : {"environment", "secrets"}) {
     const bool shown = show_values && std::string_view(key) == "environment";
-    for (auto& difference : ComparePairs(key, old.value(key, Json::array()), container.value(key, Json::array()), shown)) {
+    for (auto& difference :
+         ComparePairs(key, old.value(key, Json::array()), container.value(key, Json::array()), shown)) {
       differences.push_back(std::move(difference));
     }
   }
@@ -117,7 +119,8 @@ std::vector<Difference> CompareDefinitions(const Json& actual, const Json& wante
     const Json to = container.value(key, Json());
     // What ECS fills in by itself (an empty list, defaults inside a health check) is no difference.
     if (from == to || (to.is_null() && from.empty())) continue;
-    differences.push_back({.what = key, .from = from.is_null() ? "" : from.dump(), .to = to.is_null() ? "none" : to.dump()});
+    differences.push_back(
+        {.what = key, .from = from.is_null() ? "" : from.dump(), .to = to.is_null() ? "none" : to.dump()});
   }
   for (const auto& [what, member] : {std::pair{"port", "portMappings"}, std::pair{"log", "logConfiguration"}}) {
     const Json from = old.value(member, Json());
@@ -126,7 +129,8 @@ std::vector<Difference> CompareDefinitions(const Json& actual, const Json& wante
       if (value.is_array()) return value.empty() ? Json() : value[0].value("containerPort", Json());
       return value.is_object() ? value.value("options", Json()) : Json();
     };
-    if (essence(from) != essence(to)) differences.push_back({.what = what, .from = essence(from).dump(), .to = essence(to).dump()});
+    if (essence(from) != essence(to))
+      differences.push_back({.what = what, .from = essence(from).dump(), .to = essence(to).dump()});
   }
   return differences;
 }
@@ -145,7 +149,8 @@ class TaskDefinition final : public Resource {
       : Resource("task definition", FamilyName(env, spec.workload.name)), env_(env), spec_(std::move(spec)) {}
 
   std::optional<Json> Read(Context& context) override {
-    const auto latest = context.CallUnless({"ClientException"}, "ecs", "DescribeTaskDefinition", {{"taskDefinition", name()}});
+    const auto latest =
+        context.CallUnless({"ClientException"}, "ecs", "DescribeTaskDefinition", {{"taskDefinition", name()}});
     if (!latest || (*latest)["taskDefinition"].value("status", "") != "ACTIVE") return std::nullopt;
     return Attributes((*latest)["taskDefinition"]);
   }
@@ -162,11 +167,11 @@ class TaskDefinition final : public Resource {
   Json Update(Context& context, const Json&) override { return Create(context); }
 
   void Delete(Context& context, const Json&) override {
-    const Json revisions =
-        context.List("ecs", "ListTaskDefinitions", {{"familyPrefix", name()}, {"status", "ACTIVE"}}, "taskDefinitionArns");
+    const Json revisions = context.List("ecs", "ListTaskDefinitions", {{"familyPrefix", name()}, {"status", "ACTIVE"}},
+                                        "taskDefinitionArns");
     for (const Json& arn : revisions) context.Call("ecs", "DeregisterTaskDefinition", {{"taskDefinition", arn}});
-    Json inactive =
-        context.List("ecs", "ListTaskDefinitions", {{"familyPrefix", name()}, {"status", "INACTIVE"}}, "taskDefinitionArns");
+    Json inactive = context.List("ecs", "ListTaskDefinitions", {{"familyPrefix", name()}, {"status", "INACTIVE"}},
+                                 "taskDefinitionArns");
     constexpr std::size_t kBatch = 10;
     for (std::size_t at = 0; at < inactive.size(); at += kBatch) {
       Json batch = Json::array();
@@ -254,7 +259,8 @@ class TaskDefinition final : public Resource {
     if (!workload.user.empty()) container["user"] = workload.user;
     if (!workload.working_directory.empty()) container["workingDirectory"] = workload.working_directory;
     if (spec_.port != 0) {
-      container["portMappings"] = Json::array({{{"containerPort", spec_.port}, {"hostPort", spec_.port}, {"protocol", "tcp"}}});
+      container["portMappings"] =
+          Json::array({{{"containerPort", spec_.port}, {"hostPort", spec_.port}, {"protocol", "tcp"}}});
     }
     if (!spec_.health_check.empty()) container["healthCheck"] = {{"command", spec_.health_check}};
 
@@ -276,7 +282,8 @@ class TaskDefinition final : public Resource {
                                                                           {"DB_USER", DatabaseUser(env_)}}) {
         environment.push_back({{"name", name}, {"value", value}});
       }
-      secrets.push_back({{"name", "PGPASSWORD"}, {"valueFrom", instance["secret_arn"].get<std::string>() + ":password::"}});
+      secrets.push_back(
+          {{"name", "PGPASSWORD"}, {"valueFrom", instance["secret_arn"].get<std::string>() + ":password::"}});
       secrets.push_back({{"name", "DB_PASSWORD"}, {"valueFrom", ArnOf(context, kDatabaseWorkload) + ":password::"}});
     }
     if (!environment.empty()) container["environment"] = Sorted(environment);
@@ -305,9 +312,8 @@ void DeleteService(Context& context, const std::string& env, const std::string& 
   context.WaitUntil("service " + name + " to be gone", [&] {
     const Json service = DescribeService(context, name);
     if (!service.empty()) return false;
-    const auto tasks =
-        context.CallUnless({"ClusterNotFoundException", "ServiceNotFoundException"}, "ecs", "ListTasks",
-                           {{"cluster", cluster}, {"family", name}});
+    const auto tasks = context.CallUnless({"ClusterNotFoundException", "ServiceNotFoundException"}, "ecs", "ListTasks",
+                                          {{"cluster", cluster}, {"family", name}});
     return !tasks || tasks->value("taskArns", Json::array()).empty();
   });
 }
@@ -323,9 +329,8 @@ Json ReadServices(Context& context) {
       for (std::size_t i = at; i < std::min(at + kBatch, defined.size()); ++i) {
         names.push_back(ServiceName(context.environment(), defined[i].name));
       }
-      const auto described =
-          context.CallUnless({"ClusterNotFoundException"}, "ecs", "DescribeServices",
-                             {{"cluster", ClusterName(context.environment())}, {"services", names}});
+      const auto described = context.CallUnless({"ClusterNotFoundException"}, "ecs", "DescribeServices",
+                                                {{"cluster", ClusterName(context.environment())}, {"services", names}});
       if (!described) break;
       for (const Json& service : described->value("services", Json::array())) {
         if (service.value("status", "") == "ACTIVE") services.push_back(service);
@@ -382,10 +387,12 @@ class Service final : public Resource {
     for (const auto& [key, wanted] : {std::pair{"minimumHealthyPercent", service_.deployment.minimum_healthy_percent},
                                       std::pair{"maximumPercent", service_.deployment.maximum_percent}}) {
       if (limits.value(key, 0) != wanted) {
-        differences.push_back({.what = key, .from = std::to_string(limits.value(key, 0)), .to = std::to_string(wanted)});
+        differences.push_back(
+            {.what = key, .from = std::to_string(limits.value(key, 0)), .to = std::to_string(wanted)});
       }
     }
-    if (service_.load_balanced() && actual.value("healthCheckGracePeriodSeconds", 0) != service_.healthcheck.grace_period) {
+    if (service_.load_balanced() &&
+        actual.value("healthCheckGracePeriodSeconds", 0) != service_.healthcheck.grace_period) {
       differences.push_back({.what = "health check grace period",
                              .from = std::to_string(actual.value("healthCheckGracePeriodSeconds", 0)),
                              .to = std::to_string(service_.healthcheck.grace_period)});
@@ -393,8 +400,7 @@ class Service final : public Resource {
     if (plan.ActionOf("target group " + name()) == Action::kReplace || HasOtherTargetGroup(context, actual)) {
       differences.push_back({.what = "target group", .replace = true});
     }
-    if (differences.empty() &&
-        JudgeRollout(actual, current).phase != RolloutState::Phase::kDone) {
+    if (differences.empty() && JudgeRollout(actual, current).phase != RolloutState::Phase::kDone) {
       differences.push_back({.what = "rollout", .from = JudgeRollout(actual, current).message, .to = "complete"});
     }
     return differences;
@@ -402,9 +408,8 @@ class Service final : public Resource {
 
   Json Create(Context& context) override {
     // A service of this name that is still draining (a run that was cut off) has to be gone first.
-    context.WaitUntil(id() + " to have drained", [&] {
-      return DescribeService(context, name()).value("status", "") != "DRAINING";
-    });
+    context.WaitUntil(id() + " to have drained",
+                      [&] { return DescribeService(context, name()).value("status", "") != "DRAINING"; });
     Json input = Common(context);
     input.update({{"serviceName", name()},
                   {"launchType", "FARGATE"},
@@ -444,8 +449,8 @@ class Service final : public Resource {
       return Finish(context, updated["service"]);
     } catch (const Error& error) {
       if (wanted == before || context.stop().stop_requested()) throw;
-      // The former revision goes on serving; the one that does not run must not be the family's latest, from which scripts
-      // and the next deploy start.
+      // The former revision goes on serving; the one that does not run must not be the family's latest, from which
+      // scripts and the next deploy start.
       context.CallAnyway("ecs", "UpdateService",
                          {{"cluster", ClusterName(env_)}, {"service", name()}, {"taskDefinition", before}});
       context.CallAnyway("ecs", "DeregisterTaskDefinition", {{"taskDefinition", wanted}});
@@ -482,8 +487,7 @@ class Service final : public Resource {
   }
 
   Json Finish(Context& context, const Json& service) {
-    WaitForRollout(context,
-                   {.step = id(), .service = service_.name, .task_definition = service["taskDefinition"]});
+    WaitForRollout(context, {.step = id(), .service = service_.name, .task_definition = service["taskDefinition"]});
     return {{"arn", service["serviceArn"]}, {"task_definition", service["taskDefinition"]}};
   }
 
@@ -516,7 +520,8 @@ class TaskRun final : public Resource {
       }
       const std::string family = "task definition " + FamilyName(context.environment(), service);
       const auto definition = context.Find(family);
-      if (plan.ActionOf(family) != Action::kNone || (definition && (*definition)["arn"] != observed["taskDefinition"])) {
+      if (plan.ActionOf(family) != Action::kNone ||
+          (definition && (*definition)["arn"] != observed["taskDefinition"])) {
         differences.push_back({.what = fmt::format("before {} is updated", service)});
       }
     }
@@ -563,7 +568,8 @@ ResourcePtr MakeCluster(const std::string& env) { return std::make_unique<Cluste
 ResourcePtr MakeTaskDefinition(const std::string& env, const config::Workload& workload, int port,
                                const std::vector<std::string>& container_health_check, const std::string& image) {
   return std::make_unique<TaskDefinition>(
-      env, TaskDefinition::Spec{.workload = workload, .port = port, .health_check = container_health_check, .image = image});
+      env,
+      TaskDefinition::Spec{.workload = workload, .port = port, .health_check = container_health_check, .image = image});
 }
 
 ResourcePtr MakeDatabaseTaskDefinition(const std::string& env, const std::string& image) {
@@ -571,7 +577,8 @@ ResourcePtr MakeDatabaseTaskDefinition(const std::string& env, const std::string
   workload.name = kDatabaseWorkload;
   workload.cpu = 256;
   workload.memory = 512;
-  return std::make_unique<TaskDefinition>(env, TaskDefinition::Spec{.workload = workload, .image = image, .is_database = true});
+  return std::make_unique<TaskDefinition>(
+      env, TaskDefinition::Spec{.workload = workload, .image = image, .is_database = true});
 }
 
 ResourcePtr MakeService(const std::string& env, const config::Service& service) {

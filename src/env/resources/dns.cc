@@ -169,7 +169,8 @@ class HostedZone final : public Resource {
   void Delete(Context& context, const Json& observed) override {
     if (!context.local() || !context.config().target.hosted_zone.empty()) return;  // it is the team's, not ours
     // One in which somebody else has records stays.
-    context.CallUnless({"NoSuchHostedZone", "HostedZoneNotEmpty"}, "route53", "DeleteHostedZone", {{"Id", observed["id"]}});
+    context.CallUnless({"NoSuchHostedZone", "HostedZoneNotEmpty"}, "route53", "DeleteHostedZone",
+                       {{"Id", observed["id"]}});
   }
 
  private:

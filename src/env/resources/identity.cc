@@ -23,8 +23,8 @@ class Role : public Resource {
   std::optional<Json> Read(Context& context) override {
     const auto found = context.CallUnless({"NoSuchEntity"}, "iam", "GetRole", {{"RoleName", name()}});
     if (!found) return std::nullopt;
-    const auto policy =
-        context.CallUnless({"NoSuchEntity"}, "iam", "GetRolePolicy", {{"RoleName", name()}, {"PolicyName", kPolicyName}});
+    const auto policy = context.CallUnless({"NoSuchEntity"}, "iam", "GetRolePolicy",
+                                           {{"RoleName", name()}, {"PolicyName", kPolicyName}});
     return Json{{"arn", (*found)["Role"]["Arn"]}, {"policy", policy ? policy->value("PolicyDocument", "") : ""}};
   }
 
@@ -35,10 +35,9 @@ class Role : public Resource {
   }
 
   Json Create(Context& context) override {
-    const auto made = context.CallUnless({"EntityAlreadyExists"}, "iam", "CreateRole",
-                                         {{"RoleName", name()},
-                                          {"AssumeRolePolicyDocument", kTasksAssume},
-                                          {"Tags", Tags(context, Owner(context))}});
+    const auto made = context.CallUnless(
+        {"EntityAlreadyExists"}, "iam", "CreateRole",
+        {{"RoleName", name()}, {"AssumeRolePolicyDocument", kTasksAssume}, {"Tags", Tags(context, Owner(context))}});
     const Json role = made ? *made : context.Call("iam", "GetRole", {{"RoleName", name()}});
     return Update(context, {{"arn", role["Role"]["Arn"]}});
   }
@@ -50,7 +49,8 @@ class Role : public Resource {
   }
 
   void Delete(Context& context, const Json&) override {
-    context.CallUnless({"NoSuchEntity"}, "iam", "DeleteRolePolicy", {{"RoleName", name()}, {"PolicyName", kPolicyName}});
+    context.CallUnless({"NoSuchEntity"}, "iam", "DeleteRolePolicy",
+                       {{"RoleName", name()}, {"PolicyName", kPolicyName}});
     context.CallUnless({"NoSuchEntity"}, "iam", "DeleteRole", {{"RoleName", name()}});
   }
 
@@ -68,19 +68,21 @@ class ExecutionRole final : public Role {
   std::string Owner(const Context& context) const override { return context.shared(); }
   Json Policy(Context& context) const override {
     const std::string scope = fmt::format("{}:{}", context.region(), context.config().target.account);
-    Json secrets = Statement({"secretsmanager:GetSecretValue"}, {fmt::format("arn:aws:secretsmanager:{}:secret:*", scope)});
+    Json secrets =
+        Statement({"secretsmanager:GetSecretValue"}, {fmt::format("arn:aws:secretsmanager:{}:secret:*", scope)});
     secrets["Condition"] = {{"StringEquals", {{fmt::format("aws:ResourceTag/{}", kManagedByTag), kManagedBy}}}};
-    return {{"Version", "2012-10-17"},
-            {"Statement",
-             Json::array({Statement({"ecr:GetAuthorizationToken"}, {"*"}),
-                          Statement({"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
-                                    {fmt::format("arn:aws:ecr:{}:repository/*", scope)}),
-                          Statement({"logs:CreateLogStream", "logs:PutLogEvents"},
-                                    {fmt::format("arn:aws:logs:{}:log-group:/ecs/*", scope)}),
-                          secrets,
-                          // The master password of the shared database, for the task that makes an environment's own.
-                          Statement({"secretsmanager:GetSecretValue"},
-                                    {fmt::format("arn:aws:secretsmanager:{}:secret:rds!db-*", scope)})})}};
+    return {
+        {"Version", "2012-10-17"},
+        {"Statement",
+         Json::array({Statement({"ecr:GetAuthorizationToken"}, {"*"}),
+                      Statement({"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
+                                {fmt::format("arn:aws:ecr:{}:repository/*", scope)}),
+                      Statement({"logs:CreateLogStream", "logs:PutLogEvents"},
+                                {fmt::format("arn:aws:logs:{}:log-group:/ecs/*", scope)}),
+                      secrets,
+                      // The master password of the shared database, for the task that makes an environment's own.
+                      Statement({"secretsmanager:GetSecretValue"},
+                                {fmt::format("arn:aws:secretsmanager:{}:secret:rds!db-*", scope)})})}};
   }
 };
 
@@ -126,10 +128,9 @@ class Secret final : public Resource {
   }
 
   Json Create(Context& context) override {
-    const auto made = context.CallUnless({"InvalidRequestException", "ResourceExistsException"}, "secretsmanager", "CreateSecret",
-                                         {{"Name", name()},
-                                          {"SecretString", Value(context)},
-                                          {"Tags", Tags(context, context.environment())}});
+    const auto made = context.CallUnless(
+        {"InvalidRequestException", "ResourceExistsException"}, "secretsmanager", "CreateSecret",
+        {{"Name", name()}, {"SecretString", Value(context)}, {"Tags", Tags(context, context.environment())}});
     if (made) return {{"arn", (*made)["ARN"]}};
     // Scheduled for deletion by somebody: it is ours again, with a value of our own.
     const Json restored = context.Call("secretsmanager", "RestoreSecret", {{"SecretId", name()}});
@@ -152,7 +153,8 @@ class Secret final : public Resource {
   std::string Value(Context& context) const {
     if (secret_.generate <= 0) return secret_.value;
     // Letters and digits only: such a value fits in a URL, a shell and a configuration file as it is.
-    const std::string text = SystemRandom().Pick("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789", secret_.generate);
+    const std::string text =
+        SystemRandom().Pick("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789", secret_.generate);
     if (secret_.name != kDatabaseWorkload) return text;
     return Json{{"username", DatabaseUser(context.environment())},
                 {"password", text},
@@ -167,6 +169,8 @@ class Secret final : public Resource {
 
 ResourcePtr MakeExecutionRole(const std::string& shared) { return std::make_unique<ExecutionRole>(shared); }
 ResourcePtr MakeTaskRole(const std::string& env) { return std::make_unique<TaskRole>(env); }
-ResourcePtr MakeSecret(const std::string& env, const config::Secret& secret) { return std::make_unique<Secret>(env, secret); }
+ResourcePtr MakeSecret(const std::string& env, const config::Secret& secret) {
+  return std::make_unique<Secret>(env, secret);
+}
 
 }  // namespace adhoc::env

@@ -11,8 +11,8 @@
 namespace adhoc::env {
 namespace {
 
-// Rules with path patterns of their own come before the one that takes all paths of a host, whatever order they were made in:
-// each kind has a band of priorities to itself.
+// Rules with path patterns of their own come before the one that takes all paths of a host, whatever order they were
+// made in: each kind has a band of priorities to itself.
 constexpr int kFirstSpecific = 1;
 constexpr int kFirstCatchAll = 25000;
 constexpr int kLastPriority = 50000;
@@ -24,8 +24,8 @@ class LoadBalancer final : public Resource {
   explicit LoadBalancer(const std::string& shared) : Resource("load balancer", LoadBalancerName(shared)) {}
 
   std::optional<Json> Read(Context& context) override {
-    const auto found =
-        context.CallUnless({"LoadBalancerNotFound"}, "elbv2", "DescribeLoadBalancers", {{"Names", Json::array({name()})}});
+    const auto found = context.CallUnless({"LoadBalancerNotFound"}, "elbv2", "DescribeLoadBalancers",
+                                          {{"Names", Json::array({name()})}});
     if (!found || found->value("LoadBalancers", Json::array()).empty()) return std::nullopt;
     return Attributes((*found)["LoadBalancers"][0]);
   }
@@ -40,14 +40,15 @@ class LoadBalancer final : public Resource {
     for (int zone = 1; zone <= context.config().target.network.zones; ++zone) {
       subnets.push_back(context.Get("subnet " + SubnetName({context.shared(), true, zone}), "id"));
     }
-    const Json made = context.Call(
-        "elbv2", "CreateLoadBalancer",
-        {{"Name", name()},
-         {"Type", "application"},
-         {"Scheme", "internet-facing"},
-         {"Subnets", subnets},
-         {"SecurityGroups", Json::array({context.Get(fmt::format("security group {}-alb-sg", context.shared()), "id")})},
-         {"Tags", Tags(context, context.shared(), name())}});
+    const Json made =
+        context.Call("elbv2", "CreateLoadBalancer",
+                     {{"Name", name()},
+                      {"Type", "application"},
+                      {"Scheme", "internet-facing"},
+                      {"Subnets", subnets},
+                      {"SecurityGroups",
+                       Json::array({context.Get(fmt::format("security group {}-alb-sg", context.shared()), "id")})},
+                      {"Tags", Tags(context, context.shared(), name())}});
     return Update(context, Attributes(made["LoadBalancers"][0]));
   }
 
@@ -56,7 +57,8 @@ class LoadBalancer final : public Resource {
     context.WaitUntil(id() + " to be active", [&] {
       attributes = Attributes(context.Call("elbv2", "DescribeLoadBalancers",
                                            {{"LoadBalancerArns", Json::array({observed["arn"]})}})["LoadBalancers"][0]);
-      if (attributes["state"] == "failed") throw Error(id() + " failed: " + attributes.value("reason", "no reason given"));
+      if (attributes["state"] == "failed")
+        throw Error(id() + " failed: " + attributes.value("reason", "no reason given"));
       return attributes["state"] == "active";
     });
     return attributes;
@@ -80,7 +82,8 @@ class LoadBalancer final : public Resource {
 class Listener final : public Resource {
  public:
   Listener(const std::string& shared, ListenerKind kind)
-      : Resource("listener", LoadBalancerName(shared) + (kind == ListenerKind::kHttps ? "-https" : "-http")), kind_(kind) {
+      : Resource("listener", LoadBalancerName(shared) + (kind == ListenerKind::kHttps ? "-https" : "-http")),
+        kind_(kind) {
     DependsOn("load balancer " + LoadBalancerName(shared));
   }
 
@@ -162,8 +165,8 @@ class TargetGroup final : public Resource {
       : Resource("target group", TargetGroupName(env, service.name)), service_(service) {}
 
   std::optional<Json> Read(Context& context) override {
-    const auto found =
-        context.CallUnless({"TargetGroupNotFound"}, "elbv2", "DescribeTargetGroups", {{"Names", Json::array({name()})}});
+    const auto found = context.CallUnless({"TargetGroupNotFound"}, "elbv2", "DescribeTargetGroups",
+                                          {{"Names", Json::array({name()})}});
     if (!found || found->value("TargetGroups", Json::array()).empty()) return std::nullopt;
     const Json& group = (*found)["TargetGroups"][0];
     return Json{{"arn", group["TargetGroupArn"]}, {"described", group}};
@@ -196,12 +199,9 @@ class TargetGroup final : public Resource {
   }
 
   Json Create(Context& context) override {
-    Json input = {{"Name", name()},
-                  {"Protocol", "HTTP"},
-                  {"Port", service_.port},
-                  {"VpcId", context.Get("vpc " + Join(context.shared(), "vpc"), "id")},
-                  {"TargetType", "ip"},
-                  {"Tags", Tags(context, context.environment(), name())}};
+    Json input = {{"Name", name()},        {"Protocol", "HTTP"},
+                  {"Port", service_.port}, {"VpcId", context.Get("vpc " + Join(context.shared(), "vpc"), "id")},
+                  {"TargetType", "ip"},    {"Tags", Tags(context, context.environment(), name())}};
     input.update(HealthCheck());
     const Json made = context.Call("elbv2", "CreateTargetGroup", input);
     const Json attributes = {{"arn", made["TargetGroups"][0]["TargetGroupArn"]}};
@@ -221,7 +221,8 @@ class TargetGroup final : public Resource {
     // In use until its rule is really gone.
     context.WaitUntil(id() + " to be unused", [&] {
       try {
-        context.CallUnless({"TargetGroupNotFound"}, "elbv2", "DeleteTargetGroup", {{"TargetGroupArn", observed["arn"]}});
+        context.CallUnless({"TargetGroupNotFound"}, "elbv2", "DeleteTargetGroup",
+                           {{"TargetGroupArn", observed["arn"]}});
         return true;
       } catch (const aws::AwsError& error) {
         if (error.code() != "ResourceInUse") throw;
@@ -244,9 +245,10 @@ class TargetGroup final : public Resource {
   }
 
   void SetAttributes(Context& context, const Json& arn) {
-    context.Call("elbv2", "ModifyTargetGroupAttributes",
-                 {{"TargetGroupArn", arn},
-                  {"Attributes", Json::array({{{"Key", kDelay}, {"Value", std::to_string(service_.deregistration_delay)}}})}});
+    context.Call(
+        "elbv2", "ModifyTargetGroupAttributes",
+        {{"TargetGroupArn", arn},
+         {"Attributes", Json::array({{{"Key", kDelay}, {"Value", std::to_string(service_.deregistration_delay)}}})}});
   }
 
   const config::Service service_;
@@ -292,13 +294,15 @@ class ListenerRule final : public Resource {
     const int last = IsCatchAll() ? kLastPriority : kFirstCatchAll - 1;
     for (int priority = IsCatchAll() ? kFirstCatchAll : kFirstSpecific; priority <= last; ++priority) {
       if (taken.contains(priority)) continue;
-      // Somebody else may take the same one at the same moment; CreateRule is not idempotent, so each try is a new number.
+      // Somebody else may take the same one at the same moment; CreateRule is not idempotent, so each try is a new
+      // number.
       const auto made = context.CallUnless(
           {"PriorityInUse"}, "elbv2", "CreateRule",
           {{"ListenerArn", context.Get(MainListenerId(context.config().target), "arn")},
            {"Priority", priority},
            {"Conditions", ConditionInput(context)},
-           {"Actions", Json::array({{{"Type", "forward"}, {"TargetGroupArn", context.Get("target group " + name(), "arn")}}})},
+           {"Actions",
+            Json::array({{{"Type", "forward"}, {"TargetGroupArn", context.Get("target group " + name(), "arn")}}})},
            {"Tags", Tags(context, context.environment(), name())}});
       if (made) return {{"arn", (*made)["Rules"][0]["RuleArn"]}};
     }
@@ -336,7 +340,8 @@ class ListenerRule final : public Resource {
     std::set<std::string> values;
     for (const Json& condition : rule.value("Conditions", Json::array())) {
       for (const char* kind : {"HostHeaderConfig", "PathPatternConfig"}) {
-        for (const Json& value : condition.value(kind, Json::object()).value("Values", Json::array())) values.insert(value);
+        for (const Json& value : condition.value(kind, Json::object()).value("Values", Json::array()))
+          values.insert(value);
       }
     }
     return values;
@@ -361,7 +366,9 @@ std::string MainListenerId(const config::Target& target) {
 }
 
 ResourcePtr MakeLoadBalancer(const std::string& shared) { return std::make_unique<LoadBalancer>(shared); }
-ResourcePtr MakeListener(const std::string& shared, ListenerKind kind) { return std::make_unique<Listener>(shared, kind); }
+ResourcePtr MakeListener(const std::string& shared, ListenerKind kind) {
+  return std::make_unique<Listener>(shared, kind);
+}
 ResourcePtr MakeTargetGroup(const std::string& env, const config::Service& service) {
   return std::make_unique<TargetGroup>(env, service);
 }

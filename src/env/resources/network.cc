@@ -34,7 +34,8 @@ std::string SubnetCidr(const std::string& cidr, int bits, int index) {
   const std::uint32_t base = (n[0] << 24) | (n[1] << 16) | (n[2] << 8) | n[3];
   const unsigned prefix = n[4] + bits;
   const std::uint32_t address = base + (static_cast<std::uint32_t>(index) << (32 - prefix));
-  return fmt::format("{}.{}.{}.{}/{}", address >> 24, (address >> 16) & 255, (address >> 8) & 255, address & 255, prefix);
+  return fmt::format("{}.{}.{}.{}/{}", address >> 24, (address >> 16) & 255, (address >> 8) & 255, address & 255,
+                     prefix);
 }
 
 class Vpc final : public Resource {
@@ -52,7 +53,8 @@ class Vpc final : public Resource {
     for (const char* attribute : {"enableDnsSupport", "enableDnsHostnames"}) {
       const Json answer =
           context.Call("ec2", "DescribeVpcAttribute", {{"VpcId", observed["id"]}, {"Attribute", attribute}});
-      const std::string member = attribute == std::string_view("enableDnsSupport") ? "EnableDnsSupport" : "EnableDnsHostnames";
+      const std::string member =
+          attribute == std::string_view("enableDnsSupport") ? "EnableDnsSupport" : "EnableDnsHostnames";
       if (!answer.value(member, Json::object()).value("Value", false)) {
         differences.push_back({.what = attribute, .from = "false", .to = "true"});
       }
@@ -97,7 +99,8 @@ class InternetGateway final : public Resource {
     const Json found = context.Call("ec2", "DescribeInternetGateways", ByName(context, name()));
     if (found.value("InternetGateways", Json::array()).empty()) return std::nullopt;
     const Json& gateway = found["InternetGateways"][0];
-    return Json{{"id", gateway["InternetGatewayId"]}, {"attached", !gateway.value("Attachments", Json::array()).empty()}};
+    return Json{{"id", gateway["InternetGatewayId"]},
+                {"attached", !gateway.value("Attachments", Json::array()).empty()}};
   }
 
   std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
@@ -144,8 +147,9 @@ class Subnet final : public Resource {
   std::optional<Json> Read(Context& context) override {
     // All of the network's subnets in one call.
     const Json found = context.Once("subnets", [&] {
-      return context.Call("ec2", "DescribeSubnets",
-                          {{"Filters", Json::array({{{"Name", "tag:env"}, {"Values", Json::array({context.shared()})}}})}});
+      return context.Call(
+          "ec2", "DescribeSubnets",
+          {{"Filters", Json::array({{{"Name", "tag:env"}, {"Values", Json::array({context.shared()})}}})}});
     });
     for (const Json& subnet : found.value("Subnets", Json::array())) {
       for (const Json& tag : subnet.value("Tags", Json::array())) {
@@ -201,8 +205,9 @@ class Address final : public Resource {
   }
 
   Json Create(Context& context) override {
-    const Json made = context.Call("ec2", "AllocateAddress",
-                                   {{"Domain", "vpc"}, {"TagSpecifications", TagSpecifications(context, "elastic-ip", name())}});
+    const Json made =
+        context.Call("ec2", "AllocateAddress",
+                     {{"Domain", "vpc"}, {"TagSpecifications", TagSpecifications(context, "elastic-ip", name())}});
     return {{"id", made["AllocationId"]}};
   }
 
@@ -213,7 +218,8 @@ class Address final : public Resource {
 
 class NatGateway final : public Resource {
  public:
-  NatGateway(const std::string& shared, int zone) : Resource("nat gateway", fmt::format("{}-nat-{}", shared, zone)), zone_(zone) {
+  NatGateway(const std::string& shared, int zone)
+      : Resource("nat gateway", fmt::format("{}-nat-{}", shared, zone)), zone_(zone) {
     DependsOn("elastic ip " + name());
     DependsOn("internet gateway " + Join(shared, "igw"));
     DependsOn("subnet " + SubnetName({.shared = shared, .is_public = true, .zone = zone}));
@@ -230,16 +236,17 @@ class NatGateway final : public Resource {
   std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
     if (observed["state"] == "available") return {};
     // One that a destroy left behind on its way out still holds its address.
-    return {{.what = "state", .from = observed["state"], .to = "available", .replace = observed["state"] == "deleting"}};
+    return {
+        {.what = "state", .from = observed["state"], .to = "available", .replace = observed["state"] == "deleting"}};
   }
 
   Json Create(Context& context) override {
-    const Json made = context.Call(
-        "ec2", "CreateNatGateway",
-        {{"SubnetId", context.Get("subnet " + SubnetName({context.shared(), true, zone_}), "id")},
-         {"AllocationId", context.Get("elastic ip " + name(), "id")},
-         {"ClientToken", context.random().Uuid()},
-         {"TagSpecifications", TagSpecifications(context, "natgateway", name())}});
+    const Json made =
+        context.Call("ec2", "CreateNatGateway",
+                     {{"SubnetId", context.Get("subnet " + SubnetName({context.shared(), true, zone_}), "id")},
+                      {"AllocationId", context.Get("elastic ip " + name(), "id")},
+                      {"ClientToken", context.random().Uuid()},
+                      {"TagSpecifications", TagSpecifications(context, "natgateway", name())}});
     return Update(context, {{"id", made["NatGateway"]["NatGatewayId"]}});
   }
 
@@ -260,7 +267,8 @@ class NatGateway final : public Resource {
                                             {{"NatGatewayIds", Json::array({gateway})}});
       if (!found || (*found)["NatGateways"].empty()) return wanted == "deleted";
       const Json& state = (*found)["NatGateways"][0];
-      if (state["State"] == "failed") throw Error(id() + " failed: " + state.value("FailureMessage", "no reason given"));
+      if (state["State"] == "failed")
+        throw Error(id() + " failed: " + state.value("FailureMessage", "no reason given"));
       return state["State"] == wanted;
     });
   }
@@ -270,7 +278,8 @@ class NatGateway final : public Resource {
 
 class RouteTable final : public Resource {
  public:
-  RouteTable(const std::string& shared, const std::string& suffix, std::string gateway, std::vector<std::string> subnets)
+  RouteTable(const std::string& shared, const std::string& suffix, std::string gateway,
+             std::vector<std::string> subnets)
       : Resource("route table", Join(shared, suffix)), gateway_(std::move(gateway)), subnets_(std::move(subnets)) {
     DependsOn("vpc " + Join(shared, "vpc"));
     if (!gateway_.empty()) DependsOn(gateway_);
@@ -288,21 +297,23 @@ class RouteTable final : public Resource {
 
   std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
     std::vector<Difference> differences;
-    if (!gateway_.empty() && !HasDefaultRoute(observed)) differences.push_back({.what = "default route", .to = gateway_});
+    if (!gateway_.empty() && !HasDefaultRoute(observed))
+      differences.push_back({.what = "default route", .to = gateway_});
     for (const auto& subnet : subnets_) {
       const auto attributes = context.Find(subnet);
-      if (!attributes || !IsAssociated(observed, (*attributes)["id"])) differences.push_back({.what = "association", .to = subnet});
+      if (!attributes || !IsAssociated(observed, (*attributes)["id"]))
+        differences.push_back({.what = "association", .to = subnet});
     }
     return differences;
   }
 
   Json Create(Context& context) override {
-    const Json made = context.Call("ec2", "CreateRouteTable",
-                                   {{"VpcId", VpcId(context)},
-                                    {"TagSpecifications", TagSpecifications(context, "route-table", name())}});
-    return Update(context, {{"id", made["RouteTable"]["RouteTableId"]},
-                            {"routes", Json::array()},
-                            {"associations", Json::array()}});
+    const Json made = context.Call(
+        "ec2", "CreateRouteTable",
+        {{"VpcId", VpcId(context)}, {"TagSpecifications", TagSpecifications(context, "route-table", name())}});
+    return Update(
+        context,
+        {{"id", made["RouteTable"]["RouteTableId"]}, {"routes", Json::array()}, {"associations", Json::array()}});
   }
 
   Json Update(Context& context, const Json& observed) override {
@@ -346,8 +357,11 @@ class RouteTable final : public Resource {
 
 class SecurityGroup final : public Resource {
  public:
-  SecurityGroup(const std::string& shared, const std::string& suffix, std::string description, std::vector<IngressRule> ingress)
-      : Resource("security group", Join(shared, suffix)), description_(std::move(description)), ingress_(std::move(ingress)) {
+  SecurityGroup(const std::string& shared, const std::string& suffix, std::string description,
+                std::vector<IngressRule> ingress)
+      : Resource("security group", Join(shared, suffix)),
+        description_(std::move(description)),
+        ingress_(std::move(ingress)) {
     DependsOn("vpc " + Join(shared, "vpc"));
     for (const auto& rule : ingress_) {
       if (!rule.security_group.empty() && rule.security_group != id()) DependsOn(rule.security_group);
@@ -433,8 +447,10 @@ class SecurityGroup final : public Resource {
     for (const Json& permission : permissions) {
       const std::string ports = fmt::format("{} {}-{} from ", permission.value("IpProtocol", ""),
                                             permission.value("FromPort", 0), permission.value("ToPort", 65535));
-      for (const Json& range : permission.value("IpRanges", Json::array())) rules.insert(ports + range.value("CidrIp", ""));
-      for (const Json& pair : permission.value("UserIdGroupPairs", Json::array())) rules.insert(ports + pair.value("GroupId", ""));
+      for (const Json& range : permission.value("IpRanges", Json::array()))
+        rules.insert(ports + range.value("CidrIp", ""));
+      for (const Json& pair : permission.value("UserIdGroupPairs", Json::array()))
+        rules.insert(ports + pair.value("GroupId", ""));
     }
     return rules;
   }

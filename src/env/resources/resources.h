@@ -1,5 +1,5 @@
-// The kinds of resources, each in a file of its own. Ids, by which resources find each other's attributes in the Context,
-// are `<kind> <name>`; what a resource publishes stands beside its factory.
+// The kinds of resources, each in a file of its own. Ids, by which resources find each other's attributes in the
+// Context, are `<kind> <name>`; what a resource publishes stands beside its factory.
 #pragma once
 
 #include <memory>
@@ -21,8 +21,8 @@ struct SubnetSpec {
   bool is_public = false;
   int zone = 1;  // 1-based
 };
-std::string SubnetName(const SubnetSpec& spec);              // dev-private-1
-ResourcePtr MakeSubnet(const SubnetSpec& spec);              // "subnet dev-private-1": id
+std::string SubnetName(const SubnetSpec& spec);                   // dev-private-1
+ResourcePtr MakeSubnet(const SubnetSpec& spec);                   // "subnet dev-private-1": id
 ResourcePtr MakeAddress(const std::string& shared, int zone);     // "elastic ip dev-nat-1": id
 ResourcePtr MakeNatGateway(const std::string& shared, int zone);  // "nat gateway dev-nat-1": id
 // "route table dev-public": id. Routes to the internet gateway, or to the NAT gateway named (empty: none).
@@ -43,22 +43,25 @@ ResourcePtr MakeLoadBalancer(const std::string& shared);  // "load balancer dev-
 enum class ListenerKind { kHttp, kHttps, kRedirect };
 // "listener dev-alb-http" or "…-https": arn
 ResourcePtr MakeListener(const std::string& shared, ListenerKind kind);
-ResourcePtr MakeTargetGroup(const std::string& env, const config::Service& service);  // "target group alpha-gunicorn": arn
-ResourcePtr MakeListenerRule(const std::string& env, const config::Service& service);  // "listener rule alpha-gunicorn": arn
+ResourcePtr MakeTargetGroup(const std::string& env,
+                            const config::Service& service);  // "target group alpha-gunicorn": arn
+ResourcePtr MakeListenerRule(const std::string& env,
+                             const config::Service& service);  // "listener rule alpha-gunicorn": arn
 // The listener that environments' rules are on.
 std::string MainListenerId(const config::Target& target);
 
 // --- dns.cc: ACM, Route 53, Cloud Map ---
-ResourcePtr MakeCertificate(const std::string& domain);       // "certificate *.example.com": arn
-ResourcePtr MakeHostedZone(const std::string& domain);        // "hosted zone example.com": id
-ResourcePtr MakeRecord(const std::string& host);              // "record alpha.example.com"
-ResourcePtr MakeNamespace(const std::string& shared);         // "namespace dev-sd-ns": id
-ResourcePtr MakeDiscoveryService(const std::string& env, const std::string& service);  // "discovery service alpha-redis": arn, id
+ResourcePtr MakeCertificate(const std::string& domain);  // "certificate *.example.com": arn
+ResourcePtr MakeHostedZone(const std::string& domain);   // "hosted zone example.com": id
+ResourcePtr MakeRecord(const std::string& host);         // "record alpha.example.com"
+ResourcePtr MakeNamespace(const std::string& shared);    // "namespace dev-sd-ns": id
+ResourcePtr MakeDiscoveryService(const std::string& env,
+                                 const std::string& service);  // "discovery service alpha-redis": arn, id
 
 // --- database.cc: Amazon RDS and the environment's own database in it ---
 ResourcePtr MakeDatabaseSubnetGroup(const std::string& shared);  // "database subnet group dev-rds"
-ResourcePtr MakeDatabaseInstance(const std::string& shared);     // "database instance dev-rds": address, port, secret_arn
-ResourcePtr MakeDatabase(const std::string& env);                // "database alpha-db"
+ResourcePtr MakeDatabaseInstance(const std::string& shared);  // "database instance dev-rds": address, port, secret_arn
+ResourcePtr MakeDatabase(const std::string& env);             // "database alpha-db"
 
 // --- identity.cc: IAM and Secrets Manager ---
 ResourcePtr MakeExecutionRole(const std::string& shared);  // "role dev-ecs-execution-role": arn
@@ -80,7 +83,8 @@ ResourcePtr MakeService(const std::string& env, const config::Service& service);
 // "task alpha-migrate": runs when its own revision is new or one of `services` (names) will get another revision.
 ResourcePtr MakeTaskRun(const std::string& env, const config::Task& task, std::vector<std::string> services);
 
-// Of the environment's services as ECS describes them, the ACTIVE one of this name; null when there is none. One read for all.
+// Of the environment's services as ECS describes them, the ACTIVE one of this name; null when there is none. One read
+// for all.
 Json ReadService(Context& context, const std::string& name);
 
 // Things of an environment that are found in the cloud but not in the definition (any more): they can only be deleted.

@@ -12,7 +12,8 @@ constexpr int kRetentionDays = 14;
 
 class LogGroup final : public Resource {
  public:
-  LogGroup(const std::string& env, const std::string& workload) : Resource("log group", LogGroupName(env, workload)), env_(env) {}
+  LogGroup(const std::string& env, const std::string& workload)
+      : Resource("log group", LogGroupName(env, workload)), env_(env) {}
 
   std::optional<Json> Read(Context& context) override {
     const Json groups = context.Once("log groups", [&] {
@@ -32,7 +33,8 @@ class LogGroup final : public Resource {
   Json Create(Context& context) override {
     Json tags = Json::object();
     for (const Json& tag : Tags(context, env_)) tags[tag["Key"].get<std::string>()] = tag["Value"];
-    context.CallUnless({"ResourceAlreadyExistsException"}, "logs", "CreateLogGroup", {{"logGroupName", name()}, {"tags", tags}});
+    context.CallUnless({"ResourceAlreadyExistsException"}, "logs", "CreateLogGroup",
+                       {{"logGroupName", name()}, {"tags", tags}});
     return Update(context, Json::object());
   }
 
@@ -73,9 +75,11 @@ class Bucket final : public Resource {
 
   Json Create(Context& context) override {
     Json input = {{"Bucket", name()}};
-    if (context.region() != "us-east-1") input["CreateBucketConfiguration"] = {{"LocationConstraint", context.region()}};
+    if (context.region() != "us-east-1")
+      input["CreateBucketConfiguration"] = {{"LocationConstraint", context.region()}};
     context.CallUnless({"BucketAlreadyOwnedByYou"}, "s3", "CreateBucket", input);
-    context.Call("s3", "PutBucketTagging", {{"Bucket", name()}, {"Tagging", {{"TagSet", Tags(context, context.environment())}}}});
+    context.Call("s3", "PutBucketTagging",
+                 {{"Bucket", name()}, {"Tagging", {{"TagSet", Tags(context, context.environment())}}}});
     // Browsers load fonts and scripts from it on pages of the environment's own origin.
     context.Call("s3", "PutBucketCors",
                  {{"Bucket", name()},
@@ -120,7 +124,8 @@ class Bucket final : public Resource {
   Json Policy() const {
     if (bucket_.public_patterns.empty()) return {};
     Json resources = Json::array();
-    for (const auto& pattern : bucket_.public_patterns) resources.push_back(fmt::format("arn:aws:s3:::{}/{}", name(), pattern));
+    for (const auto& pattern : bucket_.public_patterns)
+      resources.push_back(fmt::format("arn:aws:s3:::{}/{}", name(), pattern));
     return {{"Version", "2012-10-17"},
             {"Statement",
              Json::array(
@@ -135,6 +140,8 @@ class Bucket final : public Resource {
 ResourcePtr MakeLogGroup(const std::string& env, const std::string& workload) {
   return std::make_unique<LogGroup>(env, workload);
 }
-ResourcePtr MakeBucket(const std::string& name, const config::Bucket& bucket) { return std::make_unique<Bucket>(name, bucket); }
+ResourcePtr MakeBucket(const std::string& name, const config::Bucket& bucket) {
+  return std::make_unique<Bucket>(name, bucket);
+}
 
 }  // namespace adhoc::env

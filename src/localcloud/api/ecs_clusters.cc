@@ -217,8 +217,11 @@ void RegisterClusters(Api& api, Cloud& cloud) {
   api.On("ecs", "PutClusterCapacityProviders", PutClusterCapacityProviders);
   api.On("ecs", "DescribeCapacityProviders", [&cloud](Call& call) { return DescribeCapacityProviders(cloud, call); });
   api.On("ecs", "ListAccountSettings", [&cloud](Call& call) { return ListAccountSettings(cloud, call); });
-  api.On("ecs", "PutAccountSetting", [&cloud](Call& call) { return PutAccountSetting(cloud, call); }, Effect::kRecorded);
-  api.On("ecs", "PutAccountSettingDefault", [&cloud](Call& call) { return PutAccountSetting(cloud, call); }, Effect::kRecorded);
+  api.On(
+      "ecs", "PutAccountSetting", [&cloud](Call& call) { return PutAccountSetting(cloud, call); }, Effect::kRecorded);
+  api.On(
+      "ecs", "PutAccountSettingDefault", [&cloud](Call& call) { return PutAccountSetting(cloud, call); },
+      Effect::kRecorded);
 }
 
 }  // namespace adhoc::localcloud::ecs

@@ -272,7 +272,8 @@ TEST_F(S3, SubResourcesAreReadBackOrMissed) {
   EXPECT_EQ(api.ErrorOf("s3", "GetBucketTagging", {{"Bucket", "media"}}), "NoSuchTagSet");
   EXPECT_EQ(api.ErrorOf("s3", "GetBucketPolicy", {{"Bucket", "media"}}), "NoSuchBucketPolicy");
   EXPECT_EQ(api.ErrorOf("s3", "GetBucketCors", {{"Bucket", "media"}}), "NoSuchCORSConfiguration");
-  for (const auto& setting : api.Call("s3", "GetPublicAccessBlock", {{"Bucket", "media"}})["PublicAccessBlockConfiguration"]) {
+  for (const auto& setting :
+       api.Call("s3", "GetPublicAccessBlock", {{"Bucket", "media"}})["PublicAccessBlockConfiguration"]) {
     EXPECT_EQ(setting, true);
   }
   api.Call("s3", "DeletePublicAccessBlock", {{"Bucket", "media"}});

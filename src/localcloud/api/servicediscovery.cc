@@ -61,12 +61,11 @@ Json StartOperation(Cloud& cloud, Call& call, const char* type, Json targets) {
   const std::string id = cloud.random.Pick("abcdefghijklmnopqrstuvwxyz234567", 31) + "-" +
                          cloud.random.Pick("abcdefghijklmnopqrstuvwxyz0123456789", 8);
   const bool of_namespace = std::string_view(type).ends_with("_NAMESPACE");
-  Json operation{
-      {"Id", id},
-      {"Type", type},
-      {"CreateDate", now},
-      {"Targets", std::move(targets)},
-      {"_done_at", cloud.DueAt(of_namespace ? Slow::kNamespaceChange : Slow::kDiscoveryChange, kDoneAfter)}};
+  Json operation{{"Id", id},
+                 {"Type", type},
+                 {"CreateDate", now},
+                 {"Targets", std::move(targets)},
+                 {"_done_at", cloud.DueAt(of_namespace ? Slow::kNamespaceChange : Slow::kDiscoveryChange, kDoneAfter)}};
   if (call.input.contains("CreatorRequestId")) operation["_creator_request_id"] = call.input["CreatorRequestId"];
   call.txn.Put(kOperations, id, std::move(operation));
   return {{"OperationId", id}};

@@ -160,14 +160,15 @@ Json PutInterface(Cloud& cloud, Store::Transaction& txn, const InterfaceSpec& sp
   for (const auto& [id, other] : txn.All("ec2.enis")) {
     if (const auto address = ParseIpv4(other.value("PrivateIpAddress", ""))) taken.insert(*address);
   }
-  // The next one round the subnet, not the lowest: the machine and the load balancer remember for a minute which container
-  // had an address, and send to a new one at that address nothing that arrives.
+  // The next one round the subnet, not the lowest: the machine and the load balancer remember for a minute which
+  // container had an address, and send to a new one at that address nothing that arrives.
   const std::uint32_t first = range.base + kReservedAtStart;
   const std::uint32_t count = range.size() - kReservedAtStart - 1;
   const auto turn = static_cast<std::uint32_t>(txn.NextNumber("ec2.addresses of " + spec.subnet_id) - 1);
   std::uint32_t tried = 0;
   while (tried < count && taken.contains(first + (turn + tried) % count)) ++tried;
-  if (tried == count) throw Error("no free address in " + spec.subnet_id + ": all of " + range.ToString() + " are used");
+  if (tried == count)
+    throw Error("no free address in " + spec.subnet_id + ": all of " + range.ToString() + " are used");
   const std::uint32_t address = first + (turn + tried) % count;
 
   const std::string vpc_id = subnet->at("VpcId").get<std::string>();

@@ -224,10 +224,11 @@ std::map<std::string, std::string> MakePodmanWork(const std::string& podman, con
   }
   std::error_code ignored;
   fs::remove(path, ignored);
-  throw Error(fmt::format("podman cannot run a container: {}", failure),
-              facts.has_runc
-                  ? "make `podman run --rm docker.io/library/debian:12 true` work, or set DOCKER_HOST to an engine that does"
-                  : "apt-get install runc: it runs containers on some kernels on which crun does not");
+  throw Error(
+      fmt::format("podman cannot run a container: {}", failure),
+      facts.has_runc
+          ? "make `podman run --rm docker.io/library/debian:12 true` work, or set DOCKER_HOST to an engine that does"
+          : "apt-get install runc: it runs containers on some kernels on which crun does not");
 }
 
 // Starts a program in a session of its own that goes on when we end. Its parent is init, so that it never becomes our
@@ -246,7 +247,8 @@ pid_t StartDetached(const std::vector<std::string>& argv, const std::map<std::st
     result.push_back(nullptr);
     return result;
   };
-  // Not where the person happens to be: conmon leaves a file `oom` in its directory when a container was killed for memory.
+  // Not where the person happens to be: conmon leaves a file `oom` in its directory when a container was killed for
+  // memory.
   const std::string directory = std::filesystem::path(log_path).parent_path().string();
   std::vector<char*> arguments = pointers(argv);
   std::vector<char*> variables_block = pointers(environment);

@@ -116,7 +116,7 @@ struct ContainerState {
   std::string share_network_with;    // the id of that container
   std::vector<PublishedPort> ports;  // with the real host ports
 
-  int pid = 0;                       // of its first process while running, on the engine's machine
+  int pid = 0;  // of its first process while running, on the engine's machine
 
   bool running() const { return status == ContainerStatus::kRunning; }
 };

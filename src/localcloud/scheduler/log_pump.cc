@@ -9,7 +9,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kFlushInterval = 100ms;
-// Long: what is not stored by then is lost with the container, and a busy machine may take seconds to say that a log has ended.
+// Long: what is not stored by then is lost with the container, and a busy machine may take seconds to say that a log
+// has ended.
 constexpr auto kFinishTimeout = 30s;
 // lastIngestionTime and its like need not be exact ("eventually consistent" in CloudWatch, up to an hour).
 constexpr double kNoteInterval = 1;

@@ -325,9 +325,8 @@ TEST_F(SchedulerTest, AContainerGetsWhatTheDefinitionTheSecretsAndTheOverridesSa
                {{"v1", {{"SecretString", R"({"password":"s3cret","port":5432})"}, {"stages", {"AWSCURRENT"}}}}}}});
     txn->Put("ssm.parameters", "/app/url",
              {{"Name", "/app/url"},
-              {"_versions",
-               Json::array({{{"Version", 1}, {"Value", "old"}, {"Labels", Json::array()}},
-                            {{"Version", 2}, {"Value", "https://x.test"}, {"Labels", Json::array()}}})}});
+              {"_versions", Json::array({{{"Version", 1}, {"Value", "old"}, {"Labels", Json::array()}},
+                                         {{"Version", 2}, {"Value", "https://x.test"}, {"Labels", Json::array()}}})}});
     txn->Commit();
   }
   Json container = Container("web");
@@ -393,7 +392,8 @@ TEST_F(SchedulerTest, WhatATaskLacksIsToldInItsStoppedReason) {
        "unable "
        "to retrieve secret from asm: "},
       {Run(DefineContainers("parameter", Json::array({no_parameter}))),
-       "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable "
+       "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
+       "unable "
        "to retrieve secrets from ssm: service call has been retried 1 time(s): invalid parameters: /app/none"},
       {Run(DefineContainers("group", Json::array({no_group}))),
        "ResourceInitializationError: failed to validate logger args: "},

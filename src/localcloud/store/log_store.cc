@@ -29,8 +29,9 @@ LogStore::~LogStore() = default;
 void LogStore::Append(std::string_view group, std::string_view stream, const std::vector<LogEvent>& events) {
   const std::lock_guard lock(impl_->mutex);
   SQLite::Transaction writing(impl_->database);
-  SQLite::Statement insert(impl_->database,
-                           "INSERT INTO log_events (log_group, stream, timestamp, ingestion, message) VALUES (?, ?, ?, ?, ?)");
+  SQLite::Statement insert(
+      impl_->database,
+      "INSERT INTO log_events (log_group, stream, timestamp, ingestion, message) VALUES (?, ?, ?, ?, ?)");
   for (const auto& event : events) {
     insert.bind(1, std::string(group));
     insert.bind(2, std::string(stream));

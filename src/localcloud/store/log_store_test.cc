@@ -28,7 +28,8 @@ TEST(LogStoreTest, PagesForwardsAndBackwardsInOrderOfArrival) {
 
 TEST(LogStoreTest, FiltersByTimeTextAndStreamPrefix) {
   LogStore logs(":memory:");
-  logs.Append("g", "gunicorn/a/1", {{.timestamp_ms = 10, .message = "GET /"}, {.timestamp_ms = 20, .message = "ERROR x"}});
+  logs.Append("g", "gunicorn/a/1",
+              {{.timestamp_ms = 10, .message = "GET /"}, {.timestamp_ms = 20, .message = "ERROR x"}});
   logs.Append("g", "beat/b/1", {{.timestamp_ms = 20, .message = "ERROR y"}});
   EXPECT_EQ(Messages(logs.Read({.group = "g", .contains = "ERROR"})), (std::vector<std::string>{"ERROR x", "ERROR y"}));
   EXPECT_EQ(Messages(logs.Read({.group = "g", .stream_prefix = "beat/"})), (std::vector<std::string>{"ERROR y"}));

@@ -1,12 +1,14 @@
-// Everything the local cloud knows, as documents in collections: `ecs.services` / `alpha-cluster/alpha-gunicorn` → JSON.
+// Everything the local cloud knows, as documents in collections: `ecs.services` / `alpha-cluster/alpha-gunicorn` →
+// JSON.
 //
-// All of it is in memory, ordered by key, and written through to SQLite: a commit returns after the transaction is in the
-// database file, so what an API call accepted survives `kill -9`. A transaction that ends without Commit leaves no trace.
-// One transaction runs at a time (it holds the store's lock), so keep them short: no container, network or file work inside.
+// All of it is in memory, ordered by key, and written through to SQLite: a commit returns after the transaction is in
+// the database file, so what an API call accepted survives `kill -9`. A transaction that ends without Commit leaves no
+// trace. One transaction runs at a time (it holds the store's lock), so keep them short: no container, network or file
+// work inside.
 //
-// Documents have the shape that the service's Describe call answers, plus private fields, whose names begin with '_' and
-// which the codec leaves out of answers. Controllers (scheduler, load balancer, database) talk to each other only through
-// documents, and are woken by commits that touch the collections they watch.
+// Documents have the shape that the service's Describe call answers, plus private fields, whose names begin with '_'
+// and which the codec leaves out of answers. Controllers (scheduler, load balancer, database) talk to each other only
+// through documents, and are woken by commits that touch the collections they watch.
 #pragma once
 
 #include <cstdint>
