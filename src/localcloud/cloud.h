@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "localcloud/store/log_store.h"
+#include "localcloud/store/metric_store.h"
 #include "localcloud/store/store.h"
 #include "localcloud/timing.h"
 
@@ -36,6 +37,7 @@ struct Cloud {
   Settings settings;
   Store& store;
   LogStore& logs;
+  MetricStore& metrics;
   Clock& clock;
   Random& random;
   ContainerRuntime& runtime;

@@ -24,10 +24,12 @@ template <typename Result>
 Result WithEveryOperation(Result (*use)(const Api&)) {
   Store store(":memory:");
   LogStore logs(":memory:");
+  MetricStore metrics(":memory:");
   const auto runtime = MakeEngineRuntime({}, RealClock());  // looks for an engine when it is used
   Cloud cloud{.settings = {},
               .store = store,
               .logs = logs,
+              .metrics = metrics,
               .clock = RealClock(),
               .random = SystemRandom(),
               .runtime = *runtime};

@@ -22,6 +22,7 @@
 #include "localcloud/files/file_systems.h"
 #include "localcloud/gateway.h"
 #include "localcloud/identity.h"
+#include "localcloud/metrics/metrics_controller.h"
 #include "localcloud/network/metadata_route.h"
 #include "localcloud/network/network_cleaner.h"
 #include "localcloud/objects/object_cleaner.h"
@@ -29,6 +30,7 @@
 #include "localcloud/runtime/clearing.h"
 #include "localcloud/runtime/engine_setup.h"
 #include "localcloud/runtime/runtime.h"
+#include "localcloud/scaling/scaling_controller.h"
 #include "localcloud/scheduler/capacity.h"
 #include "localcloud/scheduler/scheduler.h"
 #include "localcloud/session/ssm_server.h"
@@ -116,7 +118,9 @@ struct Controllers {
         databases(cloud),
         route(cloud),
         scheduler(cloud, {.route_metadata = [this] { return route.Reconcile(); }}),
-        proxy(cloud, *haproxy, *prober) {}
+        proxy(cloud, *haproxy, *prober),
+        metrics(cloud, *haproxy),
+        scaling(cloud) {}
   ~Controllers() { scheduler.Stop(); }
 
   void Start() {
@@ -127,6 +131,8 @@ struct Controllers {
     databases.Start();
     proxy.Start();
     scheduler.Start();
+    metrics.Start();
+    scaling.Start();
   }
 
   NetworkCleaner networks;
@@ -138,6 +144,8 @@ struct Controllers {
   std::unique_ptr<proxy::HaproxyCli> haproxy = proxy::MakeHaproxyCli();
   std::unique_ptr<proxy::Prober> prober = proxy::MakeHttpProber();
   proxy::ProxyController proxy;
+  MetricsController metrics;
+  ScalingController scaling;
 };
 
 // Lets requests through, until one of them needs the place for itself.
@@ -172,8 +180,9 @@ struct Server::Impl {
         lock(local, clock_),
         store(fs::path(local.state_dir) / "cloud.db"),
         logs(fs::path(local.state_dir) / "cloud.db"),
+        metrics(fs::path(local.state_dir) / "cloud.db"),
         runtime(MakeEngineRuntime(EngineOptions(local), clock_)),
-        cloud{CloudSettings(local, KeepIdentity(store, local)), store, logs, clock_, random, *runtime},
+        cloud{CloudSettings(local, KeepIdentity(store, local)), store, logs, metrics, clock_, random, *runtime},
         gateway(cloud, api),
         sessions(cloud, MakeTaskDialer(cloud)) {
     RegisterServices(api, cloud);
@@ -262,6 +271,7 @@ struct Server::Impl {
       cleared = {cleared.containers + rest.containers, rest.networks, rest.volumes};
       store.Reset();
       logs.Reset();
+      metrics.Reset();
       for (const char* name : kContents) fs::remove_all(fs::path(local.state_dir) / name);
       KeepIdentity(store, WithIdentity());
       StartControllers();
@@ -356,6 +366,7 @@ struct Server::Impl {
   StateLock lock;
   Store store;
   LogStore logs;
+  MetricStore metrics;
   std::unique_ptr<ContainerRuntime> runtime;
   Cloud cloud;
   Api api;

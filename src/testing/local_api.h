@@ -59,6 +59,7 @@ class LocalApi {
   FakeRuntime runtime_;
   localcloud::Store store_;
   localcloud::LogStore logs_;
+  localcloud::MetricStore metrics_;
   localcloud::Cloud cloud_;
   localcloud::Api api_;
   std::unique_ptr<class GatewayHolder> gateway_;

@@ -90,6 +90,8 @@ class Api {
 void RegisterServices(Api& api, Cloud& cloud);
 // Each in api/<service>.cc.
 void RegisterAcm(Api& api, Cloud& cloud);
+void RegisterApplicationAutoScaling(Api& api, Cloud& cloud);
+void RegisterCloudwatch(Api& api, Cloud& cloud);
 void RegisterEc2(Api& api, Cloud& cloud);
 void RegisterEcr(Api& api, Cloud& cloud);
 void RegisterEcs(Api& api, Cloud& cloud);

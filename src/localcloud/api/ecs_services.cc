@@ -238,10 +238,7 @@ Json UpdateService(Cloud& cloud, Call& call) {
   }
   if (input.contains("desiredCount")) {
     if (input["desiredCount"] < 0) Refuse("desiredCount must not be negative.");
-    service["desiredCount"] = input["desiredCount"];
-    for (Json& deployment : service["deployments"]) {
-      if (deployment["status"] == "PRIMARY") deployment["desiredCount"] = input["desiredCount"];
-    }
+    SetDesiredCount(service, input["desiredCount"]);
   }
   if (roll) BeginDeployment(service, {.id = NewDeploymentId(cloud.random), .reason = ""}, now);
   // A later CreateService with these words is no repetition of the one that made the service.

@@ -4,6 +4,8 @@ namespace adhoc::localcloud {
 
 void RegisterServices(Api& api, Cloud& cloud) {
   RegisterAcm(api, cloud);
+  RegisterApplicationAutoScaling(api, cloud);
+  RegisterCloudwatch(api, cloud);
   RegisterEc2(api, cloud);
   RegisterEcr(api, cloud);
   RegisterEcs(api, cloud);

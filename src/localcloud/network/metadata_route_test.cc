@@ -54,9 +54,11 @@ class MetadataRouteTest : public ::testing::Test {
   testing::FakeRuntime runtime_{clock_};
   Store store_{":memory:"};
   LogStore logs_{":memory:"};
+  MetricStore metrics_{":memory:"};
   Cloud cloud_{.settings = {.port = 4567, .instance = "0badcafe"},
                .store = store_,
                .logs = logs_,
+               .metrics = metrics_,
                .clock = clock_,
                .random = random_,
                .runtime = runtime_};

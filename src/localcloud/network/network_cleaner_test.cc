@@ -15,7 +15,14 @@ TEST(NetworkCleaner, RemovesANetworkOnceItsContainersHaveLeft) {
   testing::FakeRuntime runtime{clock};
   Store store{":memory:"};
   LogStore logs{":memory:"};
-  Cloud cloud{.settings = {}, .store = store, .logs = logs, .clock = clock, .random = random, .runtime = runtime};
+  MetricStore metrics{":memory:"};
+  Cloud cloud{.settings = {},
+              .store = store,
+              .logs = logs,
+              .metrics = metrics,
+              .clock = clock,
+              .random = random,
+              .runtime = runtime};
   NetworkCleaner cleaner(cloud);
 
   runtime.AddImage("web:1");

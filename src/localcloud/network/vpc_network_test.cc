@@ -44,9 +44,11 @@ struct VpcTest : ::testing::Test {
   testing::FakeRuntime runtime{clock};
   Store store{":memory:"};
   LogStore logs{":memory:"};
+  MetricStore metrics{":memory:"};
   Cloud cloud{.settings = {.instance = "0badcafe"},
               .store = store,
               .logs = logs,
+              .metrics = metrics,
               .clock = clock,
               .random = random,
               .runtime = runtime};

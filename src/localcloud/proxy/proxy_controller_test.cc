@@ -136,9 +136,11 @@ class ProxyControllerTest : public ::testing::Test {
   FakeRuntime runtime_{clock_};
   Store store_{":memory:"};
   LogStore logs_{":memory:"};
+  MetricStore metrics_{":memory:"};
   Cloud cloud_{.settings = {.instance = "0badcafe"},
                .store = store_,
                .logs = logs_,
+               .metrics = metrics_,
                .clock = clock_,
                .random = random_,
                .runtime = runtime_};
@@ -475,6 +477,7 @@ TEST_F(ProxyControllerTest, ThreadsReactToCommits) {
   Cloud cloud{.settings = cloud_.settings,
               .store = store_,
               .logs = logs_,
+              .metrics = metrics_,
               .clock = RealClock(),
               .random = random_,
               .runtime = runtime};

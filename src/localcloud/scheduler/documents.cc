@@ -168,6 +168,13 @@ void BeginDeployment(Json& service, const DeploymentTemplate& from, double now) 
   deployments.insert(deployments.begin(), std::move(deployment));
 }
 
+void SetDesiredCount(Json& service, int desired) {
+  service["desiredCount"] = desired;
+  for (Json& deployment : service["deployments"]) {
+    if (deployment["status"] == "PRIMARY") deployment["desiredCount"] = desired;
+  }
+}
+
 void CountTasks(Json& service, const std::vector<const Json*>& tasks) {
   int running = 0;
   int pending = 0;

@@ -90,6 +90,9 @@ struct DeploymentTemplate {
 // A PRIMARY deployment made of what the service document now says. The one that was PRIMARY becomes ACTIVE.
 void BeginDeployment(Json& service, const DeploymentTemplate& from, double now);
 
+// As UpdateService's desiredCount.
+void SetDesiredCount(Json& service, int desired);
+
 // Counts a service's and its deployments' running and pending tasks from its tasks.
 void CountTasks(Json& service, const std::vector<const Json*>& tasks);
 

@@ -218,7 +218,14 @@ class SchedulerTest : public ::testing::Test {
   testing::FakeRuntime runtime_{clock_};
   Store store_{":memory:"};
   LogStore logs_{":memory:"};
-  Cloud cloud_{.settings = {}, .store = store_, .logs = logs_, .clock = clock_, .random = random_, .runtime = runtime_};
+  MetricStore metrics_{":memory:"};
+  Cloud cloud_{.settings = {},
+               .store = store_,
+               .logs = logs_,
+               .metrics = metrics_,
+               .clock = clock_,
+               .random = random_,
+               .runtime = runtime_};
   Api api_;
   std::optional<Scheduler> scheduler_;
 };
@@ -885,6 +892,7 @@ TEST_F(SchedulerTest, RunsOnItsOwnThreads) {
   Cloud real = {.settings = cloud_.settings,
                 .store = store_,
                 .logs = logs_,
+                .metrics = metrics_,
                 .clock = RealClock(),
                 .random = random_,
                 .runtime = runtime_};

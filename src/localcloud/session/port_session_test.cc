@@ -129,8 +129,14 @@ class PortSessionTest : public ::testing::Test {
   testing::FakeRuntime runtime_{clock_};
   Store store_{":memory:"};
   LogStore logs_{":memory:"};
-  Cloud cloud_{
-      .settings = {}, .store = store_, .logs = logs_, .clock = RealClock(), .random = random_, .runtime = runtime_};
+  MetricStore metrics_{":memory:"};
+  Cloud cloud_{.settings = {},
+               .store = store_,
+               .logs = logs_,
+               .metrics = metrics_,
+               .clock = RealClock(),
+               .random = random_,
+               .runtime = runtime_};
   EchoServer echo_;
   std::atomic<bool> reachable_ = true;
   SsmServer server_{cloud_, [this](const PortTarget& target) {

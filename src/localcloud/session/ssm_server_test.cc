@@ -101,8 +101,14 @@ class ExecSessionTest : public ::testing::Test {
   testing::FakeRuntime runtime_{clock_};
   Store store_{":memory:"};
   LogStore logs_{":memory:"};
-  Cloud cloud_{
-      .settings = {}, .store = store_, .logs = logs_, .clock = RealClock(), .random = random_, .runtime = runtime_};
+  MetricStore metrics_{":memory:"};
+  Cloud cloud_{.settings = {},
+               .store = store_,
+               .logs = logs_,
+               .metrics = metrics_,
+               .clock = RealClock(),
+               .random = random_,
+               .runtime = runtime_};
   SsmServer server_{cloud_, nullptr};
   std::string container_;
 };
