@@ -158,6 +158,10 @@ class Server:
         self.log.seek(0)
         sys.exit(f"{shlex.join(self.process.args)}: {what}\n{self.log.read().decode(errors='replace')}")
 
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory(self):
         """MiB that are resident, and that are ours when what is shared is divided."""
         text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
@@ -167,7 +171,8 @@ class Server:
 class LocalCloud:
     """A local cloud with state and ports of its own, removed with all that it made at the end of `with`."""
 
-    def __init__(self):
+    def __init__(self, engineless=False):
+        self.engineless = engineless  # tasks only seem to run
         # Short: the paths of sockets inside have a limit of 107 characters.
         self.home = tempfile.mkdtemp(prefix="adhoc-bench-")
         self.port = free_port()
@@ -177,10 +182,11 @@ class LocalCloud:
         return self
 
     def __exit__(self, *_):
-        reset = self.adhoc("local", "reset", check=False)
+        if not self.engineless:
+            reset = self.adhoc("local", "reset", check=False)
+            if reset.returncode != 0:
+                note(f"adhoc local reset: {reset.stderr.strip()}")
         shutil.rmtree(self.home, ignore_errors=True)
-        if reset.returncode != 0:
-            note(f"adhoc local reset: {reset.stderr.strip()}")
 
     @property
     def environment(self):
@@ -193,7 +199,9 @@ class LocalCloud:
 
     def serve(self):
         """The server in the foreground, for measuring it."""
-        return Server([program(), "local", "run", "--state-dir", self.home, "--port", str(self.port)], self.port, self.environment)
+        options = ["--runtime", "none"] if self.engineless else []
+        command = [program(), "local", "run", "--state-dir", self.home, "--port", str(self.port), *options]
+        return Server(command, self.port, self.environment)
 
     def health(self):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -227,6 +235,27 @@ class LocalCloud:
         return variables["ADHOC_CONTAINER_ENGINE"], {**self.environment, **variables}
 
 
+class Client:
+    """JSON requests over one connection that stays open; next to nothing of what they take is the client's."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        self.connection.connect()
+        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ecs(self, operation, **document):
+        headers = {
+            "Authorization": authorization("ecs"), "Content-Type": "application/x-amz-json-1.1", "X-Amz-Date": "20260101T000000Z",
+            "X-Amz-Target": f"AmazonEC2ContainerServiceV20141113.{operation}",
+        }
+        self.connection.request("POST", "/", json.dumps(document), headers)
+        answer = self.connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            sys.exit(f"{operation}: {answer.status} {body[:500]!r}")
+        return json.loads(body)
+
+
 @contextlib.contextmanager
 def moto():
     """A running moto_server, or None where there is none."""
@@ -242,27 +271,37 @@ def moto():
 # ---- the example application
 
 
-def images(cloud):
-    """Makes the images of the example that are missing, as tools/demo does. Their names, by the definition's."""
-    engine, environment = cloud.engine()
+class ImageMaker:
+    """Makes images that are missing, in the engine of a local cloud."""
 
-    def present(image):
-        return subprocess.run([engine, "image", "inspect", image], env=environment, capture_output=True).returncode == 0
+    def __init__(self, cloud):
+        self.engine, self.environment = cloud.engine()
 
-    def make(*command):
+    def present(self, image):
+        return subprocess.run([self.engine, "image", "inspect", image], env=self.environment, capture_output=True).returncode == 0
+
+    def make(self, *command):
         note("making images: " + shlex.join(map(str, command)))
-        result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        result = subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if result.returncode != 0:
             sys.exit(f"{shlex.join(map(str, command))}: exit code {result.returncode}\n{result.stdout[-4000:]}")
 
+    def base(self):
+        """Those of the data plane, and the system that the others are made of."""
+        if not all(self.present(f"localhost/adhoc/{part}") for part in ("debian:12", "haproxy:2.6", "pause:1", "postgres:15", "redis:7")):
+            self.make(ROOT / "images" / "build")
+
+
+def images(cloud):
+    """Makes the images of the example that are missing, as tools/demo does. Their names, by the definition's."""
+    maker = ImageMaker(cloud)
     account = f"000000000000.dkr.ecr.{REGION}.amazonaws.com"
     names = {image: f"{account}/{image}:{tag}" for image, tag in VERSIONS.items()}
-    if not all(present(f"localhost/adhoc/{part}") for part in ("debian:12", "haproxy:2.6", "pause:1", "postgres:15", "redis:7")):
-        make(ROOT / "images" / "build")
-    if not all(present(name) for name in names.values()):
-        make(EXAMPLE / "make-repo")
+    maker.base()
+    if not all(maker.present(name) for name in names.values()):
+        maker.make(EXAMPLE / "make-repo")
         for image, tag in VERSIONS.items():
-            make(program(), "-C", EXAMPLE, "image", "build", image, tag)
+            maker.make(program(), "-C", EXAMPLE, "image", "build", image, tag)
     return names
 
 

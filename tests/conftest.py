@@ -76,9 +76,9 @@ class LocalCloud:
             "NO_PROXY": "127.0.0.1,localhost",
         }
 
-    def start(self):
+    def start(self, *options):
         self.process = subprocess.Popen(
-            [self.program, "local", "run", "--state-dir", self.home, "--port", str(self.port)],
+            [self.program, "local", "run", "--state-dir", self.home, "--port", str(self.port), *options],
             env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
         )
         wait_for(lambda: self.process.poll() is not None or self.health(), "the local cloud answers", 30, 0.02)

@@ -84,6 +84,11 @@ void AddServerOptions(CLI::App& command, localcloud::LocalSettings& settings) {
   command.add_option_function<std::string>(
       "--timing", [&settings](const std::string& text) { settings.timing = localcloud::ParseTiming(text); },
       "How long slow things take: instant, aws, or a fraction of AWS's time such as aws:0.05 [instant]");
+  command
+      .add_option_function<std::string>(
+          "--runtime", [&settings](const std::string& text) { settings.engineless = text == "none"; },
+          "engine, or none: the APIs alone, whose tasks only seem to run [engine]")
+      ->check(CLI::IsMember({"engine", "none"}));
 }
 
 }  // namespace

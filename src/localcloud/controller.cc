@@ -26,9 +26,9 @@ struct ControllerThread::State {
 
 ControllerThread::ControllerThread(std::string name, Store& store, CollectionNames watched, Pass pass)
     : name_(std::move(name)), pass_(std::move(pass)), state_(std::make_shared<State>()) {
-  subscription_ = store.Subscribe([state = state_, watched = std::move(watched)](const CollectionNames& changed) {
+  subscription_ = store.Subscribe([state = state_, watched = std::move(watched)](const Changes& changed) {
     const bool ours =
-        std::any_of(changed.begin(), changed.end(), [&](const auto& one) { return watched.contains(one); });
+        std::any_of(changed.begin(), changed.end(), [&](const auto& one) { return watched.contains(one.first); });
     if (ours) state->Wake();
   });
 }

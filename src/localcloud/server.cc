@@ -29,6 +29,7 @@
 #include "localcloud/proxy/proxy_controller.h"
 #include "localcloud/runtime/clearing.h"
 #include "localcloud/runtime/engine_setup.h"
+#include "localcloud/runtime/engineless_runtime.h"
 #include "localcloud/runtime/runtime.h"
 #include "localcloud/scaling/scaling_controller.h"
 #include "localcloud/scheduler/capacity.h"
@@ -48,6 +49,10 @@ constexpr std::chrono::seconds kLockPatience{3};
 
 EngineSetupOptions EngineOptions(const LocalSettings& settings) {
   return {.state_dir = settings.state_dir, .on_progress = [](std::string_view text) { spdlog::info("{}", text); }};
+}
+
+std::unique_ptr<ContainerRuntime> MakeRuntime(const LocalSettings& settings, Clock& clock) {
+  return settings.engineless ? MakeEnginelessRuntime(clock) : MakeEngineRuntime(EngineOptions(settings), clock);
 }
 
 std::string InstanceOf(const LocalSettings& settings) { return aws::Sha256Hex(settings.state_dir).substr(0, 8); }
@@ -111,20 +116,21 @@ struct EngineState {
 
 // What makes the documents true. Stopped when it is destroyed; containers go on running.
 struct Controllers {
-  explicit Controllers(Cloud& cloud)
+  Controllers(Cloud& cloud, bool engineless)
       : networks(cloud),
         objects(cloud),
         files(cloud),
         databases(cloud),
         route(cloud),
-        scheduler(cloud, {.route_metadata = [this] { return route.Reconcile(); }}),
+        routed(!engineless),
+        scheduler(cloud, {.route_metadata = [this] { return routed && route.Reconcile(); }}),
         proxy(cloud, *haproxy, *prober),
         metrics(cloud, *haproxy),
         scaling(cloud) {}
   ~Controllers() { scheduler.Stop(); }
 
   void Start() {
-    route.Reconcile();
+    if (routed) route.Reconcile();
     networks.Start();
     objects.Start();
     files.Start();
@@ -140,6 +146,7 @@ struct Controllers {
   FileSystemCleaner files;
   database::DatabaseController databases;
   MetadataRoute route;
+  const bool routed;  // there are containers that could use the route
   Scheduler scheduler;
   std::unique_ptr<proxy::HaproxyCli> haproxy = proxy::MakeHaproxyCli();
   std::unique_ptr<proxy::Prober> prober = proxy::MakeHttpProber();
@@ -181,14 +188,14 @@ struct Server::Impl {
         store(fs::path(local.state_dir) / "cloud.db"),
         logs(fs::path(local.state_dir) / "cloud.db"),
         metrics(fs::path(local.state_dir) / "cloud.db"),
-        runtime(MakeEngineRuntime(EngineOptions(local), clock_)),
+        runtime(MakeRuntime(local, clock_)),
         cloud{CloudSettings(local, KeepIdentity(store, local)), store, logs, metrics, clock_, random, *runtime},
         gateway(cloud, api),
         sessions(cloud, MakeTaskDialer(cloud)) {
     RegisterServices(api, cloud);
     sessions.EndEarlierSessions();
     AddPages();
-    subscription = store.Subscribe([this](const CollectionNames& changed) {
+    subscription = store.Subscribe([this](const Changes& changed) {
       if (changed.contains("ec2.vpcs") && http) ListenOnNetworks();
     });
     net::ServerOptions options{.threads = kThreads};
@@ -322,6 +329,7 @@ struct Server::Impl {
 
   // Also on each VPC's gateway address, where its containers reach us.
   void ListenOnNetworks() {
+    if (local.engineless) return;  // there are no networks
     std::vector<std::string> addresses;
     {
       const auto txn = store.Begin();
@@ -356,7 +364,7 @@ struct Server::Impl {
 
   void StartControllers() {
     ListenOnNetworks();
-    controllers = std::make_unique<Controllers>(cloud);
+    controllers = std::make_unique<Controllers>(cloud, local.engineless);
     controllers->Start();
   }
 

@@ -42,6 +42,7 @@ pid_t StartDetached(const LocalSettings& settings, const std::string& program) {
       program, "local", "run", "--state-dir", settings.state_dir, "--port", std::to_string(settings.port)};
   if (!settings.account.empty()) words.insert(words.end(), {"--account", settings.account});
   if (!settings.region.empty()) words.insert(words.end(), {"--region", settings.region});
+  if (settings.engineless) words.insert(words.end(), {"--runtime", "none"});
   if (settings.timing != Timing()) words.insert(words.end(), {"--timing", settings.timing.ToString()});
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());

@@ -17,6 +17,7 @@ struct LocalSettings {
   std::string account;  // empty: what the state says, 000000000000 when there is none (identity.h)
   std::string region;   // the same; us-east-1
   Timing timing;
+  bool engineless = false;  // tasks only seem to run (runtime/engineless_runtime.h)
 
   std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(port); }
   // The name that browsers resolve, too.

@@ -21,6 +21,7 @@ namespace {
 
 constexpr double kRetention = 15 * 86400;
 constexpr double kBetweenForgetting = 3600;
+constexpr int kTasksAtATime = 200;
 
 double GridBefore(double now, double interval) { return std::floor(now / interval) * interval; }
 
@@ -78,29 +79,40 @@ double MetricsController::MeasureServices(double now) {
   };
   std::map<std::string, Service> due;
   double next = GridBefore(now, kMinute) + kMinute;
+  std::map<std::string, double> intervals;
   {
     const auto txn = cloud_.store.Begin();
-    const auto intervals = Intervals(*txn, "AWS/ECS", [](const auto& dimensions) {
+    intervals = Intervals(*txn, "AWS/ECS", [](const auto& dimensions) {
       const auto value = [&](const char* name) {
         const auto found = dimensions.find(name);
         return found == dimensions.end() ? "" : found->second;
       };
       return value("ClusterName") + "/" + value("ServiceName");
     });
-    std::set<std::string> seen;
-    for (const auto& [task_key, task] : txn->All(ecs::kTasks)) {
+  }
+  const auto grid_of = [&](const std::string& key) {
+    const auto found = intervals.find(key);
+    const double interval = found == intervals.end() ? kMinute : found->second;
+    return std::pair(GridBefore(now, interval), interval);
+  };
+  // A few tasks at a time, so that nobody who asks for something waits for all of them.
+  std::set<std::string> seen;
+  std::string last;
+  for (bool more = true; more;) {
+    const auto txn = cloud_.store.Begin();
+    const auto& tasks = txn->All(ecs::kTasks);
+    auto it = tasks.upper_bound(last);
+    for (int i = 0; i < kTasksAtATime && it != tasks.end(); ++i, ++it) {
+      last = it->first;
+      const Json& task = it->second;
       if (task.value("lastStatus", "") != "RUNNING" || !task.contains("_service")) continue;
-      const std::string cluster = task_key.substr(0, task_key.find('/'));
+      const std::string cluster = last.substr(0, last.find('/'));
       const std::string name = task["_service"];
       const std::string key = cluster + "/" + name;
-      const auto found = intervals.find(key);
-      const double interval = found == intervals.end() ? kMinute : found->second;
-      const double grid = GridBefore(now, interval);
+      const auto [grid, interval] = grid_of(key);
       next = std::min(next, grid + interval);
-      if (const auto last = measured_.find(key); last != measured_.end() && last->second >= grid) {
-        seen.insert(key);
-        continue;
-      }
+      seen.insert(key);
+      if (const auto measured = measured_.find(key); measured != measured_.end() && measured->second >= grid) continue;
       Service& service = due.try_emplace(key, Service{cluster, name, grid - interval, {}}).first->second;
       TaskSize size{.cpus = ecs::TaskCpus(task), .memory_bytes = MemoryBytes(task), .containers = {}};
       for (const Json& container : task.at("containers")) {
@@ -108,12 +120,11 @@ double MetricsController::MeasureServices(double now) {
       }
       service.tasks.push_back(std::move(size));
     }
-    std::erase_if(measured_, [&](const auto& item) { return !seen.contains(item.first) && !due.contains(item.first); });
-    for (const auto& [key, service] : due) {
-      const auto found = intervals.find(key);
-      measured_[key] = GridBefore(now, found == intervals.end() ? kMinute : found->second);
-    }
+    more = it != tasks.end();
   }
+  std::erase_if(measured_, [&](const auto& item) { return !seen.contains(item.first); });
+  for (const auto& [key, service] : due) measured_[key] = grid_of(key).first;
+
   std::vector<Measurement> measurements;
   for (const auto& [key, service] : due) {
     std::vector<TaskUse> uses;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <set>
 #include <sstream>
 
 #include "base/error.h"
@@ -14,6 +13,7 @@ namespace {
 
 // AWS keeps a subnet's first four addresses (network, router, DNS, future use) and its last one.
 constexpr std::uint32_t kReservedAtStart = 4;
+constexpr std::string_view kAddresses = "ec2.addresses";  // which interface has an address, so that nobody has to look
 
 bool IsFree(const Ipv4Range& range, const std::vector<Ipv4Range>& used) {
   return std::none_of(used.begin(), used.end(), [&](const Ipv4Range& other) { return range.Overlaps(other); });
@@ -156,20 +156,20 @@ Json PutInterface(Cloud& cloud, Store::Transaction& txn, const InterfaceSpec& sp
   const Json* subnet = txn.Find("ec2.subnets", spec.subnet_id);
   if (subnet == nullptr) throw Error("there is no subnet " + spec.subnet_id);
   const Ipv4Range range = RangeOf(*subnet, "_cidr");
-  std::set<std::uint32_t> taken;
-  for (const auto& [id, other] : txn.All("ec2.enis")) {
-    if (const auto address = ParseIpv4(other.value("PrivateIpAddress", ""))) taken.insert(*address);
+  if (txn.All(kAddresses).empty()) {  // a state from before there was this collection
+    for (const auto& [id, other] : txn.All("ec2.enis")) txn.Put(kAddresses, other.value("PrivateIpAddress", ""), id);
   }
   // The next one round the subnet, not the lowest: the machine and the load balancer remember for a minute which
   // container had an address, and send to a new one at that address nothing that arrives.
   const std::uint32_t first = range.base + kReservedAtStart;
   const std::uint32_t count = range.size() - kReservedAtStart - 1;
   const auto turn = static_cast<std::uint32_t>(txn.NextNumber("ec2.addresses of " + spec.subnet_id) - 1);
+  const auto address_of = [&](std::uint32_t tried) { return first + (turn + tried) % count; };
   std::uint32_t tried = 0;
-  while (tried < count && taken.contains(first + (turn + tried) % count)) ++tried;
+  while (tried < count && txn.Find(kAddresses, FormatIpv4(address_of(tried))) != nullptr) ++tried;
   if (tried == count)
     throw Error("no free address in " + spec.subnet_id + ": all of " + range.ToString() + " are used");
-  const std::uint32_t address = first + (turn + tried) % count;
+  const std::uint32_t address = address_of(tried);
 
   const std::string vpc_id = subnet->at("VpcId").get<std::string>();
   const std::string ip = FormatIpv4(address);
@@ -219,9 +219,15 @@ Json PutInterface(Cloud& cloud, Store::Transaction& txn, const InterfaceSpec& sp
   }
   interface["PrivateIpAddresses"] = Json::array({primary});
   txn.Put("ec2.enis", id, interface);
+  txn.Put(kAddresses, ip, id);
   return interface;
 }
 
-void EraseInterface(Store::Transaction& txn, std::string_view interface_id) { txn.Erase("ec2.enis", interface_id); }
+void EraseInterface(Store::Transaction& txn, std::string_view interface_id) {
+  const Json* interface = txn.Find("ec2.enis", interface_id);
+  if (interface == nullptr) return;
+  txn.Erase(kAddresses, interface->value("PrivateIpAddress", ""));
+  txn.Erase("ec2.enis", interface_id);
+}
 
 }  // namespace adhoc::localcloud

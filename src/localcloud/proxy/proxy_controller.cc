@@ -117,7 +117,7 @@ using Answers = Sync<std::vector<Answer>>;
 struct ProxyController::Impl {
   Impl(Cloud& the_cloud, HaproxyCli& the_cli, Prober& the_prober, const ControllerOptions& the_options)
       : cloud(the_cloud), cli(the_cli), prober(the_prober), options(the_options) {
-    subscription = cloud.store.Subscribe([signal = signal](const CollectionNames& changed) {
+    subscription = cloud.store.Subscribe([signal = signal](const Changes& changed) {
       for (const auto collection : {kLoadBalancers, kListeners, kRules, kTargetGroups, kTargets, kCertificates}) {
         if (changed.contains(collection)) return signal->WakeBoth();
       }

@@ -440,7 +440,7 @@ TEST_F(ProxyControllerTest, StateIsWrittenOnlyWhenItChanges) {
   PutTarget("10.0.1.20");
   Settle();
   int commits = 0;
-  const Subscription subscription = store_.Subscribe([&](const CollectionNames&) { ++commits; });
+  const Subscription subscription = store_.Subscribe([&](const Changes&) { ++commits; });
   for (int i = 0; i < 5; ++i) {
     clock_.Advance(seconds(30));
     Settle();
@@ -486,7 +486,7 @@ TEST_F(ProxyControllerTest, ThreadsReactToCommits) {
   std::mutex mutex;
   std::condition_variable changed;
   bool healthy = false;
-  const Subscription subscription = store_.Subscribe([&](const CollectionNames&) {
+  const Subscription subscription = store_.Subscribe([&](const Changes&) {
     const Json* target = nullptr;
     const auto txn = store_.Begin();
     if ((target = txn->Find(kTargets, Key("10.0.1.20"))) != nullptr &&

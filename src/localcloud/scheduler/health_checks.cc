@@ -32,7 +32,6 @@ double HealthChecks::Run(const std::string& key, const Json& task, const Json& t
     auto [found, is_new] = checks->try_emplace(id);
     Check& check = found->second;
     if (is_new) check = {.due = now, .counted_at = started};
-    check.seen = true;
     if (check.due <= now && check.running) {
       next = std::min(next, now + kBusyInterval);
     } else if (check.due <= now) {
@@ -49,10 +48,9 @@ double HealthChecks::Run(const std::string& key, const Json& task, const Json& t
   return next;
 }
 
-void HealthChecks::Sweep() {
+void HealthChecks::Forget(const Json& task) {
   auto checks = checks_.lock();
-  std::erase_if(*checks, [](const auto& item) { return !item.second.seen && !item.second.running; });
-  for (auto& [id, check] : *checks) check.seen = false;
+  for (const Json& container : task.at("containers")) checks->erase(container.value("_id", ""));
 }
 
 void HealthChecks::Probe(const std::string& key, const std::string& name, const std::string& container,
@@ -73,7 +71,9 @@ void HealthChecks::Probe(const std::string& key, const std::string& name, const 
   std::string status;
   {
     auto checks = checks_.lock();
-    Check& check = (*checks)[container];
+    const auto found = checks->find(container);
+    if (found == checks->end()) return;
+    Check& check = found->second;
     check.running = false;
     if (ok) {
       check.failures = 0;

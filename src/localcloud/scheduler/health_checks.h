@@ -23,8 +23,8 @@ class HealthChecks {
 
   // Starts the checks of a task that are due. Returns when the next one is.
   double Run(const std::string& key, const Json& task, const Json& task_definition);
-  // Forgets containers that were not in a Run since the last Sweep.
-  void Sweep();
+  // Of a task that is checked no longer.
+  void Forget(const Json& task);
   // Runs what is due on the calling thread when there are no threads.
   int RunAll() { return pool_.RunAll(); }
 
@@ -34,7 +34,6 @@ class HealthChecks {
     double counted_at = 0;  // when a failure was last counted, or the container started
     int failures = 0;
     bool running = false;
-    bool seen = true;
   };
 
   void Probe(const std::string& key, const std::string& name, const std::string& container, const Json& health_check,

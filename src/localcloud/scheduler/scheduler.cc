@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <utility>
 
 #include "localcloud/scheduler/documents.h"
 #include "localcloud/scheduler/service_view.h"
@@ -19,6 +20,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr double kRetrySeconds = 1;
+constexpr int kResyncStep = 200;       // tasks
+constexpr double kResyncShare = 0.02;  // of the time
+constexpr double kLongestResync = 60;
 constexpr double kInactiveServiceSeconds = 3600;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
@@ -39,12 +43,21 @@ Scheduler::Scheduler(Cloud& cloud, SchedulerOptions options)
       start_watch_(cloud, options.settle_seconds, options.health_threads),
       starts_(std::make_unique<WorkerPool>(options.start_threads)),
       stops_(std::make_unique<WorkerPool>(options.stop_threads)) {
-  subscription_ = cloud_.store.Subscribe([shared = shared_](const CollectionNames& changed) {
-    const bool ours = std::any_of(changed.begin(), changed.end(), [](const std::string& name) {
-      return name == kTasks || name == kServices || name == kTaskDefinitions || name == kTargets;
-    });
+  subscription_ = cloud_.store.Subscribe([shared = shared_](const Changes& changed) {
+    auto wakeup = shared->wakeup.lock();
+    bool ours = false;
+    const auto note = [&](std::string_view collection, std::set<std::string>& keys) {
+      const auto found = changed.find(collection);
+      if (found == changed.end()) return;
+      keys.insert(found->second.begin(), found->second.end());
+      ours = true;
+    };
+    note(kServices, wakeup->dirty.services);
+    note(kTasks, wakeup->dirty.tasks);
+    note(kTaskDefinitions, wakeup->dirty.definitions);
+    note(kTargets, wakeup->dirty.targets);
     if (!ours) return;
-    shared->wakeup.lock()->woken = true;
+    wakeup->woken = true;
     shared->changed.notify_all();
   });
 }
@@ -67,11 +80,6 @@ void Scheduler::Stop() {
   stops_.reset();
 }
 
-void Scheduler::Wake() {
-  shared_->wakeup.lock()->woken = true;
-  shared_->changed.notify_all();
-}
-
 void Scheduler::Loop(std::stop_token stop) {
   double next_resync = 0;
   while (!stop.stop_requested()) {
@@ -84,16 +92,21 @@ void Scheduler::Loop(std::stop_token stop) {
     }
     const double now = cloud_.Now();
     if (now >= next_resync) {
-      next_resync = now + options_.resync_seconds;
-      shared_->wakeup.lock()->resync_wanted = true;
+      auto wakeup = shared_->wakeup.lock();
+      wakeup->resync_wanted = true;
+      next_resync =
+          now + std::max(options_.resync_seconds, std::min(wakeup->resync_seconds / kResyncShare, kLongestResync));
     }
     auto wakeup = shared_->wakeup.lock();
     if (wakeup->resync_wanted && !wakeup->resyncing) {
       wakeup->resync_wanted = false;
       wakeup->resyncing = true;
       starts_->Submit([this] {
+        const double begin = cloud_.Now();
         Resync();
-        shared_->wakeup.lock()->resyncing = false;
+        auto done = shared_->wakeup.lock();
+        done->resyncing = false;
+        done->resync_seconds = cloud_.Now() - begin;
       });
     }
     const double wait = std::clamp(std::min(next, next_resync) - now, 0.0, options_.resync_seconds);
@@ -127,70 +140,127 @@ void Scheduler::Watch(std::stop_token stop) {
   }
 }
 
-double Scheduler::Pass() {
-  std::set<std::string> changed;
+Scheduler::Dirty Scheduler::TakeDirty() {
+  Dirty dirty;
   {
     auto wakeup = shared_->wakeup.lock();
     wakeup->woken = false;
+    dirty = std::exchange(wakeup->dirty, Dirty());
+    for (const std::string& key : wakeup->changed_tasks) dirty.tasks.insert(key);
+  }
+  const double now = cloud_.Now();
+  for (const auto& [key, due] : service_due_) {
+    if (due <= now) dirty.services.insert(key);
+  }
+  for (const auto& [key, due] : task_due_) {
+    if (due <= now) dirty.tasks.insert(key);
+  }
+  return dirty;
+}
+
+void Scheduler::Complete(const Store::Transaction& txn, Dirty& dirty) {
+  if (dirty.everything) {
+    for (const auto& [key, service] : txn.All(kServices)) dirty.services.insert(key);
+    for (const auto& [key, task] : txn.All(kTasks)) dirty.tasks.insert(key);
+    for (const auto& [key, definition] : txn.All(kTaskDefinitions)) dirty.definitions.insert(key);
+    return;
+  }
+  if (!dirty.targets.empty()) {
+    std::set<std::string, std::less<>> addresses;  // of `<target group>|<address>|<port>`
+    for (const std::string& target : dirty.targets) {
+      const auto begin = target.find('|') + 1;
+      addresses.insert(target.substr(begin, target.rfind('|') - begin));
+    }
+    for (const auto& [key, task] : txn.All(kTasks)) {
+      if (addresses.contains(task.value("_ip", ""))) dirty.tasks.insert(key);
+    }
+  }
+  for (const std::string& key : dirty.tasks) {
+    const Json* task = txn.Find(kTasks, key);
+    if (task == nullptr || !task->contains("_service")) continue;
+    dirty.services.insert(key.substr(0, key.find('/') + 1) + task->at("_service").get<std::string>());
+  }
+}
+
+double Scheduler::Pass() {
+  Dirty dirty = TakeDirty();
+  std::set<std::string> changed;
+  {
+    auto wakeup = shared_->wakeup.lock();
     for (const std::string& key : wakeup->changed_tasks) {
       if (!wakeup->busy.contains(key)) changed.insert(key);
     }
   }
   const double now = cloud_.Now();
-  double next = kNever;
+  const auto look_again = [](std::map<std::string, double>& due, const std::string& key, double at) {
+    if (at == kNever) {
+      due.erase(key);
+    } else {
+      due.insert_or_assign(key, at);
+    }
+  };
   struct Ready {
     std::string key;
     bool stopping;
     std::int64_t version;
   };
   std::vector<Ready> ready;
-  {
+  try {
     auto txn = cloud_.store.Begin();
-    next = ReconcileServices(*txn);
-    CollectGarbage(*txn);
-    for (const auto& [key, task] : txn->All(kTasks)) {
-      if (IsStopped(task)) continue;
-      const std::string status = task.value("lastStatus", "");
-      if (!IsStopping(task) && (status == "RUNNING" || status == "ACTIVATING")) {
-        const Json* definition =
-            txn->Find(kTaskDefinitions, TaskDefinitionKey(task.at("taskDefinitionArn").get<std::string>()));
-        if (definition != nullptr) next = std::min(next, health_.Run(key, task, *definition));
-        if (status == "RUNNING") next = std::min(next, start_watch_.Run(key, task));
+    Complete(*txn, dirty);
+    for (const std::string& key : dirty.services) look_again(service_due_, key, ReconcileService(*txn, key));
+    for (const std::string& key : dirty.tasks) {
+      const Json* task = txn->Find(kTasks, key);
+      if (task == nullptr || IsStopping(*task)) {
+        start_watch_.Forget(key);
+        if (task != nullptr) health_.Forget(*task);
       }
-      if (const double due = TaskRunner::DueAt(task); now < due) next = std::min(next, due);
-      if (changed.contains(key) || TaskRunner::CanAdvance(*txn, task, now)) {
-        ready.push_back({key, IsStopping(task), task.value("version", std::int64_t{1})});
+      if (task == nullptr || IsStopped(*task)) {
+        look_again(task_due_, key, task == nullptr ? kNever : ExpireTask(*txn, key));
+        continue;
+      }
+      double next = kNever;
+      const std::string status = task->value("lastStatus", "");
+      if (!IsStopping(*task) && (status == "RUNNING" || status == "ACTIVATING")) {
+        const Json* definition =
+            txn->Find(kTaskDefinitions, TaskDefinitionKey(task->at("taskDefinitionArn").get<std::string>()));
+        if (definition != nullptr) next = std::min(next, health_.Run(key, *task, *definition));
+        if (status == "RUNNING") next = std::min(next, start_watch_.Run(key, *task));
+      }
+      if (const double due = TaskRunner::DueAt(*task); now < due) next = std::min(next, due);
+      look_again(task_due_, key, next);
+      if (changed.contains(key) || TaskRunner::CanAdvance(*txn, *task, now)) {
+        ready.push_back({key, IsStopping(*task), task->value("version", std::int64_t{1})});
       }
     }
-    health_.Sweep();
-    start_watch_.Sweep();
+    DeleteDefinitions(*txn, dirty);
     txn->Commit();
+  } catch (...) {
+    shared_->wakeup.lock()->dirty.everything = true;
+    throw;
   }
   for (const Ready& task : ready) {
     {
       auto wakeup = shared_->wakeup.lock();
       const auto retry = wakeup->retry_at.find(task.key);
       if (retry != wakeup->retry_at.end() && retry->second > now) {
-        next = std::min(next, retry->second);
+        const double due = task_due_.try_emplace(task.key, kNever).first->second;
+        task_due_[task.key] = std::min(due, retry->second);
         continue;
       }
     }
     Dispatch(task.key, task.stopping, task.version);
   }
-  return next;
-}
-
-double Scheduler::ReconcileServices(Store::Transaction& txn) {
-  std::vector<std::string> keys;
-  for (const auto& [key, service] : txn.All(kServices)) {
-    if (service.value("status", "") != "INACTIVE") keys.push_back(key);
-  }
   double next = kNever;
-  for (const std::string& key : keys) next = std::min(next, ReconcileService(txn, key));
+  for (const auto& [key, due] : service_due_) next = std::min(next, due);
+  for (const auto& [key, due] : task_due_) next = std::min(next, due);
   return next;
 }
 
 double Scheduler::ReconcileService(Store::Transaction& txn, const std::string& key) {
+  const Json* found = txn.Find(kServices, key);
+  if (found == nullptr) return kNever;
+  if (found->value("status", "") == "INACTIVE") return ExpireService(txn, key);
   const std::string cluster = key.substr(0, key.find('/'));
   const auto task_keys = TaskKeysOf(txn, cluster, key.substr(cluster.size() + 1));
   for (const std::string& task_key : task_keys) {
@@ -205,44 +275,60 @@ double Scheduler::ReconcileService(Store::Transaction& txn, const std::string& k
   const Decision decision = Reconcile(ViewService(service), views.tasks, now);
   Apply(cloud_, txn, key, decision, views);
   // One decision can make the next one possible (a roll back, a stop that makes room): look again at once.
-  const bool again = !decision.starts.empty() || !decision.stops.empty() || !decision.counted.empty();
-  if (again) Wake();
+  if (!decision.starts.empty() || !decision.stops.empty() || !decision.counted.empty()) {
+    auto wakeup = shared_->wakeup.lock();
+    wakeup->dirty.services.insert(key);
+    wakeup->woken = true;
+  }
   return std::min(views.wake_at, decision.wake_at);
 }
 
-void Scheduler::CollectGarbage(Store::Transaction& txn) {
+double Scheduler::ExpireService(Store::Transaction& txn, const std::string& key) {
   const double now = cloud_.Now();
-  std::vector<std::string> expired;
-  std::vector<std::string> drained;
+  const double at = txn.Find(kServices, key)->value("_inactive_at", now) + kInactiveServiceSeconds;
+  if (now < at) return at;
+  txn.Erase(kServices, key);
+  return kNever;
+}
+
+double Scheduler::ExpireTask(Store::Transaction& txn, const std::string& key) {
+  const Json& task = *txn.Find(kTasks, key);
+  if (task.contains("_eni")) {
+    if (HasTargets(txn, task)) return kNever;  // until they are erased
+    ReleaseAddress(txn, txn.Edit(kTasks, key));
+  }
+  const double now = cloud_.Now();
+  const double at = task.value("stoppedAt", now) + kStoppedTaskSeconds;
+  if (now < at) return at;
+  txn.Erase(kTasks, key);
+  return kNever;
+}
+
+void Scheduler::DeleteDefinitions(Store::Transaction& txn, const Dirty& dirty) {
+  for (const std::string& key : dirty.definitions) {
+    const Json* definition = txn.Find(kTaskDefinitions, key);
+    if (definition != nullptr && definition->value("status", "") == "DELETE_IN_PROGRESS")
+      deleted_definitions_.insert(key);
+  }
+  if (deleted_definitions_.empty()) return;
   std::set<std::string> used;
   for (const auto& [key, task] : txn.All(kTasks)) {
-    if (!IsStopped(task)) {
-      used.insert(TaskDefinitionKey(task.at("taskDefinitionArn").get<std::string>()));
-      continue;
-    }
-    if (task.contains("_eni") && !HasTargets(txn, task)) drained.push_back(key);
-    if (task.value("stoppedAt", now) + kStoppedTaskSeconds < now && !task.contains("_eni")) expired.push_back(key);
+    if (!IsStopped(task)) used.insert(TaskDefinitionKey(task.at("taskDefinitionArn").get<std::string>()));
   }
-  for (const std::string& key : drained) ReleaseAddress(txn, txn.Edit(kTasks, key));
-  for (const std::string& key : expired) txn.Erase(kTasks, key);
-
-  expired.clear();
   for (const auto& [key, service] : txn.All(kServices)) {
-    if (service.value("status", "") == "INACTIVE") {
-      if (service.value("_inactive_at", now) + kInactiveServiceSeconds < now) expired.push_back(key);
-      continue;
-    }
+    if (service.value("status", "") == "INACTIVE") continue;
     for (const Json& deployment : service.value("deployments", Json::array())) {
       used.insert(TaskDefinitionKey(deployment.value("taskDefinition", "")));
     }
   }
-  for (const std::string& key : expired) txn.Erase(kServices, key);
-
-  expired.clear();
-  for (const auto& [key, definition] : txn.All(kTaskDefinitions)) {
-    if (definition.value("status", "") == "DELETE_IN_PROGRESS" && !used.contains(key)) expired.push_back(key);
+  for (auto it = deleted_definitions_.begin(); it != deleted_definitions_.end();) {
+    if (used.contains(*it)) {
+      ++it;
+      continue;
+    }
+    txn.Erase(kTaskDefinitions, *it);
+    it = deleted_definitions_.erase(it);
   }
-  for (const std::string& key : expired) txn.Erase(kTaskDefinitions, key);
 }
 
 void Scheduler::Dispatch(const std::string& key, bool stopping, std::int64_t version) {
@@ -280,6 +366,7 @@ void Scheduler::Dispatch(const std::string& key, bool stopping, std::int64_t ver
     } else {
       wakeup->retry_at.erase(key);
     }
+    wakeup->dirty.tasks.insert(key);
     wakeup->woken = true;
     shared_->changed.notify_all();
   });
@@ -304,9 +391,15 @@ void Scheduler::Resync() {
   std::vector<Followed> followed;
   std::vector<std::string> orphans;
   std::set<std::string> changed;
-  {
+  // A few at a time, so that nobody who asks for something waits for all of them.
+  std::string last;
+  for (bool more = true; more;) {
     auto txn = cloud_.store.Begin();
-    for (const auto& [key, task] : txn->All(kTasks)) {
+    const auto& tasks = txn->All(kTasks);
+    auto next = tasks.upper_bound(last);
+    for (int i = 0; i < kResyncStep && next != tasks.end(); ++i, ++next) {
+      const auto& [key, task] = *next;
+      last = key;
       if (IsStopped(task)) continue;
       for (const Json& container : task.at("containers")) {
         if (container.value("lastStatus", "") != "RUNNING") continue;
@@ -320,9 +413,14 @@ void Scheduler::Resync() {
       const auto pause = by_id.find(task.value("_pause", ""));
       if (task.contains("_pause") && (pause == by_id.end() || !pause->second->running())) changed.insert(key);
     }
-    for (const auto& container : containers) {
-      const Json* task = txn->Find(kTasks, TaskOf(container.labels));
-      if (task == nullptr || IsStopped(*task)) orphans.push_back(container.id);
+    more = next != tasks.end();
+  }
+  for (std::size_t begin = 0; begin < containers.size(); begin += kResyncStep) {
+    auto txn = cloud_.store.Begin();
+    const std::size_t end = std::min(containers.size(), begin + kResyncStep);
+    for (std::size_t i = begin; i < end; ++i) {
+      const Json* task = txn->Find(kTasks, TaskOf(containers[i].labels));
+      if (task == nullptr || IsStopped(*task)) orphans.push_back(containers[i].id);
     }
   }
   for (const Followed& log : followed) logs_.Follow(log.id, log.group, log.stream);

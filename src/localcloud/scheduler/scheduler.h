@@ -1,7 +1,8 @@
 // The ECS controller of the local cloud: makes the ECS documents true.
 //
-// One thread passes over the documents whenever a commit touches them, a container ends, or time is due: it reconciles
-// services (reconcile.h) and finds the tasks that can go on. Everything slow (task_runner.h, health checks) happens on
+// One thread makes a pass whenever a commit touches the documents, a container ends, or time is due: it reconciles the
+// services (reconcile.h) and advances the tasks that this is about, so that a pass costs what has changed and not what
+// there is. The first pass is about all of them. Everything slow (task_runner.h, health checks) happens on
 // small pools, outside of transactions, and its results are committed, which wakes the thread again. Nothing is kept in
 // memory that a restart would miss: tasks whose containers still run are adopted, what died meanwhile is replaced, what
 // belongs to nothing is removed.
@@ -30,7 +31,8 @@ struct SchedulerOptions {
   // A task without load balancer and health check counts as healthy when it has settled (start_watch.h), or after
   // running for this long (AWS: 40).
   double settle_seconds = 8;
-  // Containers are compared with documents this often, in case an event of the engine was lost.
+  // Containers are compared with documents this often, or less often when there are thousands, in case an event of the
+  // engine was lost.
   double resync_seconds = 5;
   // Threads that start and that stop tasks, and that run health checks. 0: the caller of Settle does it (tests).
   int start_threads = 4;
@@ -54,13 +56,23 @@ class Scheduler {
   void Settle();
 
  private:
+  // What a pass is about: keys of documents that have changed, or whose time has come.
+  struct Dirty {
+    bool everything = false;
+    std::set<std::string> services;
+    std::set<std::string> tasks;
+    std::set<std::string> definitions;
+    std::set<std::string> targets;
+  };
   struct Wakeup {
     bool woken = true;
+    Dirty dirty{.everything = true};
     std::set<std::string> changed_tasks;  // whose containers are to be looked at
     std::set<std::string> busy;
     std::map<std::string, double> retry_at;
     bool resyncing = false;
     bool resync_wanted = true;
+    double resync_seconds = 0;  // that the last one took
   };
   // A commit may still be waking it when the scheduler is gone.
   struct Shared {
@@ -68,14 +80,18 @@ class Scheduler {
     Sync<Wakeup> wakeup;
   };
 
-  void Wake();
   void Loop(std::stop_token stop);
   void Watch(std::stop_token stop);
   // Returns when to pass again even if nothing happens.
   double Pass();
-  double ReconcileServices(Store::Transaction& txn);
+  Dirty TakeDirty();
+  // Adds what depends on what has changed.
+  static void Complete(const Store::Transaction& txn, Dirty& dirty);
   double ReconcileService(Store::Transaction& txn, const std::string& key);
-  void CollectGarbage(Store::Transaction& txn);
+  // Of a service that was deleted, a task that has stopped. They return when they are to be forgotten.
+  double ExpireService(Store::Transaction& txn, const std::string& key);
+  double ExpireTask(Store::Transaction& txn, const std::string& key);
+  void DeleteDefinitions(Store::Transaction& txn, const Dirty& dirty);
   void Dispatch(const std::string& key, bool stopping, std::int64_t version);
   void Resync();
 
@@ -83,6 +99,10 @@ class Scheduler {
   const SchedulerOptions options_;
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   Subscription subscription_;
+  // Of the passes, which come one after the other.
+  std::map<std::string, double> service_due_;  // when to look again; no entry: not before something changes
+  std::map<std::string, double> task_due_;
+  std::set<std::string> deleted_definitions_;  // that something still used
   LogPump logs_;
   TaskRunner runner_;
   HealthChecks health_;

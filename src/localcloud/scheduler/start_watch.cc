@@ -43,13 +43,15 @@ double StartCpus(double task_cpus) { return task_cpus == 0 ? 0 : std::max(task_c
 
 double StartWatch::Run(const std::string& key, const Json& task) {
   constexpr double kNever = std::numeric_limits<double>::infinity();
-  if (task.value("_settled", false)) return kNever;
+  if (task.value("_settled", false)) {
+    Forget(key);
+    return kNever;
+  }
   const double now = cloud_.Now();
   auto watches = watches_.lock();
   auto [found, is_new] = watches->try_emplace(key);
   Watch& watch = found->second;
   if (is_new) watch.due = now + kInterval;
-  watch.seen = true;
   if (watch.due > now) return watch.due;
   if (watch.running) return now + kInterval;
   watch.running = true;
@@ -64,11 +66,7 @@ double StartWatch::Run(const std::string& key, const Json& task) {
   return watch.due;
 }
 
-void StartWatch::Sweep() {
-  auto watches = watches_.lock();
-  std::erase_if(*watches, [](const auto& item) { return !item.second.seen && !item.second.running; });
-  for (auto& [key, watch] : *watches) watch.seen = false;
-}
+void StartWatch::Forget(const std::string& key) { watches_.lock()->erase(key); }
 
 void StartWatch::Measure(const std::string& key, const std::vector<std::string>& containers, double task_cpus,
                          double ends_by) {
@@ -84,7 +82,9 @@ void StartWatch::Measure(const std::string& key, const std::vector<std::string>&
   bool settled = false;
   {
     auto watches = watches_.lock();
-    Watch& watch = (*watches)[key];
+    const auto found = watches->find(key);
+    if (found == watches->end()) return;
+    Watch& watch = found->second;
     watch.running = false;
     if (cpu_seconds) {
       const double elapsed = now - watch.measured_at;

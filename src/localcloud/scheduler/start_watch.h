@@ -29,8 +29,7 @@ class StartWatch {
 
   // Measures a running task when that is due. Returns when it is next; never for a task that has settled.
   double Run(const std::string& key, const Json& task);
-  // Forgets tasks that were not in a Run since the last Sweep.
-  void Sweep();
+  void Forget(const std::string& key);
   int RunAll() { return pool_.RunAll(); }
 
  private:
@@ -39,7 +38,6 @@ class StartWatch {
     double measured_at = 0;  // 0: not yet
     double cpu_seconds = 0;  // then
     bool running = false;
-    bool seen = true;
   };
 
   // One that has `ends_by` behind it has settled, whatever it uses.

@@ -27,7 +27,7 @@ struct Listeners {
       std::make_shared<const std::map<int, Store::Listener>>();
   int last = 0;
 
-  void Announce(const CollectionNames& changed) {
+  void Announce(const Changes& changed) {
     std::unique_lock lock(mutex);
     const auto listeners = current;
     lock.unlock();
@@ -141,7 +141,7 @@ std::int64_t Store::Transaction::NextNumber(std::string_view sequence) {
 
 void Store::Transaction::Commit() {
   auto& store = impl_->store;
-  CollectionNames changed;
+  Changes changed;
   try {
     std::optional<SQLite::Transaction> writing;
     std::optional<SQLite::Statement> replace;
@@ -168,7 +168,7 @@ void Store::Transaction::Commit() {
         }
         statement.exec();
         statement.clearBindings();
-        changed.insert(collection);
+        changed[collection].push_back(key);
       }
     }
     replace.reset();
@@ -224,11 +224,13 @@ bool Store::empty() const {
 }
 
 void Store::Reset() {
-  CollectionNames changed;
+  Changes changed;
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->database.exec("DELETE FROM documents");
-    for (const auto& [name, documents] : impl_->collections) changed.insert(name);
+    for (const auto& [name, documents] : impl_->collections) {
+      for (const auto& [key, document] : documents) changed[name].push_back(key);
+    }
     impl_->collections.clear();
   }
   impl_->listeners->Announce(changed);

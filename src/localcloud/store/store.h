@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/json.h"
 
@@ -27,6 +28,8 @@ namespace adhoc::localcloud {
 
 using Collection = std::map<std::string, Json, std::less<>>;
 using CollectionNames = std::set<std::string, std::less<>>;
+// Of each collection that a commit touched, the keys of the documents that it made, changed, or erased.
+using Changes = std::map<std::string, std::vector<std::string>, std::less<>>;
 
 // Ends a subscription when destroyed. May outlive the store.
 class Subscription {
@@ -82,10 +85,10 @@ class Store {
 
   std::unique_ptr<Transaction> Begin();
 
-  // The listener is called after each commit, outside the lock, on the committing thread, with the touched collections,
-  // until its subscription is destroyed. A commit on another thread may then still be calling it for the last time, so
-  // what it refers to must outlive it: capture shared state.
-  using Listener = std::function<void(const CollectionNames& changed)>;
+  // The listener is called after each commit, outside the lock, on the committing thread, with what it changed, until
+  // its subscription is destroyed. A commit on another thread may then still be calling it for the last time, so what
+  // it refers to must outlive it: capture shared state.
+  using Listener = std::function<void(const Changes& changed)>;
   [[nodiscard]] Subscription Subscribe(Listener listener);
 
   // Erases every document and counter.

@@ -48,11 +48,11 @@ TEST(StoreTest, ATransactionWithoutCommitLeavesNoTrace) {
   EXPECT_EQ(txn->All("c").size(), 1);
 }
 
-TEST(StoreTest, AnnouncesOnlyCollectionsThatReallyChanged) {
+TEST(StoreTest, AnnouncesOnlyWhatReallyChanged) {
   Store store(":memory:");
-  CollectionNames announced;
+  Changes announced;
   int calls = 0;
-  const Subscription subscription = store.Subscribe([&](const CollectionNames& changed) {
+  const Subscription subscription = store.Subscribe([&](const Changes& changed) {
     announced = changed;
     ++calls;
     store.Begin();  // the lock is free by now
@@ -64,7 +64,7 @@ TEST(StoreTest, AnnouncesOnlyCollectionsThatReallyChanged) {
     txn->Erase("b", "k");
     txn->Commit();
   }
-  EXPECT_EQ(announced, (CollectionNames{"a"}));
+  EXPECT_EQ(announced, (Changes{{"a", {"k"}}}));
   {
     auto txn = store.Begin();
     txn->Edit("a", "k") = 1;
@@ -78,20 +78,20 @@ TEST(StoreTest, ASubscriptionEndsWithItsObject) {
   int ended_calls = 0;
   Subscription outlives;
   Store store(":memory:");
-  const Subscription kept = store.Subscribe([&](const CollectionNames&) { ++kept_calls; });
+  const Subscription kept = store.Subscribe([&](const Changes&) { ++kept_calls; });
   const auto commit = [&](int value) {
     auto txn = store.Begin();
     txn->Put("c", "k", value);
     txn->Commit();
   };
   {
-    const Subscription ended = store.Subscribe([&](const CollectionNames&) { ++ended_calls; });
+    const Subscription ended = store.Subscribe([&](const Changes&) { ++ended_calls; });
     commit(1);
   }
   commit(2);
   EXPECT_EQ(kept_calls, 2);
   EXPECT_EQ(ended_calls, 1);
-  outlives = store.Subscribe([&](const CollectionNames&) { ++ended_calls; });
+  outlives = store.Subscribe([&](const Changes&) { ++ended_calls; });
   commit(3);
   EXPECT_EQ(ended_calls, 2);
 }
