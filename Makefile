@@ -8,8 +8,10 @@ SHELL := /bin/bash
 .PHONY: adhoc demo demo-down test test-asan test-tsan test-crashes fuzz bench format lint clean help
 
 JOBS ?= $(shell tools/jobs)
-# Which benchmark; all of them when empty.
+# Which benchmark or fuzzer; all of them when empty.
 NAME ?=
+# Seconds of each fuzzer.
+DURATION ?= 60
 # Extra arguments for pytest, e.g. PYTEST='-k balancer -x'.
 PYTEST ?=
 
@@ -32,7 +34,7 @@ demo-down:
 
 ## test: run all tests: unit, protocol, integration and end-to-end with real containers
 test:
-	tools/install-packages build run test
+	tools/install-packages build run test fuzz
 	tools/run-tests --jobs $(JOBS) -- $(PYTEST)
 
 ## test-asan: run the unit tests with AddressSanitizer and UBSan
@@ -49,6 +51,11 @@ test-crashes:
 	cmake --preset release -DADHOC_BUILD_TESTS=ON >/dev/null
 	ninja -C build -j $(JOBS) --quiet adhoc_deploy_test
 	ADHOC_EVERY_CUT=1 build/src/deploy/adhoc_deploy_test --gtest_filter='Lifecycle.*'
+
+## fuzz: let the fuzzers look for what breaks a parser, DURATION=60 seconds each; NAME=fuzz_gateway runs one
+fuzz:
+	tools/install-packages build fuzz
+	tools/fuzz --seconds $(DURATION) --jobs $(JOBS) $(NAME)
 
 ## bench: measure; NAME=up-noop measures one
 bench:

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "base/error.h"
 #include "base/process.h"
@@ -11,6 +12,7 @@
 #include "cli/shell.h"
 #include "config/definition.h"
 #include "localcloud/runtime/engine_setup.h"
+#include "net/uri.h"
 
 namespace adhoc::cli {
 namespace {
@@ -76,6 +78,59 @@ void RequireTag(const std::string& repository, const std::string& tag) {
               tags.empty() ? "make it with `git tag`" : "the tags are: " + tags);
 }
 
+// A folder with the registry's credentials in the form that Docker and podman share, gone at the end.
+class RegistryLogin {
+ public:
+  RegistryLogin(const std::string& registry, const std::string& token)
+      : folder_(fs::temp_directory_path() / ("adhoc-login-" + SystemRandom().Hex(8))) {
+    fs::create_directory(folder_);
+    fs::permissions(folder_, fs::perms::owner_all);
+    std::ofstream(folder_ / "config.json") << Json{{"auths", {{registry, {{"auth", token}}}}}}.dump();
+  }
+  ~RegistryLogin() {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  RegistryLogin(const RegistryLogin&) = delete;
+  RegistryLogin& operator=(const RegistryLogin&) = delete;
+
+  void AddTo(std::map<std::string, std::string>& variables) const {
+    variables["DOCKER_CONFIG"] = folder_;
+    variables["REGISTRY_AUTH_FILE"] = folder_ / "config.json";
+  }
+
+ private:
+  const fs::path folder_;
+};
+
+void ToStderr(std::string_view text) { fmt::print(stderr, "{}", text); }
+
+// Into the registry that the account's ECR names, which is the image's own unless a local cloud stands in for AWS.
+void Push(env::Context& context, const localcloud::EngineEnvironment& engine, const std::string& uri) {
+  const Json authorization = context.Call("ecr", "GetAuthorizationToken")["authorizationData"][0];
+  const net::Uri endpoint = net::Uri::Parse(authorization["proxyEndpoint"].get<std::string>());
+  const std::string registry = endpoint.authority();
+  const RegistryLogin login(registry, authorization["authorizationToken"]);
+  std::map<std::string, std::string> variables = engine.variables;
+  login.AddTo(variables);
+  const auto run = [&](std::vector<std::string> command) {
+    const ProcessResult result = RunProcess(command, {.env = variables, .on_out = ToStderr, .on_err = ToStderr});
+    if (result.exit_code != 0) {
+      throw Error(
+          fmt::format("pushing {} failed: {} {} exited with {}", uri, engine.engine, command[1], result.exit_code),
+          "the lines above say why; what is built stays, so the same command is quick to push it again");
+    }
+  };
+  const std::string destination = registry + uri.substr(uri.find('/'));
+  if (destination != uri) run({engine.engine, "tag", uri, destination});
+  std::vector<std::string> push{engine.engine, "push"};
+  // Docker takes a loopback registry without TLS by itself.
+  if (endpoint.scheme == "http" && engine.engine == "podman") push.push_back("--tls-verify=false");
+  push.push_back(destination);
+  run(push);
+  if (destination != uri) run({engine.engine, "rmi", destination});
+}
+
 int Build(Shell& shell, const Arguments& arguments) {
   // What is being built is checked before anything is started.
   const std::string path = config::FindDefinition(shell.globals.directory.empty() ? "." : shell.globals.directory);
@@ -91,8 +146,11 @@ int Build(Shell& shell, const Arguments& arguments) {
   const std::string uri =
       fmt::format("{}.dkr.ecr.{}.amazonaws.com/{}:{}", target.account, target.region, image.repository, arguments.tag);
   auto& context = session.context();
-  context.CallUnless({"RepositoryAlreadyExistsException"}, "ecr", "CreateRepository",
-                     {{"repositoryName", image.repository}});
+  if (!context.CallUnless({"RepositoryNotFoundException"}, "ecr", "DescribeRepositories",
+                          {{"repositoryNames", Json::array({image.repository})}})) {
+    context.CallUnless({"RepositoryAlreadyExistsException"}, "ecr", "CreateRepository",
+                       {{"repositoryName", image.repository}});
+  }
   const auto existing = context.CallUnless(
       {"ImageNotFoundException", "RepositoryNotFoundException"}, "ecr", "DescribeImages",
       {{"repositoryName", image.repository}, {"imageIds", Json::array({{{"imageTag", arguments.tag}}})}});
@@ -122,16 +180,12 @@ int Build(Shell& shell, const Arguments& arguments) {
     command.push_back(name + "=" + value);
   }
   command.push_back(folder.string());
-  const auto to_stderr = [](std::string_view text) { fmt::print(stderr, "{}", text); };
-  const ProcessResult built = RunProcess(command, {.env = engine.variables, .on_out = to_stderr, .on_err = to_stderr});
+  const ProcessResult built = RunProcess(command, {.env = engine.variables, .on_out = ToStderr, .on_err = ToStderr});
   if (built.exit_code != 0) {
     throw Error(fmt::format("building {} failed: {} build exited with {}", uri, engine.engine, built.exit_code),
                 "the lines above say why");
   }
-  if (target.kind == config::TargetKind::kAws) {
-    throw Error("pushing to the registry of an account is not supported yet",
-                fmt::format("{} push {}", engine.engine, uri));
-  }
+  if (target.kind == config::TargetKind::kAws) Push(context, engine, uri);
   if (shell.globals.json) {
     PrintJson({{"image", arguments.image}, {"tag", arguments.tag}, {"uri", uri}});
   } else {

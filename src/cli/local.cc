@@ -126,6 +126,7 @@ void AddLocal(CLI::App& app, Shell& shell) {
       ->callback([&shell] { shell.action = Engine; });
   AddLocalOperations(*command, shell);
   AddLocalInterrupt(*command, shell);
+  AddLocalCapacity(*command, shell);
   AddLocalChaos(*command, shell);
   CLI::App* run = command->add_subcommand("run", "Run it in the foreground");
   run->add_option("--state-dir", settings->state_dir, "Folder of its state")->capture_default_str();

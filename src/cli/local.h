@@ -19,6 +19,7 @@ std::string FormatBytes(std::int64_t bytes);
 void AddLocalOperations(CLI::App& local, Shell& shell);
 void AddLocalStatus(CLI::App& local, Shell& shell);
 void AddLocalInterrupt(CLI::App& local, Shell& shell);
+void AddLocalCapacity(CLI::App& local, Shell& shell);
 void AddLocalChaos(CLI::App& local, Shell& shell);
 
 }  // namespace adhoc::cli

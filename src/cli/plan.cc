@@ -31,22 +31,26 @@ int Plan(Shell& shell, const Subject& subject, bool detailed) {
     env::Prepared all;
     for (env::Resources (*make)(Session&) : {+[](Session& s) { return env::SharedResources(s.config()); },
                                              +[](Session& s) { return env::EnvironmentResources(s.context()); }}) {
-      for (const auto& resource : make(session)) {
+      for (auto& resource : make(session)) {
         all.plan.Add(
             {.id = resource->id(), .kind = resource->kind(), .name = resource->name(), .action = env::Action::kCreate});
+        all.resources.push_back(std::move(resource));
       }
     }
     return all;
   }();
   session.EndView();
+  const env::Forecast forecast = env::PredictUp(prepared, session.records(), session.config());
   if (shell.globals.json) {
     Json json = prepared.plan.ToJson();
     json["name"] = session.config().environment;
+    json["forecast"] = {{"seconds", forecast.seconds}, {"longest", forecast.longest}, {"critical_path", forecast.path}};
     PrintJson(json);
   } else {
     fmt::print("{}{}{}: {}\n", RenderKept(session.config(), prepared.versions),
                RenderPlan(prepared.plan, ui::UseColour(STDOUT_FILENO)), session.config().environment,
                prepared.plan.Summary());
+    if (const std::string text = RenderForecast(forecast); !text.empty()) fmt::print("{}\n", text);
   }
   return detailed && !prepared.plan.empty() ? kChangesPlanned : kOk;
 }

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "ci/github_job.h"
 #include "ui/view.h"
 
@@ -19,6 +22,12 @@ std::string RenderPlan(const env::Plan& plan, bool colour) {
       text += ui::Styled(fmt::format("      {}", reason), ui::Style::kDim, colour) + "\n";
   }
   return text;
+}
+
+std::string RenderForecast(const env::Forecast& forecast) {
+  if (forecast.path.empty()) return "";
+  return fmt::format("about {}, the longest part is {}", ui::Ago(std::max(1.0, std::round(forecast.seconds))),
+                     forecast.longest);
 }
 
 std::string RenderKept(const config::Config& config, const std::map<std::string, env::Version>& versions) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "env/forecast.h"
 #include "env/plan.h"
 #include "env/versions.h"
 
@@ -15,6 +16,9 @@ namespace adhoc::cli {
 //   ~ task definition alpha-worker
 //       image: backend:v1.0.0 → backend:v1.1.0
 std::string RenderPlan(const env::Plan& plan, bool colour);
+
+// `about 2 min 40 s, the longest part is service alpha-gunicorn`; nothing for an empty plan.
+std::string RenderForecast(const env::Forecast& forecast);
 
 // The images whose running tag is not the variables': a deploy that this apply keeps.
 std::string RenderKept(const config::Config& config, const std::map<std::string, env::Version>& versions);

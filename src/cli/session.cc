@@ -5,10 +5,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 
 #include "aws/client/client.h"
 #include "base/error.h"
+#include "base/sync.h"
 #include "ci/github_job.h"
 #include "cli/shell.h"
 #include "config/definition.h"
@@ -69,6 +71,23 @@ std::optional<std::string> AskOnTerminal(const std::string& prompt) {
   return answer;
 }
 
+// Where a session's events go, for as long as it lives: the view behind it changes while locks are renewed from
+// threads.
+class CurrentView final : public events::Sink {
+ public:
+  explicit CurrentView(std::unique_ptr<events::Sink> view) : view_(std::move(view)) {}
+  void Emit(const events::Event& event) override { (*view_.lock())->Emit(event); }
+  // The former view ends (a live one restores the terminal) before anything is told to the next one.
+  void Replace(const std::function<std::unique_ptr<events::Sink>()>& make) {
+    auto view = view_.lock();
+    view->reset();
+    *view = make();
+  }
+
+ private:
+  Sync<std::unique_ptr<events::Sink>> view_;
+};
+
 std::unique_ptr<events::Sink> MakeView(bool json, ui::Format otherwise) {
   auto view = ui::MakeView(json ? ui::Format::kJson : otherwise, stderr);
   return ci::InGithubJob() ? ci::AnnotateFailures(std::move(view), stderr) : std::move(view);
@@ -88,7 +107,7 @@ struct Session::Impl {
   Globals globals;
   localcloud::LocalSettings local;
   config::Config config;
-  std::unique_ptr<events::Sink> view;
+  std::unique_ptr<CurrentView> view;
   std::shared_ptr<aws::CredentialsProvider> credentials;
   std::unique_ptr<aws::Client> client;
   std::unique_ptr<env::RecordStore> records;
@@ -103,7 +122,7 @@ Session::Session(const Globals& globals, Subject subject, Variables variables) :
   impl_->globals = globals;
   impl_->on_interrupt.emplace(globals.stop, [impl = impl_.get()] { impl->stop.request_stop(); });
   impl_->local = LocalSettingsFromEnvironment();
-  impl_->view = MakeView(globals.json, ui::DefaultFormat(STDERR_FILENO));
+  impl_->view = std::make_unique<CurrentView>(MakeView(globals.json, ui::DefaultFormat(STDERR_FILENO)));
   std::error_code failed;
   std::filesystem::create_directories(impl_->local.state_dir, failed);
   if (failed) {
@@ -186,10 +205,7 @@ const Globals& Session::globals() const { return impl_->globals; }
 int Session::api_calls() const { return impl_->api_calls; }
 
 void Session::EndView() {
-  // What refers to the view keeps a valid one: plain lines from here on.
-  auto ended = std::move(impl_->view);
-  impl_->view = MakeView(impl_->globals.json, ui::Format::kPlain);
-  ended.reset();
+  impl_->view->Replace([this] { return MakeView(impl_->globals.json, ui::Format::kPlain); });
   impl_->context = NewContext();
 }
 
@@ -197,7 +213,10 @@ std::unique_ptr<env::Context> Session::NewContext(events::Sink* sink) {
   const bool local = impl_->config.target.kind == config::TargetKind::kLocal;
   env::Pace pace;
   if (!local)
-    pace = {.poll = std::chrono::seconds(1), .max_poll = std::chrono::seconds(10), .timeout = std::chrono::minutes(30)};
+    pace = {.poll = std::chrono::seconds(1),
+            .max_poll = std::chrono::seconds(10),
+            .timeout = std::chrono::minutes(30),
+            .spot_patience = std::chrono::minutes(1)};
   auto context = std::make_unique<env::Context>(*impl_->client, impl_->config, sink != nullptr ? *sink : *impl_->view,
                                                 RealClock(), SystemRandom(), pace, impl_->stop.get_token());
   if (local) {

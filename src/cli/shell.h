@@ -48,6 +48,8 @@ void AddShared(CLI::App& app, Shell& shell);
 void AddLocal(CLI::App& app, Shell& shell);
 void AddCi(CLI::App& app, Shell& shell);
 void AddLock(CLI::App& app, Shell& shell);
+void AddDoctor(CLI::App& app, Shell& shell);
+void AddQuota(CLI::App& app, Shell& shell);
 
 // Which environment a command is about, and how to find its configuration.
 struct Subject {
@@ -76,7 +78,7 @@ class Session {
   env::RecordStore& records();
   events::Sink& sink();
   const Globals& globals() const;
-  // Ends the live view, so that results can be printed.
+  // Ends the live view, so that results can be printed, and makes a context that has read nothing yet.
   void EndView();
   // Makes a Context that has read nothing yet, for a second look after a change.
   std::unique_ptr<env::Context> NewContext(events::Sink* sink = nullptr);

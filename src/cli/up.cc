@@ -35,6 +35,8 @@ int Up(Shell& shell, const Subject& subject) {
     fmt::print(stderr, "{}{}", RenderKept(config, prepared.versions),
                RenderPlan(prepared.plan, ui::UseColour(STDERR_FILENO)));
     fmt::print(stderr, "{}: {}\n", config.environment, prepared.plan.Summary());
+    const std::string forecast = RenderForecast(env::PredictUp(prepared, session.records(), config));
+    if (!forecast.empty()) fmt::print(stderr, "{}\n", forecast);
   }
   const env::ApplyResult result = env::Up(session.context(), prepared, session.records());
   const bool ok = result.ok();

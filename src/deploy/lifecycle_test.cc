@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <set>
 
 #include "config/resolve.h"
 #include "deploy/deploy.h"
@@ -364,6 +365,8 @@ TEST_F(Lifecycle, ACertificateIsIssuedByItsRecordAndGoesOnlyWhenItIsOurs) {
   EXPECT_EQ(std::count(planned.begin(), planned.end(), "certificate *.dev.localhost"), 1) << "pending is a difference";
   ASSERT_TRUE(SharedUp());
   EXPECT_EQ(certificate()["CertificateArn"], theirs["CertificateArn"]);
+  const auto deleted = Planned(env::PrepareSharedDown);
+  EXPECT_EQ(std::count(deleted.begin(), deleted.end(), "certificate *.dev.localhost"), 0) << "it is not ours";
   ASSERT_TRUE(SharedDown());
   EXPECT_EQ(certificate()["CertificateArn"], theirs["CertificateArn"]);
 }
@@ -460,19 +463,89 @@ TEST_F(Lifecycle, DriftOfSharedResourcesIsPlannedAndRepaired) {
   const Json group =
       api.Call("ec2", "DescribeSecurityGroups",
                {{"Filters", Json::array({{{"Name", "group-name"}, {"Values", {"dev-ecs-sg"}}}})}})["SecurityGroups"][0];
-  // Opened to the world.
-  api.Call("ec2", "AuthorizeSecurityGroupIngress",
-           {{"GroupId", group["GroupId"]},
-            {"IpPermissions", Json::array({{{"IpProtocol", "tcp"},
-                                            {"FromPort", 22},
-                                            {"ToPort", 22},
-                                            {"IpRanges", Json::array({{{"CidrIp", "0.0.0.0/0"}}})}}})}});
-  EXPECT_EQ(PlannedSharedChanges(), std::vector<std::string>{"security group dev-ecs-sg"});
-  EXPECT_TRUE(SharedUp());
-  EXPECT_EQ(PlannedSharedChanges(), std::vector<std::string>{});
-  const Json repaired =
-      api.Call("ec2", "DescribeSecurityGroups", {{"GroupIds", {group["GroupId"]}}})["SecurityGroups"][0];
-  EXPECT_EQ(repaired["IpPermissions"], group["IpPermissions"]);
+  // Opened to the world, in each way that there is.
+  for (const Json& opened :
+       {Json{{"IpProtocol", "tcp"},
+             {"FromPort", 22},
+             {"ToPort", 22},
+             {"IpRanges", Json::array({{{"CidrIp", "0.0.0.0/0"}}})}},
+        Json{{"IpProtocol", "tcp"},
+             {"FromPort", 22},
+             {"ToPort", 22},
+             {"Ipv6Ranges", Json::array({{{"CidrIpv6", "::/0"}}})}},
+        Json{{"IpProtocol", "-1"}, {"PrefixListIds", Json::array({{{"PrefixListId", "pl-12345678"}}})}}}) {
+    api.Call("ec2", "AuthorizeSecurityGroupIngress",
+             {{"GroupId", group["GroupId"]}, {"IpPermissions", Json::array({opened})}});
+    EXPECT_EQ(PlannedSharedChanges(), std::vector<std::string>{"security group dev-ecs-sg"}) << opened;
+    EXPECT_TRUE(SharedUp());
+    EXPECT_EQ(PlannedSharedChanges(), std::vector<std::string>{});
+    const Json repaired =
+        api.Call("ec2", "DescribeSecurityGroups", {{"GroupIds", {group["GroupId"]}}})["SecurityGroups"][0];
+    EXPECT_EQ(repaired["IpPermissions"], group["IpPermissions"]) << opened;
+  }
+}
+
+// ECS waits for Spot's capacity for as long as it takes.
+TEST_F(Lifecycle, WithoutSpotCapacityServicesRunOnDemand) {
+  for (auto& service : config_.services) service.spot = true;
+  const auto providers = [&] {
+    std::set<std::string> found;
+    for (const Json& task : cloud_.api().Call("ecs", "ListTasks", {{"cluster", "alpha-cluster"}})["taskArns"]) {
+      const Json described =
+          cloud_.api().Call("ecs", "DescribeTasks", {{"cluster", "alpha-cluster"}, {"tasks", {task}}});
+      found.insert(described["tasks"][0].value("capacityProviderName", ""));
+    }
+    return found;
+  };
+  ASSERT_TRUE(SharedUp());
+  cloud_.SetCapacity("FARGATE_SPOT", false);
+  EXPECT_TRUE(Up());
+  Rest();
+  EXPECT_EQ(providers(), std::set<std::string>{"FARGATE"});
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{}) << "moved on purpose, and not long ago";
+
+  cloud_.SetCapacity("FARGATE_SPOT", true);
+  cloud_.clock().Advance(std::chrono::hours(2));
+  EXPECT_EQ(PlannedChanges().size(), config_.services.size());
+  EXPECT_TRUE(Up());
+  Rest();
+  EXPECT_EQ(providers(), std::set<std::string>{"FARGATE_SPOT"});
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+}
+
+TEST_F(Lifecycle, WhatDoesNotFitOnTheLoadBalancerIsRefusedByThePlan) {
+  ASSERT_TRUE(SharedUp());
+  auto& api = cloud_.api();
+  const Json balancer =
+      api.Call("elbv2", "DescribeLoadBalancers", {{"Names", Json::array({"dev-alb"})}})["LoadBalancers"][0];
+  const Json listener = api.Call("elbv2", "DescribeListeners",
+                                 {{"LoadBalancerArn", balancer["LoadBalancerArn"]}})["Listeners"][0]["ListenerArn"];
+  for (int i = 0; i < 100; ++i) {
+    const Json condition = {{"Field", "path-pattern"},
+                            {"PathPatternConfig", {{"Values", Json::array({fmt::format("/{}", i)})}}}};
+    api.Call("elbv2", "CreateRule",
+             {{"ListenerArn", listener},
+              {"Priority", 1000 + i},
+              {"Conditions", Json::array({condition})},
+              {"Actions", Json::array({{{"Type", "fixed-response"}, {"FixedResponseConfig", {{"StatusCode", "404"}}}}})}});
+  }
+  const auto refusal = [&] {
+    std::string text;
+    Run({}, [&](env::Context& context) {
+      try {
+        env::PrepareUp(context, std::nullopt);
+      } catch (const Error& error) {
+        text = error.what();
+      }
+    });
+    return text;
+  };
+  const std::string text = refusal();
+  EXPECT_NE(text.find("load balancer dev-alb has 100 of 100 rules"), std::string::npos) << text;
+  EXPECT_NE(text.find("L-7EED9B64"), std::string::npos) << text;
+  api.Call("service-quotas", "RequestServiceQuotaIncrease",
+           {{"ServiceCode", "elasticloadbalancing"}, {"QuotaCode", "L-7EED9B64"}, {"DesiredValue", 200}});
+  EXPECT_EQ(refusal(), "");
 }
 
 TEST_F(Lifecycle, SharedResourcesSurviveADeathAtAnyCall) {

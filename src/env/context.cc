@@ -8,6 +8,13 @@
 #include "env/names.h"
 
 namespace adhoc::env {
+namespace {
+
+bool IsOneOf(std::initializer_list<std::string_view> codes, const aws::AwsError& error) {
+  return std::find(codes.begin(), codes.end(), error.code()) != codes.end();
+}
+
+}  // namespace
 
 Context::Context(aws::Client& client, const config::Config& config, events::Sink& sink, Clock& clock, Random& random,
                  Pace pace, std::stop_token stop)
@@ -35,7 +42,7 @@ std::optional<Json> Context::CallUnless(std::initializer_list<std::string_view> 
   try {
     return Call(service, operation, input);
   } catch (const aws::AwsError& error) {
-    if (std::find(codes.begin(), codes.end(), error.code()) == codes.end()) throw;
+    if (!IsOneOf(codes, error)) throw;
     return std::nullopt;
   }
 }
@@ -103,6 +110,19 @@ void Context::WaitUntil(const std::string& what, const std::function<bool()>& re
     if (!clock_.SleepFor(pause, stop_)) throw Error("stopped while waiting for " + what);
     pause = std::min<Duration>(pause + pause / 2, pace_.max_poll);
   }
+}
+
+void Context::WaitWhileRefused(std::initializer_list<std::string_view> codes, const std::string& what,
+                               const std::function<void()>& act) {
+  WaitUntil(what, [&] {
+    try {
+      act();
+      return true;
+    } catch (const aws::AwsError& error) {
+      if (!IsOneOf(codes, error)) throw;
+      return false;
+    }
+  });
 }
 
 void Context::Progress(const std::string& step, const std::string& message) {

@@ -25,6 +25,7 @@ struct Pace {
   Duration poll = std::chrono::milliseconds(50);       // the first pause
   Duration max_poll = std::chrono::milliseconds(150);  // pauses grow by half up to this
   std::chrono::seconds timeout{600};                   // of one wait
+  std::chrono::seconds spot_patience{2};               // for Fargate Spot's capacity (env/capacity.h)
 };
 
 class Context {
@@ -73,6 +74,10 @@ class Context {
 
   // Calls `ready` until it is true. Throws Error on time-out: `gave up waiting for <what> after 600 s`.
   void WaitUntil(const std::string& what, const std::function<bool()>& ready);
+  // Calls `act` until AWS no longer refuses it with one of these error codes, as it does while something else is in
+  // use.
+  void WaitWhileRefused(std::initializer_list<std::string_view> codes, const std::string& what,
+                        const std::function<void()>& act);
 
   void Progress(const std::string& step, const std::string& message);
 

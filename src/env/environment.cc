@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "env/quota.h"
 #include "env/resources/resources.h"
 
 namespace adhoc::env {
@@ -281,6 +282,7 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record) {
   prepared.existing = SharedLookups(context.config());
   prepared.resources = EnvironmentResources(context);
   prepared.plan = MakePlan(context, prepared.existing, prepared.resources);
+  RequireRoomOnLoadBalancer(context, prepared.plan);
   // Not families: an old one may still be somebody's one-off task.
   for (auto& leftover : LeftoverServices(context, prepared.resources)) {
     prepared.plan.Add({.id = leftover->id(),
@@ -323,6 +325,7 @@ ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records)
   records.Put(record);
 
   const ApplyResult result = Apply(context, prepared.plan, prepared.resources);
+  for (const auto& [what, seconds] : result.durations) record.durations[what] = seconds;
   record.updated_at = ToSeconds(context.clock().Now());
   if (result.ok()) {
     record.variables = config.variables;
@@ -337,6 +340,22 @@ ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records)
   }
   records.Put(record);
   return result;
+}
+
+Forecast PredictUp(const Prepared& prepared, RecordStore& records, const config::Config& config) {
+  if (prepared.plan.empty()) return {};
+  Durations known;
+  if (const auto own = records.Get(config.environment)) known = own->durations;
+  // In an account each record is a call, and there are experiences for it.
+  if (known.empty() && config.target.kind == config::TargetKind::kLocal) {
+    double updated_at = 0;
+    for (const Record& record : records.List()) {
+      if (record.durations.empty() || record.updated_at < updated_at) continue;
+      known = record.durations;
+      updated_at = record.updated_at;
+    }
+  }
+  return Predict(prepared.plan, prepared.resources, known, config.target.kind);
 }
 
 ApplyResult Down(Context& context, const Prepared& prepared, RecordStore& records) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "env/context.h"
+#include "env/forecast.h"
 #include "env/plan.h"
 #include "env/record.h"
 #include "env/resource.h"
@@ -39,6 +40,10 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record);
 // What exists of the environment, in the definition or not.
 Prepared PrepareDown(Context& context);
 Prepared PrepareSharedDown(Context& context);
+
+// How long the plan of an `up` will take, going by earlier ones of this environment, or of the one that was changed
+// last.
+Forecast PredictUp(const Prepared& prepared, RecordStore& records, const config::Config& config);
 
 // Applies and brings the record up to date: also after a failure, since what was reached counts.
 ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records);

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "env/forecast.h"
 
 namespace adhoc::env {
 namespace {
@@ -195,7 +196,8 @@ Plan MakeDestroyPlan(Context& context, const Resources& existing, const Resource
   Plan plan;
   for (const auto& resource : resources) {
     const bool is_run = resource->UpdateAction() == Action::kRun;  // leaves nothing to delete
-    if (!is_run && context.Find(resource->id())) {
+    const auto observed = context.Find(resource->id());
+    if (!is_run && observed && resource->IsOurs(context, *observed)) {
       plan.Add({.id = resource->id(), .kind = resource->kind(), .name = resource->name(), .action = Action::kDelete});
     }
   }
@@ -206,7 +208,8 @@ namespace {
 
 using Outcomes = std::vector<graph::Graph::Outcome>;
 
-void Act(Context& context, Resource& resource, Action action) {
+// Returns the seconds that it took.
+double Act(Context& context, Resource& resource, Action action) {
   const std::string id = resource.id();
   const std::string verb(Verb(action));
   const TimePoint begin = context.clock().Now();
@@ -231,7 +234,9 @@ void Act(Context& context, Resource& resource, Action action) {
   }
   std::string result;
   if (const auto attributes = context.Find(id)) result = attributes->value("_result", "");
-  context.sink().Emit(events::StepFinished{.step = id, .action = verb, .seconds = seconds(), .result = result});
+  const double took = seconds();
+  context.sink().Emit(events::StepFinished{.step = id, .action = verb, .seconds = took, .result = result});
+  return took;
 }
 
 }  // namespace
@@ -239,6 +244,7 @@ void Act(Context& context, Resource& resource, Action action) {
 ApplyResult Apply(Context& context, const Plan& plan, const Resources& resources) {
   const graph::Graph graph = MakeGraph(resources);
   ApplyResult result;
+  std::mutex mutex;
   // What is no longer wanted goes last, and only when the rest is as it should be.
   for (const bool deletes : {false, true}) {
     const auto planned = [&](int vertex) {
@@ -250,7 +256,11 @@ ApplyResult Apply(Context& context, const Plan& plan, const Resources& resources
         deletes ? graph::Graph::Direction::kBackward : graph::Graph::Direction::kForward, kThreads,
         [&](int vertex) {
           const Action action = planned(vertex);
-          if (action != Action::kNone) Act(context, *resources[vertex], action);
+          if (action == Action::kNone) return;
+          const double seconds = Act(context, *resources[vertex], action);
+          const std::lock_guard lock(mutex);
+          double& slowest = result.durations[DurationKey(action, resources[vertex]->kind())];
+          slowest = std::max(slowest, seconds);
         },
         context.stop());
     for (int vertex = 0; vertex < graph.size(); ++vertex) {

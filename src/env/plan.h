@@ -65,6 +65,7 @@ struct ApplyResult {
   int skipped = 0;
   std::string error;  // of the first failure that is a root
   std::string hint;
+  std::map<std::string, double> durations;  // seconds by action and kind: `create service`; the slowest of each
   bool ok() const { return failed == 0 && skipped == 0; }
 };
 

@@ -178,6 +178,7 @@ Json ToJson(const Record& record) {
           {"variables", record.variables},
           {"applied_tags", record.applied_tags},
           {"good_revisions", record.good_revisions},
+          {"durations", record.durations},
           {"history", history}};
 }
 
@@ -193,6 +194,7 @@ Record RecordFromJson(const Json& json) {
                 .variables = json.value("variables", Json::object()),
                 .applied_tags = json.value("applied_tags", std::map<std::string, std::string>()),
                 .good_revisions = json.value("good_revisions", std::map<std::string, std::string>()),
+                .durations = json.value("durations", std::map<std::string, double>()),
                 .history = {}};
   for (const Json& entry : json.value("history", Json::array())) {
     record.history.push_back({.at = entry.value("at", 0.0),

@@ -28,6 +28,7 @@ struct Record {
   Json variables = Json::object();                    // of the last successful apply; sensitive ones left out
   std::map<std::string, std::string> applied_tags;    // image → tag that the variables gave at the last apply
   std::map<std::string, std::string> good_revisions;  // service → task definition ARN that was last seen healthy
+  std::map<std::string, double> durations;            // ApplyResult's, of the last times
   struct Entry {
     double at = 0;
     std::string who;

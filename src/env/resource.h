@@ -52,6 +52,9 @@ class Resource {
   virtual Json Update(Context& context, const Json& observed);
   virtual void Delete(Context& context, const Json& observed) = 0;
 
+  // False for what the team made and the definition only uses: a destroy leaves it.
+  virtual bool IsOurs(Context&, const Json& /*observed*/) { return true; }
+
   // A one-off task is run, not updated.
   virtual Action UpdateAction() const { return Action::kUpdate; }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "env/capacity.h"
 #include "env/names.h"
 #include "env/task_runner.h"
 
@@ -99,12 +100,17 @@ void WaitForRollout(Context& context, const Rollout& rollout) {
   const std::string name = ServiceName(context.environment(), rollout.service);
   std::string shown;
   context.WaitUntil("service " + name, [&] {
-    const RolloutState state = JudgeRollout(DescribeService(context, name), rollout.task_definition);
+    const Json service = DescribeService(context, name);
+    const RolloutState state = JudgeRollout(service, rollout.task_definition);
     if (state.message != shown) {
       shown = state.message;
       context.Progress(rollout.step, shown);
     }
     if (state.phase == RolloutState::Phase::kDone) return true;
+    if (LacksSpotCapacity(service, context.clock().Now(), context.pace().spot_patience)) {
+      MoveToOnDemand(context, rollout.service, service);
+      return false;
+    }
 
     const Json failed = FailedTasks(context, name, state.deployment_id);
     for (const Json& task : failed) {

@@ -10,8 +10,10 @@
 
 #include "aws/codec/codec.h"
 #include "aws/sign/sigv4.h"
+#include "localcloud/api/ecr_registry.h"
 #include "localcloud/api/s3_cors.h"
 #include "localcloud/api/s3_post.h"
+#include "localcloud/redact.h"
 #include "net/uri.h"
 
 namespace adhoc::localcloud {
@@ -117,6 +119,19 @@ aws::ErrorInfo ToErrorInfo(const aws::Service& service, const ApiError& error, c
   return info;
 }
 
+Json Decode(const aws::Service& service, const aws::Operation& operation, const net::Request& request) {
+  return aws::HasStreamedBody(operation) ? aws::DecodeRequestHead(service, operation, request)
+                                         : aws::DecodeRequest(service, operation, request);
+}
+
+// Of a request that was decoded before.
+std::string InputForLog(const aws::Service& service, const aws::Operation& operation, const net::Request& request) {
+  if (operation.input == nullptr) return "{}";
+  return Redact(*operation.input, Decode(service, operation, request))
+      .dump(-1, ' ', false, Json::error_handler_t::replace)
+      .substr(0, 4000);
+}
+
 net::Response JsonPage(const Json& document, int status = 200) {
   return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = document.dump() + "\n"};
 }
@@ -186,9 +201,12 @@ net::Response Gateway::Handle(const net::Request& received) {
     }
   }
 
-  // No bucket has so short a name.
-  if (received.method == "GET" && !TargetWithBucket(received)) {
-    if (auto answer = tasks_.Answer(received)) return *answer;
+  // No bucket has so short a name as these paths begin with.
+  if (!TargetWithBucket(received)) {
+    if (received.method == "GET") {
+      if (auto answer = tasks_.Answer(received)) return *answer;
+    }
+    if (auto answer = AnswerRegistry(cloud_, received)) return std::move(*answer);
   }
 
   const std::string service_name = ServiceOf(received);
@@ -228,8 +246,8 @@ net::Response Gateway::Handle(const net::Request& received) {
 net::Response Gateway::Answer(const std::string& service_name, const aws::Service& service, const net::Request& request,
                               std::optional<Fault>& fault) {
   const std::string request_id = cloud_.random.Uuid();
+  const aws::Operation* operation = aws::RouteRequest(service, request);
   try {
-    const aws::Operation* operation = aws::RouteRequest(service, request);
     const Handler* handler = operation == nullptr ? nullptr : api_.Find(service_name, operation->name);
     if (handler == nullptr) throw UnknownOperation(service, AskedFor(request));
 
@@ -241,8 +259,7 @@ net::Response Gateway::Answer(const std::string& service_name, const aws::Servic
     }
     if (fault && !fault->TakesEffect()) return {};
 
-    Json input = aws::HasStreamedBody(*operation) ? aws::DecodeRequestHead(service, *operation, request)
-                                                  : aws::DecodeRequest(service, *operation, request);
+    Json input = Decode(service, *operation, request);
     if (operation->input != nullptr) {
       const auto violations = aws::Validate(*operation->input, input);
       if (!violations.empty()) throw ViolationError(service, violations);
@@ -295,8 +312,8 @@ net::Response Gateway::Answer(const std::string& service_name, const aws::Servic
                                       .request_id = request_id});
   } catch (const std::exception& error) {
     // Every one of these is a mistake of ours: the log has what is needed to repeat it.
-    spdlog::error("500 {} {} {} {}: {}; body: {}", service_name, request.method, request.target, request_id,
-                  error.what(), request.body.substr(0, 2000));
+    spdlog::error("500 {} {} {} {}: {}; input: {}", service_name, operation->name, request.path(), request_id,
+                  error.what(), InputForLog(service, *operation, request));
     return aws::EncodeError(service, {.code = service_name == "s3" ? "InternalError" : "InternalFailure",
                                       .message = error.what(),
                                       .status = 500,

@@ -70,7 +70,8 @@ Settings CloudSettings(const LocalSettings& settings, const Identity& identity) 
 
 // What of the state directory a reset of the running server removes besides the documents: objects, the load balancers'
 // files, and the records of what this machine's `adhoc` made in it. The authority that browsers may trust stays.
-constexpr const char* kContents[] = {"s3", "efs", "proxy", "records.db", "records.db-shm", "records.db-wal"};
+constexpr const char* kContents[] = {
+    "s3", "efs", "registry", "proxy", "records.db", "records.db-shm", "records.db-wal"};
 
 // Keeps a second server off the same state.
 class StateLock {
@@ -225,6 +226,7 @@ struct Server::Impl {
     gateway.On("GET", "/_adhoc/health", [this](const net::Request&) { return JsonPage(Health()); });
     gateway.On("GET", "/_adhoc/status", [this](const net::Request&) { return JsonPage(Status()); });
     gateway.On("POST", "/_adhoc/interrupt", [this](const net::Request& request) { return Interrupt(request); });
+    gateway.On("POST", "/_adhoc/capacity", [this](const net::Request& request) { return SetCapacity(request); });
   }
 
   Json Health() {
@@ -321,6 +323,19 @@ struct Server::Impl {
     } catch (const Error& error) {
       return JsonPage({{"error", error.what()}, {"hint", error.hint()}}, 400);
     }
+  }
+
+  // {"provider", "available"}: whether tasks find capacity there.
+  net::Response SetCapacity(const net::Request& request) {
+    const Json input = Json::parse(request.body, nullptr, false);
+    if (!input.is_object() || !input.value("provider", Json()).is_string() ||
+        !input.value("available", Json()).is_boolean()) {
+      return JsonPage({{"error", "the body is no document with provider and available"}}, 400);
+    }
+    const auto txn = store.Begin();
+    ecs::SetCapacity(*txn, input["provider"], input["available"]);
+    txn->Commit();
+    return JsonPage(input);
   }
 
   void Upgrade(const net::Request& request, net::WebSocket& socket) {

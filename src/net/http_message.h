@@ -38,8 +38,8 @@ struct Request {
   Headers headers;
   std::string body;
   std::string remote_address;  // set by a server
-  // Where a server has put a body that is too large for memory; `body` is empty then. The file goes when the handler
-  // returns.
+  // Where a body is that is too large for memory; `body` is empty then. A server's file goes when the handler returns;
+  // of the clients, StreamClient sends it.
   std::string body_file;
 
   std::string_view path() const;   // still percent-encoded

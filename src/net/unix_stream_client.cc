@@ -14,6 +14,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <limits>
 #include <utility>
@@ -123,8 +125,10 @@ struct Connection {
 std::string FormatRequest(const Request& request) {
   std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: localhost\r\n", request.method, request.target);
   for (const auto& [name, value] : request.headers) text += fmt::format("{}: {}\r\n", name, value);
-  if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
-    text += fmt::format("Content-Length: {}\r\n", request.body.size());
+  const std::uint64_t length =
+      request.body_file.empty() ? request.body.size() : std::filesystem::file_size(request.body_file);
+  if (length > 0 || request.method == "POST" || request.method == "PUT") {
+    text += fmt::format("Content-Length: {}\r\n", length);
   }
   text += "\r\n";
   text += request.body;
@@ -209,14 +213,27 @@ class UnixStreamClient : public StreamClient {
     return nullptr;
   }
 
+  static bool SendFile(Connection& connection, const std::string& path) {
+    if (path.empty()) return true;
+    std::ifstream file(path, std::ios::binary);
+    std::string piece(kPiece, '\0');
+    while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())), file.gcount() > 0) {
+      if (!connection.socket.WriteAll(std::string_view(piece).substr(0, static_cast<std::size_t>(file.gcount()))))
+        return false;
+    }
+    return true;
+  }
+
   // The request sent, on an idle connection if the server still takes it there.
   std::unique_ptr<Connection> SendOnSome(const Request& request) {
     std::string text = FormatRequest(request);
     if (std::unique_ptr<Connection> connection = TakeIdle()) {
-      if (connection->socket.WriteAll(text)) return connection;
+      if (connection->socket.WriteAll(text) && SendFile(*connection, request.body_file)) return connection;
     }
     auto connection = std::make_unique<Connection>(path_);
     if (!connection->socket.WriteAll(text)) Fail("the connection was closed", true);
+    // A server that refuses the rest has answered.
+    SendFile(*connection, request.body_file);
     return connection;
   }
 

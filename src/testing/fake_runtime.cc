@@ -565,6 +565,11 @@ void FakeRuntime::PullImage(const std::string& reference, const std::string&) {
   AddImage(reference, std::move(process));
 }
 
+void FakeRuntime::LoadImage(const ImageParts& parts, const std::filesystem::path&) {
+  AddImage(parts.reference);
+  state_.lock()->images.at(parts.reference)->info.id = parts.config_digest;
+}
+
 NetworkInfo FakeRuntime::EnsureNetwork(const NetworkSpec& spec) {
   auto state = state_.lock();
   CheckReachable(*state);

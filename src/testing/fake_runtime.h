@@ -93,6 +93,7 @@ class FakeRuntime : public localcloud::ContainerRuntime {
   void TagImage(const std::string& source, const std::string& target) override;
   void RemoveImage(const std::string& reference) override;
   void PullImage(const std::string& reference, const std::string& authorization) override;
+  void LoadImage(const localcloud::ImageParts& parts, const std::filesystem::path& scratch) override;
   localcloud::NetworkInfo EnsureNetwork(const localcloud::NetworkSpec& spec) override;
   void RemoveNetwork(const std::string& name) override;
   std::vector<localcloud::NetworkInfo> ListNetworks(const localcloud::Labels& labels) override;

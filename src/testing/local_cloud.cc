@@ -3,6 +3,7 @@
 #include "localcloud/database/database_controller.h"
 #include "localcloud/network/network_cleaner.h"
 #include "localcloud/proxy/proxy_controller.h"
+#include "localcloud/scheduler/capacity.h"
 #include "localcloud/scheduler/scheduler.h"
 
 namespace adhoc::testing {
@@ -48,6 +49,12 @@ void LocalCloud::Settle() {
 void LocalCloud::Restart() {
   controllers_.reset();
   controllers_ = std::make_unique<Controllers>(api_.cloud(), haproxy_, prober_);
+}
+
+void LocalCloud::SetCapacity(const std::string& provider, bool available) {
+  const auto txn = api_.store().Begin();
+  localcloud::ecs::SetCapacity(*txn, provider, available);
+  txn->Commit();
 }
 
 }  // namespace adhoc::testing

@@ -24,6 +24,8 @@ class LocalCloud {
   void Settle();
   // The server ends and another one begins: documents and containers stay, all else is gone.
   void Restart();
+  // Whether tasks find room on FARGATE or FARGATE_SPOT.
+  void SetCapacity(const std::string& provider, bool available);
 
   LocalApi& api() { return api_; }
   FakeClock& clock() { return api_.clock(); }

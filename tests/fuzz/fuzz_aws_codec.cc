@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "aws/codec/codec.h"
+#include "raw_request.h"
 
 namespace {
 
@@ -22,24 +23,11 @@ void Check(bool promise) {
   if (!promise) std::abort();
 }
 
-std::string_view TakeLine(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return line;
-}
-
 adhoc::net::Request ReadRequest(const Operation& operation, std::string_view text) {
   adhoc::net::Request request;
   request.method = operation.method;
-  request.target = std::string("/") + std::string(TakeLine(text));
-  while (!text.empty()) {
-    const std::string_view line = TakeLine(text);
-    if (line.empty()) break;
-    const std::size_t colon = line.find(':');
-    request.headers.Add(line.substr(0, colon), colon == std::string_view::npos ? "" : line.substr(colon + 1));
-  }
-  request.body = text;
+  request.target = std::string("/") + std::string(adhoc::fuzz::TakeLine(text));
+  adhoc::fuzz::ReadHeadersAndBody(text, request);
   return request;
 }
 

@@ -274,16 +274,21 @@ std::string CanonicalRequest(const net::Request& request, const std::vector<std:
   return result;
 }
 
+std::string SignText(std::string_view text, std::string_view secret_access_key, std::string_view date,
+                     const SigningScope& scope) {
+  std::string key = HmacSha256("AWS4" + std::string(secret_access_key), date);
+  for (const std::string_view step : {std::string_view(scope.region), std::string_view(scope.service), kTerminator}) {
+    key = HmacSha256(key, step);
+  }
+  return Hex(HmacSha256(key, text));
+}
+
 std::string Signature(std::string_view canonical_request, std::string_view secret_access_key,
                       std::string_view timestamp, const SigningScope& scope) {
   const std::string_view date = timestamp.substr(0, 8);
   const std::string to_sign =
       fmt::format("{}\n{}\n{}\n{}", kAlgorithm, timestamp, ScopeText(date, scope), Sha256Hex(canonical_request));
-  std::string key = HmacSha256("AWS4" + std::string(secret_access_key), date);
-  for (const std::string_view step : {std::string_view(scope.region), std::string_view(scope.service), kTerminator}) {
-    key = HmacSha256(key, step);
-  }
-  return Hex(HmacSha256(key, to_sign));
+  return SignText(to_sign, secret_access_key, date, scope);
 }
 
 void SignHeaders(net::Request& request, const Credentials& credentials, const SigningScope& scope, TimePoint now,

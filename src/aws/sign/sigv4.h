@@ -27,6 +27,11 @@ struct SigningScope {
 
 std::string Sha256Hex(std::string_view data);
 
+// The signature of any text by the key of that day (yyyymmdd) and scope: of a request's string to sign, or of the
+// policy of a browser's upload form (docs: S3 API Reference, "Authenticating Requests in Browser-Based Uploads").
+std::string SignText(std::string_view text, std::string_view secret_access_key, std::string_view date,
+                     const SigningScope& scope);
+
 // Adds X-Amz-Date, X-Amz-Security-Token, (for s3) X-Amz-Content-SHA256 and Authorization. The request must carry Host.
 void Sign(net::Request& request, const Credentials& credentials, const SigningScope& scope, TimePoint now);
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "env/capacity.h"
 #include "env/names.h"
 #include "env/plan.h"
 #include "env/resources/resources.h"
@@ -329,8 +330,9 @@ Json ReadServices(Context& context) {
       for (std::size_t i = at; i < std::min(at + kBatch, defined.size()); ++i) {
         names.push_back(ServiceName(context.environment(), defined[i].name));
       }
-      const auto described = context.CallUnless({"ClusterNotFoundException"}, "ecs", "DescribeServices",
-                                                {{"cluster", ClusterName(context.environment())}, {"services", names}});
+      const auto described = context.CallUnless(
+          {"ClusterNotFoundException"}, "ecs", "DescribeServices",
+          {{"cluster", ClusterName(context.environment())}, {"services", names}, {"include", Json::array({"TAGS"})}});
       if (!described) break;
       for (const Json& service : described->value("services", Json::array())) {
         if (service.value("status", "") == "ACTIVE") services.push_back(service);
@@ -383,6 +385,9 @@ class Service final : public Resource {
                              .from = std::to_string(actual.value("desiredCount", 0)),
                              .to = std::to_string(service_.scale)});
     }
+    if (const std::string provider = WantedProvider(context, actual); ProviderOf(actual) != provider) {
+      differences.push_back({.what = "capacity", .from = ProviderOf(actual), .to = provider});
+    }
     const Json limits = actual.value("deploymentConfiguration", Json::object());
     for (const auto& [key, wanted] : {std::pair{"minimumHealthyPercent", service_.deployment.minimum_healthy_percent},
                                       std::pair{"maximumPercent", service_.deployment.maximum_percent}}) {
@@ -412,14 +417,14 @@ class Service final : public Resource {
                       [&] { return DescribeService(context, name()).value("status", "") != "DRAINING"; });
     Json input = Common(context);
     input.update({{"serviceName", name()},
-                  {"launchType", "FARGATE"},
                   {"schedulingStrategy", "REPLICA"},
                   {"clientToken", context.random().Hex(32)},
                   {"propagateTags", "SERVICE"},
                   {"tags", LowerCaseTags(context, env_)}});
-    if (service_.spot && !context.local()) {
-      input.erase("launchType");
-      input["capacityProviderStrategy"] = Json::array({{{"capacityProvider", "FARGATE_SPOT"}, {"weight", 1}}});
+    if (service_.spot) {
+      input["capacityProviderStrategy"] = StrategyOf(kSpot);
+    } else {
+      input["launchType"] = "FARGATE";
     }
     if (service_.load_balanced()) {
       input["loadBalancers"] = Json::array({{{"targetGroupArn", context.Get("target group " + name(), "arn")},
@@ -438,6 +443,11 @@ class Service final : public Resource {
     const std::string wanted = context.Get(Definition(), "arn");
     Json input = Common(context);
     input["service"] = name();
+    if (const std::string provider = WantedProvider(context, observed["described"]);
+        ProviderOf(observed["described"]) != provider) {
+      input["capacityProviderStrategy"] = StrategyOf(provider == kSpot ? kSpot : kOnDemand);
+      input["forceNewDeployment"] = true;  // ECS wants it said
+    }
     // A deployment that failed is tried again only when asked for.
     const Json deployments = observed["described"].value("deployments", Json::array());
     const bool failed = std::any_of(deployments.begin(), deployments.end(), [](const Json& deployment) {
@@ -462,6 +472,11 @@ class Service final : public Resource {
 
  private:
   std::string Definition() const { return "task definition " + FamilyName(env_, service_.name); }
+
+  // Spot, unless it was moved to on-demand a short while ago.
+  std::string WantedProvider(Context& context, const Json& actual) const {
+    return service_.spot && !WasMovedToOnDemand(actual, context.clock().Now()) ? kSpot : kOnDemand;
+  }
 
   bool HasOtherTargetGroup(Context& context, const Json& actual) const {
     const auto group = context.Find("target group " + name());

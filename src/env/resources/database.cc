@@ -102,21 +102,14 @@ class DatabaseInstance final : public Resource {
 
   void Delete(Context& context, const Json&) override {
     // One that is still being made takes no changes; one that a run which died began to delete needs none.
-    context.WaitUntil(id() + " to take changes", [&] {
+    context.WaitWhileRefused({"InvalidDBInstanceState"}, id() + " to take changes", [&] {
       const auto found = Read(context);
-      if (!found || (*found)["state"] == "deleting") return true;
-      try {
-        context.CallUnless(
-            {"DBInstanceNotFound"}, "rds", "ModifyDBInstance",
-            {{"DBInstanceIdentifier", name()}, {"DeletionProtection", false}, {"ApplyImmediately", true}});
-        context.CallUnless(
-            {"DBInstanceNotFound"}, "rds", "DeleteDBInstance",
-            {{"DBInstanceIdentifier", name()}, {"SkipFinalSnapshot", true}, {"DeleteAutomatedBackups", true}});
-        return true;
-      } catch (const aws::AwsError& error) {
-        if (error.code() != "InvalidDBInstanceState") throw;
-        return false;
-      }
+      if (!found || (*found)["state"] == "deleting") return;
+      context.CallUnless({"DBInstanceNotFound"}, "rds", "ModifyDBInstance",
+                         {{"DBInstanceIdentifier", name()}, {"DeletionProtection", false}, {"ApplyImmediately", true}});
+      context.CallUnless(
+          {"DBInstanceNotFound"}, "rds", "DeleteDBInstance",
+          {{"DBInstanceIdentifier", name()}, {"SkipFinalSnapshot", true}, {"DeleteAutomatedBackups", true}});
     });
     WaitUntilGone(context);
   }

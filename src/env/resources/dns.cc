@@ -90,20 +90,23 @@ class Certificate final : public Resource {
   }
 
   void Delete(Context& context, const Json& observed) override {
-    if (!IsOurs(context, observed)) return;
     for (const Json& record : ValidationRecords(Describe(context, observed))) {
       ChangeRecord(context, {"NoSuchHostedZone", "InvalidChangeBatch"}, "DELETE", record);
     }
-    context.WaitUntil(id() + " to be unused", [&] {
-      try {
-        context.CallUnless({"ResourceNotFoundException"}, "acm", "DeleteCertificate",
-                           {{"CertificateArn", observed["arn"]}});
-        return true;
-      } catch (const aws::AwsError& error) {
-        if (error.code() != "ResourceInUseException") throw;
-        return false;
-      }
+    context.WaitWhileRefused({"ResourceInUseException"}, id() + " to be unused", [&] {
+      context.CallUnless({"ResourceNotFoundException"}, "acm", "DeleteCertificate",
+                         {{"CertificateArn", observed["arn"]}});
     });
+  }
+
+  bool IsOurs(Context& context, const Json& observed) override {
+    const Json wanted = Tags(context, context.shared());
+    const auto answer = context.CallUnless({"ResourceNotFoundException"}, "acm", "ListTagsForCertificate",
+                                           {{"CertificateArn", observed["arn"]}});
+    if (!answer) return false;  // gone
+    const Json tags = answer->value("Tags", Json::array());
+    return std::all_of(wanted.begin(), wanted.end(),
+                       [&](const Json& tag) { return std::find(tags.begin(), tags.end(), tag) != tags.end(); });
   }
 
  private:
@@ -122,16 +125,6 @@ class Certificate final : public Resource {
                          {"ResourceRecords", Json::array({{{"Value", given["Value"]}}})}});
     }
     return records;
-  }
-
-  static bool IsOurs(Context& context, const Json& observed) {
-    const Json wanted = Tags(context, context.shared());
-    const auto answer = context.CallUnless({"ResourceNotFoundException"}, "acm", "ListTagsForCertificate",
-                                           {{"CertificateArn", observed["arn"]}});
-    if (!answer) return false;  // gone
-    const Json tags = answer->value("Tags", Json::array());
-    return std::all_of(wanted.begin(), wanted.end(),
-                       [&](const Json& tag) { return std::find(tags.begin(), tags.end(), tag) != tags.end(); });
   }
 };
 
@@ -167,10 +160,13 @@ class HostedZone final : public Resource {
   }
 
   void Delete(Context& context, const Json& observed) override {
-    if (!context.local() || !context.config().target.hosted_zone.empty()) return;  // it is the team's, not ours
     // One in which somebody else has records stays.
     context.CallUnless({"NoSuchHostedZone", "HostedZoneNotEmpty"}, "route53", "DeleteHostedZone",
                        {{"Id", observed["id"]}});
+  }
+
+  bool IsOurs(Context& context, const Json&) override {
+    return context.local() && context.config().target.hosted_zone.empty();
   }
 
  private:
@@ -305,14 +301,8 @@ class DiscoveryService final : public Resource {
 
   void Delete(Context& context, const Json& observed) override {
     // Its instances are deregistered when the tasks stop, a little later than the tasks are gone.
-    context.WaitUntil(id() + " to be without instances", [&] {
-      try {
-        context.CallUnless({"ServiceNotFound"}, "servicediscovery", "DeleteService", {{"Id", observed["id"]}});
-        return true;
-      } catch (const aws::AwsError& error) {
-        if (error.code() != "ResourceInUse") throw;
-        return false;
-      }
+    context.WaitWhileRefused({"ResourceInUse"}, id() + " to be without instances", [&] {
+      context.CallUnless({"ServiceNotFound"}, "servicediscovery", "DeleteService", {{"Id", observed["id"]}});
     });
   }
 };

@@ -219,15 +219,8 @@ class TargetGroup final : public Resource {
 
   void Delete(Context& context, const Json& observed) override {
     // In use until its rule is really gone.
-    context.WaitUntil(id() + " to be unused", [&] {
-      try {
-        context.CallUnless({"TargetGroupNotFound"}, "elbv2", "DeleteTargetGroup",
-                           {{"TargetGroupArn", observed["arn"]}});
-        return true;
-      } catch (const aws::AwsError& error) {
-        if (error.code() != "ResourceInUse") throw;
-        return false;
-      }
+    context.WaitWhileRefused({"ResourceInUse"}, id() + " to be unused", [&] {
+      context.CallUnless({"TargetGroupNotFound"}, "elbv2", "DeleteTargetGroup", {{"TargetGroupArn", observed["arn"]}});
     });
   }
 
@@ -264,7 +257,7 @@ class ListenerRule final : public Resource {
   std::optional<Json> Read(Context& context) override {
     const auto group = context.Find("target group " + name());
     if (!group) return std::nullopt;
-    for (const Json& rule : Rules(context)) {
+    for (const Json& rule : ListenerRules(context)) {
       for (const Json& action : rule.value("Actions", Json::array())) {
         if (action.value("TargetGroupArn", "") != (*group)["arn"]) continue;
         return Json{{"arn", rule["RuleArn"]}, {"conditions", Conditions(rule)}};
@@ -287,7 +280,7 @@ class ListenerRule final : public Resource {
 
   Json Create(Context& context) override {
     std::set<int> taken;
-    for (const Json& rule : Rules(context)) {
+    for (const Json& rule : ListenerRules(context)) {
       const std::string priority = rule.value("Priority", "default");
       if (priority != "default") taken.insert(std::stoi(priority));
     }
@@ -319,14 +312,6 @@ class ListenerRule final : public Resource {
   }
 
  private:
-  static Json Rules(Context& context) {
-    return context.Once("rules", [&]() -> Json {
-      const auto listener = context.Find(MainListenerId(context.config().target));
-      if (!listener) return Json::array();
-      return context.List("elbv2", "DescribeRules", {{"ListenerArn", (*listener)["arn"]}}, "Rules");
-    });
-  }
-
   bool IsCatchAll() const { return service_.paths == std::vector<std::string>{"/*"}; }
 
   // Host and paths as one set of texts.
@@ -363,6 +348,14 @@ class ListenerRule final : public Resource {
 
 std::string MainListenerId(const config::Target& target) {
   return "listener " + LoadBalancerName(target.shared) + (target.https ? "-https" : "-http");
+}
+
+Json ListenerRules(Context& context) {
+  return context.Once("rules", [&]() -> Json {
+    const auto listener = context.Find(MainListenerId(context.config().target));
+    if (!listener) return Json::array();
+    return context.List("elbv2", "DescribeRules", {{"ListenerArn", (*listener)["arn"]}}, "Rules");
+  });
 }
 
 ResourcePtr MakeLoadBalancer(const std::string& shared) { return std::make_unique<LoadBalancer>(shared); }

@@ -4,7 +4,8 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <set>
+#include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "env/names.h"
@@ -77,14 +78,8 @@ class Vpc final : public Resource {
   }
 
   void Delete(Context& context, const Json& observed) override {
-    context.WaitUntil(id() + " to be empty", [&] {
-      try {
-        context.CallUnless({"InvalidVpcID.NotFound"}, "ec2", "DeleteVpc", {{"VpcId", observed["id"]}});
-        return true;
-      } catch (const aws::AwsError& error) {
-        if (error.code() != "DependencyViolation") throw;
-        return false;
-      }
+    context.WaitWhileRefused({"DependencyViolation"}, id() + " to be empty", [&] {
+      context.CallUnless({"InvalidVpcID.NotFound"}, "ec2", "DeleteVpc", {{"VpcId", observed["id"]}});
     });
   }
 };
@@ -122,15 +117,9 @@ class InternetGateway final : public Resource {
   void Delete(Context& context, const Json& observed) override {
     if (observed.value("attached", false)) {
       // Refused while public addresses of what was just deleted are still mapped.
-      context.WaitUntil(id() + " to be without addresses", [&] {
-        try {
-          context.CallUnless({"Gateway.NotAttached"}, "ec2", "DetachInternetGateway",
-                             {{"InternetGatewayId", observed["id"]}, {"VpcId", VpcId(context)}});
-          return true;
-        } catch (const aws::AwsError& error) {
-          if (error.code() != "DependencyViolation") throw;
-          return false;
-        }
+      context.WaitWhileRefused({"DependencyViolation"}, id() + " to be without addresses", [&] {
+        context.CallUnless({"Gateway.NotAttached"}, "ec2", "DetachInternetGateway",
+                           {{"InternetGatewayId", observed["id"]}, {"VpcId", VpcId(context)}});
       });
     }
     context.CallUnless({"InvalidInternetGatewayID.NotFound"}, "ec2", "DeleteInternetGateway",
@@ -179,14 +168,8 @@ class Subnet final : public Resource {
   }
 
   void Delete(Context& context, const Json& observed) override {
-    context.WaitUntil(id() + " to be empty", [&] {
-      try {
-        context.CallUnless({"InvalidSubnetID.NotFound"}, "ec2", "DeleteSubnet", {{"SubnetId", observed["id"]}});
-        return true;
-      } catch (const aws::AwsError& error) {
-        if (error.code() != "DependencyViolation") throw;
-        return false;
-      }
+    context.WaitWhileRefused({"DependencyViolation"}, id() + " to be empty", [&] {
+      context.CallUnless({"InvalidSubnetID.NotFound"}, "ec2", "DeleteSubnet", {{"SubnetId", observed["id"]}});
     });
   }
 
@@ -377,12 +360,12 @@ class SecurityGroup final : public Resource {
 
   std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
     std::vector<Difference> differences;
-    const auto wanted = Wanted(context, observed["id"]);
-    const auto actual = Flatten(observed["permissions"]);
-    for (const auto& rule : wanted) {
+    const Rules wanted = Wanted(context, observed["id"]);
+    const Rules actual = Flatten(observed["permissions"]);
+    for (const auto& [rule, permission] : wanted) {
       if (!actual.contains(rule)) differences.push_back({.what = "ingress", .to = rule});
     }
-    for (const auto& rule : actual) {
+    for (const auto& [rule, permission] : actual) {
       if (!wanted.contains(rule)) differences.push_back({.what = "ingress", .from = rule});
     }
     return differences;
@@ -399,76 +382,73 @@ class SecurityGroup final : public Resource {
 
   Json Update(Context& context, const Json& observed) override {
     const std::string group = observed["id"];
-    const auto wanted = Wanted(context, group);
-    const auto actual = Flatten(observed["permissions"]);
-    for (const auto& rule : wanted) {
+    const Rules wanted = Wanted(context, group);
+    const Rules actual = Flatten(observed["permissions"]);
+    for (const auto& [rule, permission] : wanted) {
       if (actual.contains(rule)) continue;
       context.CallUnless({"InvalidPermission.Duplicate"}, "ec2", "AuthorizeSecurityGroupIngress",
-                         {{"GroupId", group}, {"IpPermissions", Json::array({Permission(rule)})}});
+                         {{"GroupId", group}, {"IpPermissions", Json::array({permission})}});
     }
-    for (const auto& rule : actual) {
+    for (const auto& [rule, permission] : actual) {
       if (wanted.contains(rule)) continue;
       context.CallUnless({"InvalidPermission.NotFound"}, "ec2", "RevokeSecurityGroupIngress",
-                         {{"GroupId", group}, {"IpPermissions", Json::array({Permission(rule)})}});
+                         {{"GroupId", group}, {"IpPermissions", Json::array({permission})}});
     }
     return {{"id", group}};
   }
 
   void Delete(Context& context, const Json& observed) override {
-    context.WaitUntil(id() + " to be unused", [&] {
-      try {
-        context.CallUnless({"InvalidGroup.NotFound"}, "ec2", "DeleteSecurityGroup", {{"GroupId", observed["id"]}});
-        return true;
-      } catch (const aws::AwsError& error) {
-        if (error.code() != "DependencyViolation") throw;
-        return false;
-      }
+    context.WaitWhileRefused({"DependencyViolation"}, id() + " to be unused", [&] {
+      context.CallUnless({"InvalidGroup.NotFound"}, "ec2", "DeleteSecurityGroup", {{"GroupId", observed["id"]}});
     });
   }
 
  private:
-  // A rule as one text: `tcp 5432-5432 from sg-1234` or `… from 0.0.0.0/0`; sets of them are compared.
-  std::set<std::string> Wanted(Context& context, const std::string& own_id) const {
-    std::set<std::string> rules;
+  // As a person reads it, `tcp 5432-5432 from sg-1234`, and as a permission with that one source.
+  using Rules = std::map<std::string, Json>;
+
+  Rules Wanted(Context& context, const std::string& own_id) const {
+    Json permissions = Json::array();
     for (const auto& rule : ingress_) {
-      std::string source = rule.cidr;
-      if (source.empty() && rule.security_group == id()) source = own_id;
-      if (source.empty()) {
+      Json permission = {{"IpProtocol", "tcp"}, {"FromPort", rule.from_port}, {"ToPort", rule.to_port}};
+      if (!rule.cidr.empty()) {
+        permission["IpRanges"] = Json::array({{{"CidrIp", rule.cidr}}});
+      } else {
         const auto other = context.Find(rule.security_group);  // absent while planning what is not made yet
-        source = other ? (*other)["id"].get<std::string>() : rule.security_group;
+        const Json source = rule.security_group == id() ? Json(own_id)
+                            : other                     ? (*other)["id"]
+                                                        : Json(rule.security_group);
+        permission["UserIdGroupPairs"] = Json::array({{{"GroupId", source}}});
       }
-      rules.insert(fmt::format("tcp {}-{} from {}", rule.from_port, rule.to_port, source));
+      permissions.push_back(std::move(permission));
     }
-    return rules;
+    return Flatten(permissions);
   }
 
-  static std::set<std::string> Flatten(const Json& permissions) {
-    std::set<std::string> rules;
+  static Rules Flatten(const Json& permissions) {
+    static constexpr std::pair<const char*, const char*> kSources[] = {{"IpRanges", "CidrIp"},
+                                                                       {"Ipv6Ranges", "CidrIpv6"},
+                                                                       {"PrefixListIds", "PrefixListId"},
+                                                                       {"UserIdGroupPairs", "GroupId"}};
+    Rules rules;
     for (const Json& permission : permissions) {
-      const std::string ports = fmt::format("{} {}-{} from ", permission.value("IpProtocol", ""),
-                                            permission.value("FromPort", 0), permission.value("ToPort", 65535));
-      for (const Json& range : permission.value("IpRanges", Json::array()))
-        rules.insert(ports + range.value("CidrIp", ""));
-      for (const Json& pair : permission.value("UserIdGroupPairs", Json::array()))
-        rules.insert(ports + pair.value("GroupId", ""));
+      const std::string protocol = permission.value("IpProtocol", "");
+      Json ports = {{"IpProtocol", protocol}};
+      std::string text = protocol == "-1" ? "everything" : protocol;
+      if (permission.contains("FromPort")) {  // every protocol has no ports
+        ports["FromPort"] = permission["FromPort"];
+        ports["ToPort"] = permission["ToPort"];
+        text += fmt::format(" {}-{}", permission["FromPort"].get<int>(), permission["ToPort"].get<int>());
+      }
+      for (const auto& [list, name] : kSources) {
+        for (const Json& source : permission.value(list, Json::array())) {
+          Json one = ports;
+          one[list] = Json::array({{{name, source[name]}}});
+          rules.emplace(fmt::format("{} from {}", text, source[name].get<std::string>()), std::move(one));
+        }
+      }
     }
     return rules;
-  }
-
-  static Json Permission(const std::string& rule) {
-    std::array<char, 16> protocol{};
-    std::array<char, 64> source{};
-    int from = 0;
-    int to = 0;
-    std::sscanf(rule.c_str(), "%15s %d-%d from %63s", protocol.data(), &from, &to, source.data());
-    Json permission = {{"IpProtocol", protocol.data()}, {"FromPort", from}, {"ToPort", to}};
-    const std::string text = source.data();
-    if (text.starts_with("sg-")) {
-      permission["UserIdGroupPairs"] = Json::array({{{"GroupId", text}}});
-    } else {
-      permission["IpRanges"] = Json::array({{{"CidrIp", text}}});
-    }
-    return permission;
   }
 
   const std::string description_;

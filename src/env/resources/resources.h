@@ -47,6 +47,8 @@ ResourcePtr MakeTargetGroup(const std::string& env,
                             const config::Service& service);  // "target group alpha-gunicorn": arn
 ResourcePtr MakeListenerRule(const std::string& env,
                              const config::Service& service);  // "listener rule alpha-gunicorn": arn
+// The rules of the listener that environments' rules are on. One read for all.
+Json ListenerRules(Context& context);
 // The listener that environments' rules are on.
 std::string MainListenerId(const config::Target& target);
 

@@ -104,6 +104,7 @@ void RegisterRoute53(Api& api, Cloud& cloud);
 void RegisterS3(Api& api, Cloud& cloud);
 void RegisterSecretsManager(Api& api, Cloud& cloud);
 void RegisterServiceDiscovery(Api& api, Cloud& cloud);
+void RegisterServiceQuotas(Api& api, Cloud& cloud);
 void RegisterSsm(Api& api, Cloud& cloud);
 void RegisterSsmParameters(Api& api, Cloud& cloud);
 void RegisterSts(Api& api, Cloud& cloud);

@@ -1,8 +1,10 @@
 // Amazon ECR. Repositories are documents; the images are the container engine's own, named as the registry would name
-// them: <account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>. The engine is asked before the transaction.
+// them: <account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>. The engine is asked before the transaction. Images
+// get there by being built under that name, or by a push (ecr_registry.h).
 #include <algorithm>
 #include <set>
 
+#include "localcloud/api/ecr_registry.h"
 #include "localcloud/api/support.h"
 #include "localcloud/runtime/runtime.h"
 
@@ -18,6 +20,8 @@ struct Image {
   std::vector<std::string> tags;
   std::int64_t size = 0;
   double pushed_at = 0;
+  std::string manifest;  // empty for one that was built here and never pushed
+  std::string manifest_type = kManifestType;
 };
 
 std::string Registry(const Cloud& cloud) {
@@ -29,14 +33,24 @@ std::string UriOf(const Cloud& cloud, const std::string& repository) { return Re
 std::vector<Image> ImagesOf(Cloud& cloud, const std::string& repository) {
   const std::string prefix = UriOf(cloud, repository) + ":";
   std::vector<Image> images;
-  for (const auto& info : cloud.runtime.ListImages({UriOf(cloud, repository)})) {
+  const auto in_engine = cloud.runtime.ListImages({UriOf(cloud, repository)});
+  const auto txn = cloud.store.Begin();
+  for (const auto& info : in_engine) {
     Image image{.id = info.id,
                 .digest = info.digest(),
                 .tags = {},
                 .size = info.size_bytes,
-                .pushed_at = ToSeconds(info.created_at)};
+                .pushed_at = ToSeconds(info.created_at),
+                .manifest = {}};
     for (const auto& reference : info.references) {
-      if (StartsWith(reference, prefix)) image.tags.push_back(reference.substr(prefix.size()));
+      if (!StartsWith(reference, prefix)) continue;
+      image.tags.push_back(reference.substr(prefix.size()));
+      // The engine makes a manifest of its own from what was pushed.
+      const auto pushed = FindPushedImage(*txn, repository, image.tags.back());
+      if (!pushed || pushed->config != info.id) continue;
+      image.digest = pushed->digest;
+      image.manifest = pushed->manifest;
+      image.manifest_type = pushed->media_type;
     }
     if (!image.tags.empty()) images.push_back(std::move(image));
   }
@@ -172,7 +186,7 @@ Json DescribeImages(Cloud& cloud, Call& call) {
                                           {"imageTags", image.tags},
                                           {"imageSizeInBytes", image.size},
                                           {"imagePushedAt", image.pushed_at},
-                                          {"imageManifestMediaType", kManifestType},
+                                          {"imageManifestMediaType", image.manifest_type},
                                           {"artifactMediaType", "application/vnd.docker.container.image.v1+json"}});
   }
   Page page = TakePage(std::move(items), Number(call.input, "maxResults", 100), Text(call.input, "nextToken"),
@@ -199,9 +213,10 @@ Json ListImages(Cloud& cloud, Call& call) {
   return output;
 }
 
-// Not the manifest that a registry would have (the engine doesn't keep it), but one that PutImage understands: it names
-// the configuration, which is the image's id.
+// For an image that was never pushed not the manifest that a registry would have (the engine doesn't keep it), but one
+// that PutImage understands: it names the configuration, which is the image's id.
 std::string ManifestOf(const Image& image) {
+  if (!image.manifest.empty()) return image.manifest;
   return Json{
       {"schemaVersion", 2},
       {"mediaType", kManifestType},
@@ -231,7 +246,7 @@ Json BatchGetImage(Cloud& cloud, Call& call) {
                       {"repositoryName", name},
                       {"imageId", full_id},
                       {"imageManifest", ManifestOf(*image)},
-                      {"imageManifestMediaType", kManifestType}});
+                      {"imageManifestMediaType", image->manifest_type}});
   }
   return {{"images", std::move(images)}, {"failures", std::move(failures)}};
 }
@@ -344,10 +359,12 @@ Json UntagResource(Cloud& cloud, Call& call) {
 
 Json ListTags(Cloud& cloud, Call& call) { return {{"tags", TagsOf(cloud, call)}}; }
 
-Json GetAuthorizationToken(Cloud& cloud, Call&) {
-  return {{"authorizationData", Json::array({{{"authorizationToken", Base64Encode("AWS:" + cloud.random.Hex(64))},
-                                              {"expiresAt", cloud.Now() + 12 * 3600},
-                                              {"proxyEndpoint", "https://" + Registry(cloud)}}})}};
+// The address is the one that the client has reached us at: what it says there is pushed there.
+Json GetAuthorizationToken(Cloud& cloud, Call& call) {
+  return {{"authorizationData",
+           Json::array({{{"authorizationToken", Base64Encode("AWS:" + cloud.random.Hex(64))},
+                         {"expiresAt", cloud.Now() + 12 * 3600},
+                         {"proxyEndpoint", "http://" + call.http.headers.GetOr("Host", "127.0.0.1")}}})}};
 }
 
 std::any ListStep(Cloud& cloud, const Json& input) {
@@ -357,6 +374,7 @@ std::any ListStep(Cloud& cloud, const Json& input) {
 void RemoveTag(Cloud& cloud, const std::string& repository, const std::string& tag, Prepared& prepared) {
   try {
     cloud.runtime.RemoveImage(UriOf(cloud, repository) + ":" + tag);
+    ForgetPushedTag(cloud, repository, tag);
     prepared.removed.insert(tag);
   } catch (const RuntimeError& error) {
     prepared.error = "cannot remove " + repository + ":" + tag + ": " + error.what();
@@ -402,6 +420,7 @@ std::any PutImageStep(Cloud& cloud, const Json& input) {
                          cloud.settings.account + "'";
       } else {
         cloud.runtime.TagImage(id, target);
+        TagPushedImage(cloud, repository, Text(input, "imageTag"), Text(input, "imageManifest"));
       }
     } catch (const RuntimeError& error) {
       if (error.kind() != RuntimeErrorKind::kImageNotFound) throw;

@@ -101,9 +101,14 @@ Json RunTask(Cloud& cloud, Call& call) {
   from.tags = TaskTags(input, definition);
 
   std::vector<std::string> keys;
+  Json failures = Json::array();
   std::map<std::string, int> placed;
   for (int i = 0; i < count; ++i) {
     from.capacity_provider = NextCapacityProvider(launch.strategy, placed);
+    if (!HasCapacity(call.txn, from.capacity_provider)) {
+      failures.push_back({{"reason", kNoCapacity}});
+      continue;
+    }
     ++placed[from.capacity_provider];
     Json task = NewTask(from, cloud);
     keys.push_back(KeyFromArn(task["taskArn"].get<std::string>()));
@@ -112,7 +117,7 @@ Json RunTask(Cloud& cloud, Call& call) {
   if (!token.empty()) {
     call.txn.Put(kRunTokens, token_key, {{"request", std::move(request)}, {"tasks", keys}, {"at", cloud.Now()}});
   }
-  return {{"tasks", DescribeKeys(call.txn, keys, tags_included)}, {"failures", Json::array()}};
+  return {{"tasks", DescribeKeys(call.txn, keys, tags_included)}, {"failures", std::move(failures)}};
 }
 
 Json StopTaskOperation(Cloud& cloud, Call& call) {

@@ -18,6 +18,7 @@ void RegisterServices(Api& api, Cloud& cloud) {
   RegisterS3(api, cloud);
   RegisterSecretsManager(api, cloud);
   RegisterServiceDiscovery(api, cloud);
+  RegisterServiceQuotas(api, cloud);
   RegisterSsm(api, cloud);
   RegisterSsmParameters(api, cloud);
   RegisterSts(api, cloud);

@@ -8,6 +8,8 @@
 #include <filesystem>
 
 #include "aws/codec/codec.h"
+#include "aws/codec/xml_codec.h"
+#include "aws/sign/sigv4.h"
 #include "localcloud/api/post_form.h"
 #include "localcloud/api/s3_internal.h"
 #include "net/uri.h"
@@ -20,23 +22,12 @@ std::uint64_t BodySize(const net::Request& request) {
   return request.body_file.empty() ? request.body.size() : std::filesystem::file_size(request.body_file);
 }
 
-std::string Hmac(const EVP_MD* digest, std::string_view key, std::string_view text) {
+std::string HmacSha1(std::string_view key, std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> result{};
   unsigned int size = 0;
-  HMAC(digest, key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+  HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
        text.size(), result.data(), &size);
   return {result.begin(), result.begin() + size};
-}
-
-// As Signature Version 4 signs a string, without a canonical request: here the policy's text.
-std::string SignPolicy(const std::string& secret, const std::string& date, const std::string& region,
-                       const std::string& policy) {
-  std::string key = "AWS4" + secret;
-  for (const std::string_view part :
-       {std::string_view(date), std::string_view(region), std::string_view("s3"), std::string_view("aws4_request")}) {
-    key = Hmac(EVP_sha256(), key, part);
-  }
-  return HexEncode(Hmac(EVP_sha256(), key, policy));
 }
 
 ApiError MissingField(const char* field) {
@@ -89,7 +80,7 @@ std::string SignerOf(const Store::Transaction& txn, const PostForm& form) {
     signature = form.Get("x-amz-signature");
     if (const Json* session = txn.Find("sts.sessions", access_key);
         session != nullptr && session->contains("_secret")) {
-      expected = SignPolicy(Text(*session, "_secret"), scope[1], scope[2], form.Get("policy"));
+      expected = aws::SignText(form.Get("policy"), Text(*session, "_secret"), scope[1], {scope[2], scope[3]});
     }
   } else {
     for (const char* field : {"AWSAccessKeyId", "signature"}) {
@@ -99,7 +90,7 @@ std::string SignerOf(const Store::Transaction& txn, const PostForm& form) {
     signature = form.Get("signature");
     if (const Json* session = txn.Find("sts.sessions", access_key);
         session != nullptr && session->contains("_secret")) {
-      expected = Base64Encode(Hmac(EVP_sha1(), Text(*session, "_secret"), form.Get("policy")));
+      expected = Base64Encode(HmacSha1(Text(*session, "_secret"), form.Get("policy")));
     }
   }
   if (!expected.empty() && signature != expected) throw WrongSignature(access_key);
@@ -136,29 +127,6 @@ std::string LocationOf(const net::Request& request, const std::string& bucket, c
                      net::PercentEncode(key, "/"));
 }
 
-std::string EscapeXml(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
-
 net::Response Success(const net::Request& request, const PostForm& form, const std::string& bucket,
                       const std::string& key, const Json& stored) {
   const std::string etag = Text(stored, "ETag");
@@ -181,10 +149,14 @@ net::Response Success(const net::Request& request, const PostForm& form, const s
   if (status == "201") {
     response.status = 201;
     response.headers.Set("Content-Type", "application/xml");
-    response.body = fmt::format(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<PostResponse><Location>{}</Location><Bucket>{}</Bucket>"
-        "<Key>{}</Key><ETag>{}</ETag></PostResponse>",
-        EscapeXml(LocationOf(request, bucket, key)), EscapeXml(bucket), EscapeXml(key), EscapeXml(etag));
+    aws::XmlWriter xml(true, "");
+    xml.Open("PostResponse");
+    xml.TextElement("Location", LocationOf(request, bucket, key));
+    xml.TextElement("Bucket", bucket);
+    xml.TextElement("Key", key);
+    xml.TextElement("ETag", etag);
+    xml.Close("PostResponse");
+    response.body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + xml.Take();
   }
   return response;
 }

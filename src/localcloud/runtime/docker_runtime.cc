@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/random.h"
 #include "base/sync.h"
 #include "localcloud/runtime/docker_wire.h"
 #include "localcloud/runtime/multiplexed_stream.h"
@@ -513,22 +514,30 @@ class DockerRuntime : public ContainerRuntime {
                       {"password", colon == std::string::npos ? "" : authorization.substr(colon + 1)}};
       request.headers.Set("X-Registry-Auth", Base64Url(account.dump()));
     }
-    // Failures after the head come inside the stream.
-    std::string progress;
-    api_.Stream(
-        what, request, [&](std::string_view data) { return progress += data, true; }, std::stop_token());
-    std::size_t at = 0;
-    while (at < progress.size()) {
-      std::size_t end = std::min(progress.find('\n', at), progress.size());
-      Json line = Json::parse(progress.substr(at, end - at), nullptr, false);
-      at = end + 1;
-      if (line.is_object() && line.contains("error") && line["error"].is_string()) {
-        RuntimeError error = docker::ErrorOfMessage(what, 404, line["error"].get<std::string>());
-        throw RuntimeError(RuntimeErrorKind::kImageNotFound, error.what());
-      }
+    if (const std::string error = FollowProgress(what, request); !error.empty()) {
+      throw RuntimeError(RuntimeErrorKind::kImageNotFound, docker::ErrorOfMessage(what, 404, error).what());
     }
     if (!FindImage(reference)) {  // podman before 4.6 can lose the error
       throw RuntimeError(RuntimeErrorKind::kImageNotFound, fmt::format("{}: the registry did not provide it", what));
+    }
+  }
+
+  void LoadImage(const ImageParts& parts, const std::filesystem::path& scratch) override {
+    const std::string what = fmt::format("cannot load {}", parts.reference);
+    const std::string archive = scratch / fmt::format("load-{}.tar", SystemRandom().Hex(16));
+    const std::shared_ptr<void> remove(nullptr, [&](void*) {
+      std::error_code ignored;
+      std::filesystem::remove(archive, ignored);
+    });
+    WriteImageArchive(parts, archive);
+    net::Request request = MakeRequest("POST", fmt::format("{}/images/load?quiet=true", kApi));
+    request.headers.Set("Content-Type", "application/x-tar");
+    request.body_file = archive;
+    if (const std::string error = FollowProgress(what, request); !error.empty()) {
+      throw docker::ErrorOfMessage(what, 500, error);
+    }
+    if (!FindImage(parts.reference)) {
+      throw RuntimeError(RuntimeErrorKind::kOther, fmt::format("{}: the engine did not take it", what));
     }
   }
 
@@ -588,6 +597,21 @@ class DockerRuntime : public ContainerRuntime {
   }
 
  private:
+  // Reads an answer of progress lines to its end: failures after the head come inside. The error's text, or "".
+  std::string FollowProgress(const std::string& what, const net::Request& request) {
+    std::string progress;
+    api_.Stream(
+        what, request, [&](std::string_view data) { return progress += data, true; }, std::stop_token());
+    std::size_t at = 0;
+    while (at < progress.size()) {
+      const std::size_t end = std::min(progress.find('\n', at), progress.size());
+      const Json line = Json::parse(progress.substr(at, end - at), nullptr, false);
+      at = end + 1;
+      if (line.is_object() && line.contains("error") && line["error"].is_string()) return line["error"];
+    }
+    return "";
+  }
+
   std::optional<Json> InspectDocument(const std::string& id) {
     return api_.Find(fmt::format("cannot look at container {}", ShortId(id)), Path("containers", id, "/json"));
   }

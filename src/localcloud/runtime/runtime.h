@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "localcloud/runtime/image_archive.h"
 
 namespace adhoc::localcloud {
 
@@ -294,6 +296,8 @@ class ContainerRuntime {
   // Fetches from the registry. `authorization`: "user:password" or empty. Throws kImageNotFound with the registry's
   // words.
   virtual void PullImage(const std::string& reference, const std::string& authorization) = 0;
+  // Takes an image over under its reference, which another may have had. Its archive is written to `scratch`, a folder.
+  virtual void LoadImage(const ImageParts& parts, const std::filesystem::path& scratch) = 0;
 
   // ---- Networks and volumes.
 

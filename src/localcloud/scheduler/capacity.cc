@@ -8,6 +8,11 @@
 #include "localcloud/scheduler/documents.h"
 
 namespace adhoc::localcloud::ecs {
+namespace {
+
+constexpr std::string_view kExhausted = "ecs.exhausted_capacity";  // provider → {}
+
+}  // namespace
 
 std::string NextCapacityProvider(const Json& strategy, const std::map<std::string, int>& running) {
   std::string chosen;
@@ -29,6 +34,21 @@ std::string NextCapacityProvider(const Json& strategy, const std::map<std::strin
   // A provider alone needs no weight.
   if (chosen.empty() && !strategy.empty()) chosen = strategy[0].value("capacityProvider", "");
   return chosen;
+}
+
+bool HasCapacity(const Store::Transaction& txn, std::string_view provider) {
+  return txn.Find(kExhausted, provider.empty() ? "FARGATE" : provider) == nullptr;
+}
+
+void SetCapacity(Store::Transaction& txn, const std::string& provider, bool available) {
+  if (provider != "FARGATE" && provider != "FARGATE_SPOT") {
+    throw Error(fmt::format("there is no capacity provider {}", provider), "FARGATE or FARGATE_SPOT");
+  }
+  if (available) {
+    txn.Erase(kExhausted, provider);
+  } else {
+    txn.Put(kExhausted, provider, Json::object());
+  }
 }
 
 std::vector<std::string> InterruptService(Cloud& cloud, Store::Transaction& txn, const std::string& cluster,

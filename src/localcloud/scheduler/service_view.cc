@@ -12,6 +12,8 @@
 namespace adhoc::localcloud::ecs {
 namespace {
 
+// AWS's scheduler tries again after growing pauses of up to some minutes.
+constexpr double kCapacityRetrySeconds = 5;
 constexpr const char* kRolloutNames[] = {"IN_PROGRESS", "COMPLETED", "FAILED"};
 
 Rollout RolloutFrom(const std::string& name) {
@@ -158,7 +160,7 @@ void StartTasks(Cloud& cloud, Store::Transaction& txn, Json& service, const Deci
   const std::string name = service.at("serviceName");
   std::vector<std::string> ids;
   for (const Decision::Start& start : decision.starts) {
-    const Json* deployment = FindDeployment(service["deployments"], start.deployment);
+    Json* deployment = FindDeployment(service["deployments"], start.deployment);
     if (deployment == nullptr) continue;
     const Json* definition =
         txn.Find(kTaskDefinitions, TaskDefinitionKey(deployment->at("taskDefinition").get<std::string>()));
@@ -190,6 +192,12 @@ void StartTasks(Cloud& cloud, Store::Transaction& txn, Json& service, const Deci
     }
     for (int i = 0; i < start.count; ++i) {
       from.capacity_provider = NextCapacityProvider(strategy, placed);
+      if (!HasCapacity(txn, from.capacity_provider)) {
+        AddServiceEvent(service, fmt::format("(service {}) was unable to place a task. Reason: {}.", name, kNoCapacity),
+                        cloud.Now(), cloud.random);
+        (*deployment)["_start_after"] = cloud.Now() + kCapacityRetrySeconds;
+        break;
+      }
       ++placed[from.capacity_provider];
       Json task = NewTask(from, cloud);
       task["_load_balancers"] = deployment->value("_loadBalancers", Json::array());

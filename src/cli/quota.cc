@@ -1,0 +1,66 @@
+// adhoc quota: how many more environments fit.
+#include <fmt/format.h>
+
+#include "cli/exit_codes.h"
+#include "cli/shell.h"
+#include "env/quota.h"
+#include "ui/view.h"
+
+namespace adhoc::cli {
+namespace {
+
+constexpr const char* kHelp =
+    R"(How many more environments of this definition fit into the account and its shared resources, and what binds first.
+
+Quotas are the account's own, as Service Quotas tells them.
+
+  adhoc --target dev quota)";
+
+std::string Amount(double value) { return fmt::format("{:g}", value); }
+
+int Show(Shell& shell) {
+  Session session(shell.globals, {}, Session::Variables::kNone);
+  const std::vector<env::Quota> quotas = env::ReadQuotas(session.context());
+  session.EndView();
+  if (shell.globals.json) {
+    Json list = Json::array();
+    for (const env::Quota& quota : quotas) {
+      list.push_back({{"service", quota.service},
+                      {"code", quota.code},
+                      {"name", quota.name},
+                      {"limit", quota.limit},
+                      {"used", quota.used},
+                      {"per_environment", quota.per_environment},
+                      {"fits", quota.Fits()},
+                      {"adjustable", quota.adjustable},
+                      {"is_default", quota.is_default}});
+    }
+    PrintJson({{"fits", quotas.empty() ? 0 : quotas.front().Fits()}, {"quotas", list}});
+    return kOk;
+  }
+  std::vector<std::vector<std::string>> table{{"QUOTA", "CODE", "LIMIT", "USED", "PER ENVIRONMENT", "FITS"}};
+  for (const env::Quota& quota : quotas) {
+    table.push_back({quota.name, quota.code.empty() ? "-" : quota.code, Amount(quota.limit), Amount(quota.used),
+                     Amount(quota.per_environment), std::to_string(quota.Fits())});
+  }
+  fmt::print("{}", ui::Table(table));
+  if (quotas.empty()) return kOk;
+  const env::Quota& first = quotas.front();
+  fmt::print("\n{} more environments fit on {}; `{}` binds first\n", first.Fits(), session.config().target.name,
+             first.name);
+  if (first.adjustable) {
+    fmt::print(stderr,
+               "  to raise it: aws service-quotas request-service-quota-increase --service-code {} --quota-code {} "
+               "--desired-value {}\n",
+               first.service, first.code, Amount(first.limit * 2));
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void AddQuota(CLI::App& app, Shell& shell) {
+  app.add_subcommand("quota", kHelp)->callback([&shell] { shell.action = [&shell] { return Show(shell); }; });
+}
+
+}  // namespace adhoc::cli

@@ -1,0 +1,79 @@
+#include "env/capacity.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "env/names.h"
+
+namespace adhoc::env {
+namespace {
+
+constexpr const char* kMovedTag = "adhoc:on-demand-since";
+constexpr std::chrono::hours kUntilSpotIsTriedAgain{1};
+
+}  // namespace
+
+Json StrategyOf(const char* provider) { return Json::array({{{"capacityProvider", provider}, {"weight", 1}}}); }
+
+std::string ProviderOf(const Json& service) {
+  const Json strategy = service.value("capacityProviderStrategy", Json::array());
+  const bool spot = std::any_of(strategy.begin(), strategy.end(),
+                                [](const Json& item) { return item.value("capacityProvider", "") == kSpot; });
+  return spot ? kSpot : kOnDemand;
+}
+
+bool LacksSpotCapacity(const Json& service, TimePoint now, std::chrono::seconds patience) {
+  if (ProviderOf(service) != kSpot) return false;
+  for (const Json& deployment : service.value("deployments", Json::array())) {
+    if (deployment.value("status", "") != "PRIMARY") continue;
+    if (deployment.value("runningCount", 0) + deployment.value("pendingCount", 0) >=
+        deployment.value("desiredCount", 0)) {
+      return false;
+    }
+    const double since = deployment.value("createdAt", 0.0);
+    for (const Json& event : service.value("events", Json::array())) {
+      const double at = event.value("createdAt", 0.0);
+      const std::string text = event.value("message", "");
+      if (at >= since && ToSeconds(now) - at >= static_cast<double>(patience.count()) &&
+          text.find("was unable to place a task") != std::string::npos &&
+          text.find("Capacity is unavailable") != std::string::npos) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+void MoveToOnDemand(Context& context, const std::string& name, const Json& service) {
+  context.sink().Emit(events::Notice{
+      .level = events::Notice::Level::kWarning,
+      .text =
+          fmt::format("Fargate Spot has no capacity for {}: it is moved to on-demand, which costs two to three times "
+                      "as much",
+                      name),
+      .hint = "the next `adhoc up` after an hour tries Spot again; `spot: false` keeps it on demand"});
+  // The tag first: a run that dies in between finds the service on Spot and does this again.
+  context.Call(
+      "ecs", "TagResource",
+      {{"resourceArn", service["serviceArn"]},
+       {"tags",
+        Json::array({{{"key", kMovedTag}, {"value", fmt::format("{:.0f}", ToSeconds(context.clock().Now()))}}})}});
+  context.Call("ecs", "UpdateService",
+               {{"cluster", ClusterName(context.environment())},
+                {"service", service["serviceName"]},
+                {"capacityProviderStrategy", StrategyOf(kOnDemand)},
+                {"forceNewDeployment", true}});
+}
+
+bool WasMovedToOnDemand(const Json& service, TimePoint now) {
+  for (const Json& tag : service.value("tags", Json::array())) {
+    if (tag.value("key", "") != kMovedTag) continue;
+    const double at = std::strtod(tag.value("value", "0").c_str(), nullptr);
+    return ToSeconds(now) - at < std::chrono::duration<double>(kUntilSpotIsTriedAgain).count();
+  }
+  return false;
+}
+
+}  // namespace adhoc::env

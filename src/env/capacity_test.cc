@@ -1,0 +1,55 @@
+#include "env/capacity.h"
+
+#include <gtest/gtest.h>
+
+namespace adhoc::env {
+namespace {
+
+constexpr double kNow = 1'700'000'000;
+const TimePoint kAtNow{std::chrono::seconds(1'700'000'000)};
+constexpr std::chrono::seconds kPatience{60};
+
+Json ServiceOn(const char* provider, double event_age) {
+  return {{"serviceName", "alpha-web"},
+          {"capacityProviderStrategy", StrategyOf(provider)},
+          {"deployments", Json::array({{{"status", "PRIMARY"},
+                                        {"createdAt", kNow - 100},
+                                        {"desiredCount", 2},
+                                        {"runningCount", 1},
+                                        {"pendingCount", 0}}})},
+          {"events", Json::array({{{"createdAt", kNow - event_age},
+                                   {"message",
+                                    "(service alpha-web) was unable to place a task. Reason: Capacity is unavailable "
+                                    "at this time. Please try again later or in a different availability zone."}}})}};
+}
+
+TEST(CapacityTest, SpotWithoutCapacityIsSeenWhenItHasLasted) {
+  EXPECT_TRUE(LacksSpotCapacity(ServiceOn(kSpot, 61), kAtNow, kPatience));
+  EXPECT_FALSE(LacksSpotCapacity(ServiceOn(kSpot, 59), kAtNow, kPatience));
+}
+
+TEST(CapacityTest, NothingElseCounts) {
+  EXPECT_FALSE(LacksSpotCapacity(ServiceOn(kOnDemand, 61), kAtNow, kPatience)) << "there is nowhere to move to";
+  EXPECT_FALSE(LacksSpotCapacity(ServiceOn(kSpot, 101), kAtNow, kPatience)) << "of an earlier deployment";
+  Json complete = ServiceOn(kSpot, 61);
+  complete["deployments"][0]["runningCount"] = 2;
+  EXPECT_FALSE(LacksSpotCapacity(complete, kAtNow, kPatience)) << "it has found some since";
+  Json other = ServiceOn(kSpot, 61);
+  other["events"][0]["message"] =
+      "(service alpha-web) was unable to place a task. Reason: CannotPullContainerError: no such image.";
+  EXPECT_FALSE(LacksSpotCapacity(other, kAtNow, kPatience));
+  EXPECT_FALSE(LacksSpotCapacity(Json::object(), kAtNow, kPatience));
+}
+
+TEST(CapacityTest, SpotIsTriedAgainAfterAnHour) {
+  const auto moved = [](const std::string& at) {
+    return Json{{"tags", Json::array({{{"key", "adhoc:on-demand-since"}, {"value", at}}})}};
+  };
+  EXPECT_TRUE(WasMovedToOnDemand(moved("1699996460"), kAtNow));
+  EXPECT_FALSE(WasMovedToOnDemand(moved("1699996340"), kAtNow));
+  EXPECT_FALSE(WasMovedToOnDemand(moved("nonsense"), kAtNow));
+  EXPECT_FALSE(WasMovedToOnDemand(Json::object(), kAtNow));
+}
+
+}  // namespace
+}  // namespace adhoc::env

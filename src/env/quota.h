@@ -1,0 +1,47 @@
+// How many more environments an account and its shared resources take, and what binds first
+// (https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "env/context.h"
+#include "env/plan.h"
+
+namespace adhoc::env {
+
+struct Quota {
+  std::string service;  // Service Quotas' code: fargate, elasticloadbalancing
+  std::string code;     // L-3032A538; empty where AWS gives none, and nothing raises it
+  std::string name;
+  double limit = 0;
+  double used = 0;
+  double per_environment = 0;
+  bool adjustable = false;
+  bool is_default = false;  // the account's own value could not be read
+
+  // Environments like this one that still fit; only asked where one needs something.
+  int Fits() const;
+};
+
+// What one environment of the definition takes. Pure.
+struct Needs {
+  double vcpus = 0;
+  double spot_vcpus = 0;
+  int rules = 0;
+  int target_groups = 0;
+  int addresses = 0;
+  int discovered = 0;  // instances in the Cloud Map namespace
+};
+Needs NeedsOf(const config::Config& config);
+
+// Reads quotas and usage; those of which an environment needs nothing are left out. The one that binds comes first.
+std::vector<Quota> ReadQuotas(Context& context);
+
+// Refuses a plan whose rules and target groups the load balancer cannot take: throws Error with the quota's name and
+// code. The listener's rules are those that the plan was made with; the quota is only asked for when AWS's default does
+// not do.
+void RequireRoomOnLoadBalancer(Context& context, const Plan& plan);
+
+}  // namespace adhoc::env

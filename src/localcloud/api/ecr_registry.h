@@ -1,0 +1,34 @@
+// ECR's other side: the registry that `docker push` and `podman push` speak to (OCI Distribution Specification 1.1,
+// https://github.com/opencontainers/distribution-spec), below /v2/ of the same port.
+//
+// Blobs and manifests are kept as they came, in <state>/registry, so that what was pushed can be pulled. When a tag's
+// manifest arrives, its image is loaded into the container engine under the name that task definitions use, before the
+// push is answered: a push that succeeded can run. Thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "localcloud/cloud.h"
+#include "net/http_message.h"
+
+namespace adhoc::localcloud {
+
+// Nothing when the path is not the registry's. The server's threads wait while the engine loads an image.
+std::optional<net::Response> AnswerRegistry(Cloud& cloud, const net::Request& request);
+
+struct PushedImage {
+  std::string digest;      // of the manifest
+  std::string config;      // the digest of the configuration: the engine's id of the image
+  std::string manifest;    // as it came
+  std::string media_type;  // the manifest's
+};
+// What was last pushed under this tag.
+std::optional<PushedImage> FindPushedImage(const Store::Transaction& txn, const std::string& repository,
+                                           const std::string& tag);
+// Gives a pushed manifest one more tag; no effect for one that was never pushed.
+void TagPushedImage(Cloud& cloud, const std::string& repository, const std::string& tag, const std::string& manifest);
+// Forgets the tag, and removes the manifests and blobs that no other one needs.
+void ForgetPushedTag(Cloud& cloud, const std::string& repository, const std::string& tag);
+
+}  // namespace adhoc::localcloud
