@@ -23,6 +23,7 @@
 #include "localcloud/gateway.h"
 #include "localcloud/identity.h"
 #include "localcloud/metrics/metrics_controller.h"
+#include "localcloud/names/name_server.h"
 #include "localcloud/network/metadata_route.h"
 #include "localcloud/network/network_cleaner.h"
 #include "localcloud/objects/object_cleaner.h"
@@ -36,6 +37,7 @@
 #include "localcloud/scheduler/scheduler.h"
 #include "localcloud/session/ssm_server.h"
 #include "localcloud/status.h"
+#include "net/dns_server.h"
 #include "net/http_server.h"
 
 namespace adhoc::localcloud {
@@ -44,6 +46,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kThreads = 4;
+constexpr int kDnsPort = 4553;
 constexpr std::chrono::seconds kEngineRetry{5};
 constexpr std::chrono::seconds kLockPatience{3};
 
@@ -155,6 +158,21 @@ struct Controllers {
   ScalingController scaling;
 };
 
+// On the port that was asked for, or on the usual one unless somebody, such as another local cloud, has that.
+std::unique_ptr<net::DnsServer> StartDns(const LocalSettings& settings, NameServer& names) {
+  const auto listen = [&](int port) {
+    return std::make_unique<net::DnsServer>(net::DnsAddress{.port = port},
+                                            [&names](const net::DnsQuery& query) { return names.Handle(query); });
+  };
+  if (settings.dns_port != 0) return listen(settings.dns_port);
+  try {
+    return listen(kDnsPort);
+  } catch (const Error& error) {
+    spdlog::info("{}; names are answered at another port", error.what());
+    return listen(0);
+  }
+}
+
 // Lets requests through, until one of them needs the place for itself.
 class Gate {
  public:
@@ -191,7 +209,10 @@ struct Server::Impl {
         runtime(MakeRuntime(local, clock_)),
         cloud{CloudSettings(local, KeepIdentity(store, local)), store, logs, metrics, clock_, random, *runtime},
         gateway(cloud, api),
-        sessions(cloud, MakeTaskDialer(cloud)) {
+        sessions(cloud, MakeTaskDialer(cloud)),
+        names(cloud),
+        dns(StartDns(local, names)) {
+    cloud.settings.dns_port = dns->port();
     RegisterServices(api, cloud);
     sessions.EndEarlierSessions();
     AddPages();
@@ -212,6 +233,7 @@ struct Server::Impl {
     engine_thread.join();
     sessions.Stop();  // the server waits for their connections
     http.reset();
+    if (controllers && controllers->routed) controllers->route.LeaveNamesToEngine();
     controllers.reset();
   }
 
@@ -233,6 +255,7 @@ struct Server::Impl {
         {"state_dir", local.state_dir},
         {"pid", getpid()},
         {"port", local.port},
+        {"dns_port", cloud.settings.dns_port},
         {"account", cloud.settings.account},
         {"region", cloud.settings.region},
         {"timing", cloud.settings.timing.ToString()},
@@ -340,6 +363,7 @@ struct Server::Impl {
     for (const auto& address : addresses) {
       try {
         http->AddAddress({.ip = address, .port = local.port});
+        dns->AddAddress({.ip = address, .port = dns->port()});
       } catch (const Error& error) {
         spdlog::warn("{}", error.what());
       }
@@ -380,6 +404,8 @@ struct Server::Impl {
   Api api;
   Gateway gateway;
   SsmServer sessions;
+  NameServer names;
+  std::unique_ptr<net::DnsServer> dns;
   Gate gate;
   std::unique_ptr<Controllers> controllers;  // made when the engine is there; belongs to whoever has the gate closed
   Sync<EngineState> engine;
