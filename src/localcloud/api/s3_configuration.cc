@@ -1,6 +1,7 @@
 // A bucket's sub-resources. Most are kept and given back as they are; those that mean something here are the policy,
 // the public access block, CORS, versioning and ACLs.
 #include "localcloud/api/s3_internal.h"
+#include "localcloud/api/s3_website.h"
 
 namespace adhoc::localcloud::s3 {
 namespace {
@@ -16,6 +17,7 @@ struct SubResource {
   const char* output;        // the member of Get's output that is the document; null: its members are the output's
   const char* missing_code;  // null: an empty answer
   const char* missing_text;
+  void (*check)(const Json& document) = nullptr;  // throws ApiError
 };
 
 const SubResource kSubResources[] = {
@@ -43,16 +45,17 @@ const SubResource kSubResources[] = {
      "NoSuchTagSet", "The TagSet does not exist"},
     {"_versioning", Effect::kReal, "PutBucketVersioning", "GetBucketVersioning", nullptr, "VersioningConfiguration",
      nullptr, nullptr, nullptr},
-    {"_website", Effect::kRecorded, "PutBucketWebsite", "GetBucketWebsite", "DeleteBucketWebsite",
-     "WebsiteConfiguration", nullptr, "NoSuchWebsiteConfiguration",
-     "The specified bucket does not have a website configuration"},
+    {"_website", Effect::kReal, "PutBucketWebsite", "GetBucketWebsite", "DeleteBucketWebsite", "WebsiteConfiguration",
+     nullptr, "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration", CheckWebsite},
 };
 
 void RegisterSubResource(Api& api, Cloud& cloud, const SubResource& sub) {
   if (sub.put != nullptr) {
     const auto put = [&cloud, &sub](Call& call) -> Json {
       Authorize(cloud, call, std::string("s3:") + sub.put, Text(call.input, "Bucket"));
-      EditBucket(call)[sub.name] = call.input.value(sub.input, Json::object());
+      Json document = call.input.value(sub.input, Json::object());
+      if (sub.check != nullptr) sub.check(document);
+      EditBucket(call)[sub.name] = std::move(document);
       return Json::object();
     };
     api.On("s3", sub.put, put, sub.effect);
