@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/sync.h"
 #include "localcloud/api/api.h"
+#include "localcloud/api/s3_lifecycle.h"
 #include "localcloud/cloud.h"
 #include "localcloud/database/database_controller.h"
 #include "localcloud/files/file_systems.h"
@@ -122,6 +123,7 @@ struct Controllers {
   Controllers(Cloud& cloud, bool engineless)
       : networks(cloud),
         objects(cloud),
+        lifecycle(cloud),
         files(cloud),
         databases(cloud),
         route(cloud),
@@ -136,6 +138,7 @@ struct Controllers {
     if (routed) route.Reconcile();
     networks.Start();
     objects.Start();
+    lifecycle.Start();
     files.Start();
     databases.Start();
     proxy.Start();
@@ -146,6 +149,7 @@ struct Controllers {
 
   NetworkCleaner networks;
   ObjectCleaner objects;
+  LifecycleController lifecycle;
   FileSystemCleaner files;
   database::DatabaseController databases;
   MetadataRoute route;

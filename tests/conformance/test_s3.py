@@ -1,10 +1,13 @@
 """https://docs.aws.amazon.com/AmazonS3/latest/API/"""
 
 import hashlib
+import re
 import urllib.error
 import urllib.request
 
 import pytest
+
+from conftest import wait_for
 
 from .conftest import refuses
 
@@ -273,3 +276,33 @@ def test_a_website_of_a_bucket(s3, bucket, site):
         "IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "error.html"}})
     assert site("/none")[::2] == (404, "sorry")
     refuses("InvalidArgument", s3.put_bucket_website, Bucket=bucket, WebsiteConfiguration={"IndexDocument": {"Suffix": "a/b"}})
+
+
+# ---- Lifecycle
+
+
+def test_what_will_expire_says_so(s3, bucket):
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [
+        {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 3}},
+        {"ID": "uploads", "Status": "Enabled", "Filter": {"Prefix": ""}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}]})
+    assert [rule["ID"] for rule in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]] == ["logs", "uploads"]
+    put = s3.put_object(Bucket=bucket, Key="logs/a", Body=b"x")
+    assert re.fullmatch(r'expiry-date="\w{3}, \d\d \w{3} \d{4} 00:00:00 GMT", rule-id="logs"', put["Expiration"])
+    assert s3.head_object(Bucket=bucket, Key="logs/a")["Expiration"] == put["Expiration"]
+    assert "Expiration" not in s3.put_object(Bucket=bucket, Key="other", Body=b"x")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="logs/b")
+    assert upload["AbortRuleId"] == "uploads" and upload["AbortDate"].hour == 0
+    s3.abort_multipart_upload(Bucket=bucket, Key="logs/b", UploadId=upload["UploadId"])
+    s3.delete_bucket_lifecycle(Bucket=bucket)
+    assert "Expiration" not in s3.head_object(Bucket=bucket, Key="logs/a")
+
+
+def test_an_object_whose_date_is_past_is_removed(s3, bucket):
+    import datetime
+
+    s3.put_object(Bucket=bucket, Key="old/a", Body=b"x")
+    s3.put_object(Bucket=bucket, Key="new/a", Body=b"x")
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [
+        {"ID": "past", "Status": "Enabled", "Filter": {"Prefix": "old/"},
+         "Expiration": {"Date": datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)}}]})
+    wait_for(lambda: keys(s3.list_objects_v2(Bucket=bucket)) == ["new/a"], "the object expires", 10)

@@ -1,6 +1,7 @@
 // A bucket's sub-resources. Most are kept and given back as they are; those that mean something here are the policy,
 // the public access block, CORS, versioning and ACLs.
 #include "localcloud/api/s3_internal.h"
+#include "localcloud/api/s3_lifecycle.h"
 #include "localcloud/api/s3_website.h"
 
 namespace adhoc::localcloud::s3 {
@@ -25,9 +26,8 @@ const SubResource kSubResources[] = {
      "AccelerateConfiguration", nullptr, nullptr, nullptr},
     {"_cors", Effect::kReal, "PutBucketCors", "GetBucketCors", "DeleteBucketCors", "CORSConfiguration", nullptr,
      "NoSuchCORSConfiguration", "The CORS configuration does not exist"},
-    {"_lifecycle", Effect::kRecorded, "PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration",
-     "DeleteBucketLifecycle", "LifecycleConfiguration", nullptr, "NoSuchLifecycleConfiguration",
-     "The lifecycle configuration does not exist"},
+    {"_lifecycle", Effect::kReal, nullptr, "GetBucketLifecycleConfiguration", "DeleteBucketLifecycle", nullptr, nullptr,
+     "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"},
     {"_logging", Effect::kRecorded, "PutBucketLogging", "GetBucketLogging", nullptr, "BucketLoggingStatus", nullptr,
      nullptr, nullptr},
     {"_notification", Effect::kRecorded, "PutBucketNotificationConfiguration", "GetBucketNotificationConfiguration",
@@ -119,6 +119,19 @@ Json GetBucketPolicyStatus(Cloud& cloud, Call& call) {
 Json DeleteBucketPolicy(Cloud& cloud, Call& call) {
   Authorize(cloud, call, "s3:DeleteBucketPolicy", Text(call.input, "Bucket"));
   EditBucket(call).erase("_policy");
+  return Json::object();
+}
+
+// ---- Lifecycle rules
+
+Json PutBucketLifecycleConfiguration(Cloud& cloud, Call& call) {
+  Authorize(cloud, call, "s3:PutLifecycleConfiguration", Text(call.input, "Bucket"));
+  Json lifecycle = Fields(call.input, "LifecycleConfiguration");
+  CheckLifecycle(lifecycle);
+  for (Json& rule : lifecycle["Rules"]) {
+    if (Text(rule, "ID").empty()) rule["ID"] = Base64Encode(cloud.random.Hex(36));
+  }
+  EditBucket(call)["_lifecycle"] = std::move(lifecycle);
   return Json::object();
 }
 
@@ -260,6 +273,7 @@ void RegisterConfiguration(Api& api, Cloud& cloud) {
             {"PutBucketAcl", PutBucketAcl},
             {"PutBucketEncryption", PutBucketEncryption, Effect::kRecorded},
             {"PutBucketOwnershipControls", PutBucketOwnershipControls, Effect::kRecorded},
+            {"PutBucketLifecycleConfiguration", PutBucketLifecycleConfiguration},
             {"PutBucketPolicy", PutBucketPolicy},
             {"PutBucketRequestPayment", PutBucketRequestPayment, Effect::kRecorded},
             {"PutObjectAcl", PutObjectAcl}});
