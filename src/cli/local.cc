@@ -24,7 +24,12 @@ Commands start it by themselves. Any AWS client can use it:
   export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_ACCESS_KEY_ID=adhoc AWS_SECRET_ACCESS_KEY=adhoc AWS_DEFAULT_REGION=us-east-1
   aws ecs list-clusters
 
-ADHOC_HOME is the folder of its state, ADHOC_PORT its port, ADHOC_HTTP_PORT the load balancer's.)";
+Its DNS server answers the names that were made in it:
+
+  dig @127.0.0.1 -p 4553 redis.dev-sd-ns
+
+ADHOC_HOME is the folder of its state, ADHOC_PORT its port, ADHOC_DNS_PORT its DNS server's, ADHOC_HTTP_PORT the load
+balancer's.)";
 
 int Start(Shell& shell, const localcloud::LocalSettings& settings) {
   localcloud::EnsureLocalCloud(settings, shell.globals.program,
@@ -79,6 +84,8 @@ int Engine() {
 }
 
 void AddServerOptions(CLI::App& command, localcloud::LocalSettings& settings) {
+  command.add_option("--dns-port", settings.dns_port, "Port of its DNS server on 127.0.0.1 [4553, or a free one]")
+      ->check(CLI::Range(1, 65535));
   command.add_option("--account", settings.account, "Account number, 12 digits; kept with the state [000000000000]");
   command.add_option("--region", settings.region, "Region; kept with the state [us-east-1]");
   command.add_option_function<std::string>(

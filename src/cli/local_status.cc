@@ -82,6 +82,7 @@ void Print(const Json& status) {
              ui::Ago(status["uptime_seconds"].get<double>()), status["pid"].get<int>());
   fmt::print("account {}, region {}, state in {}\n", status["account"].get<std::string>(),
              status["region"].get<std::string>(), status["state_dir"].get<std::string>());
+  fmt::print("names: dig @127.0.0.1 -p {} <name>\n", status["dns_port"].get<int>());
   if (status["timing"] != "instant")
     fmt::print("slow things take their time: {}\n", status["timing"].get<std::string>());
   const Json& engine = status["engine"];

@@ -100,7 +100,8 @@ localcloud::LocalSettings LocalSettingsFromEnvironment() {
   const std::string state = FromEnvironment("XDG_STATE_HOME", home + "/.local/state");
   return {.state_dir =
               std::filesystem::absolute(FromEnvironment("ADHOC_HOME", state + "/adhoc")).lexically_normal().string(),
-          .port = PortFromEnvironment("ADHOC_PORT", 4566)};
+          .port = PortFromEnvironment("ADHOC_PORT", 4566),
+          .dns_port = PortFromEnvironment("ADHOC_DNS_PORT", 0)};
 }
 
 struct Session::Impl {

@@ -13,6 +13,7 @@
 #include "localcloud/api/ecr_registry.h"
 #include "localcloud/api/s3_cors.h"
 #include "localcloud/api/s3_post.h"
+#include "localcloud/api/s3_website.h"
 #include "localcloud/redact.h"
 #include "net/uri.h"
 
@@ -199,6 +200,11 @@ net::Response Gateway::Handle(const net::Request& received) {
     } catch (const Error& error) {
       return JsonPage({{"error", error.what()}, {"hint", error.hint()}}, 400);
     }
+  }
+
+  if (const auto bucket = WebsiteOf(cloud_.store, received)) {
+    return AnswerWebsite(cloud_.store, *bucket, received,
+                         [this](const net::Request& request) { return Handle(request); });
   }
 
   // No bucket has so short a name as these paths begin with.

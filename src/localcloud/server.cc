@@ -17,12 +17,14 @@
 #include "base/error.h"
 #include "base/sync.h"
 #include "localcloud/api/api.h"
+#include "localcloud/api/s3_lifecycle.h"
 #include "localcloud/cloud.h"
 #include "localcloud/database/database_controller.h"
 #include "localcloud/files/file_systems.h"
 #include "localcloud/gateway.h"
 #include "localcloud/identity.h"
 #include "localcloud/metrics/metrics_controller.h"
+#include "localcloud/names/name_server.h"
 #include "localcloud/network/metadata_route.h"
 #include "localcloud/network/network_cleaner.h"
 #include "localcloud/objects/object_cleaner.h"
@@ -36,6 +38,7 @@
 #include "localcloud/scheduler/scheduler.h"
 #include "localcloud/session/ssm_server.h"
 #include "localcloud/status.h"
+#include "net/dns_server.h"
 #include "net/http_server.h"
 
 namespace adhoc::localcloud {
@@ -44,6 +47,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kThreads = 4;
+constexpr int kDnsPort = 4553;
 constexpr std::chrono::seconds kEngineRetry{5};
 constexpr std::chrono::seconds kLockPatience{3};
 
@@ -120,6 +124,7 @@ struct Controllers {
   Controllers(Cloud& cloud, bool engineless)
       : networks(cloud),
         objects(cloud),
+        lifecycle(cloud),
         files(cloud),
         databases(cloud),
         route(cloud),
@@ -134,6 +139,7 @@ struct Controllers {
     if (routed) route.Reconcile();
     networks.Start();
     objects.Start();
+    lifecycle.Start();
     files.Start();
     databases.Start();
     proxy.Start();
@@ -144,6 +150,7 @@ struct Controllers {
 
   NetworkCleaner networks;
   ObjectCleaner objects;
+  LifecycleController lifecycle;
   FileSystemCleaner files;
   database::DatabaseController databases;
   MetadataRoute route;
@@ -155,6 +162,21 @@ struct Controllers {
   MetricsController metrics;
   ScalingController scaling;
 };
+
+// On the port that was asked for, or on the usual one unless somebody, such as another local cloud, has that.
+std::unique_ptr<net::DnsServer> StartDns(const LocalSettings& settings, NameServer& names) {
+  const auto listen = [&](int port) {
+    return std::make_unique<net::DnsServer>(net::DnsAddress{.port = port},
+                                            [&names](const net::DnsQuery& query) { return names.Handle(query); });
+  };
+  if (settings.dns_port != 0) return listen(settings.dns_port);
+  try {
+    return listen(kDnsPort);
+  } catch (const Error& error) {
+    spdlog::info("{}; names are answered at another port", error.what());
+    return listen(0);
+  }
+}
 
 // Lets requests through, until one of them needs the place for itself.
 class Gate {
@@ -192,7 +214,10 @@ struct Server::Impl {
         runtime(MakeRuntime(local, clock_)),
         cloud{CloudSettings(local, KeepIdentity(store, local)), store, logs, metrics, clock_, random, *runtime},
         gateway(cloud, api),
-        sessions(cloud, MakeTaskDialer(cloud)) {
+        sessions(cloud, MakeTaskDialer(cloud)),
+        names(cloud),
+        dns(StartDns(local, names)) {
+    cloud.settings.dns_port = dns->port();
     RegisterServices(api, cloud);
     sessions.EndEarlierSessions();
     AddPages();
@@ -213,6 +238,7 @@ struct Server::Impl {
     engine_thread.join();
     sessions.Stop();  // the server waits for their connections
     http.reset();
+    if (controllers && controllers->routed) controllers->route.LeaveNamesToEngine();
     controllers.reset();
   }
 
@@ -235,6 +261,7 @@ struct Server::Impl {
         {"state_dir", local.state_dir},
         {"pid", getpid()},
         {"port", local.port},
+        {"dns_port", cloud.settings.dns_port},
         {"account", cloud.settings.account},
         {"region", cloud.settings.region},
         {"timing", cloud.settings.timing.ToString()},
@@ -355,6 +382,7 @@ struct Server::Impl {
     for (const auto& address : addresses) {
       try {
         http->AddAddress({.ip = address, .port = local.port});
+        dns->AddAddress({.ip = address, .port = dns->port()});
       } catch (const Error& error) {
         spdlog::warn("{}", error.what());
       }
@@ -395,6 +423,8 @@ struct Server::Impl {
   Api api;
   Gateway gateway;
   SsmServer sessions;
+  NameServer names;
+  std::unique_ptr<net::DnsServer> dns;
   Gate gate;
   std::unique_ptr<Controllers> controllers;  // made when the engine is there; belongs to whoever has the gate closed
   Sync<EngineState> engine;

@@ -40,6 +40,7 @@ std::string LastLines(const std::string& path, int count) {
 pid_t StartDetached(const LocalSettings& settings, const std::string& program) {
   std::vector<std::string> words = {
       program, "local", "run", "--state-dir", settings.state_dir, "--port", std::to_string(settings.port)};
+  if (settings.dns_port != 0) words.insert(words.end(), {"--dns-port", std::to_string(settings.dns_port)});
   if (!settings.account.empty()) words.insert(words.end(), {"--account", settings.account});
   if (!settings.region.empty()) words.insert(words.end(), {"--region", settings.region});
   if (settings.engineless) words.insert(words.end(), {"--runtime", "none"});

@@ -14,6 +14,7 @@ namespace adhoc::localcloud {
 struct LocalSettings {
   std::string state_dir;  // documents, objects, database files, logs
   int port = 4566;
+  int dns_port = 0;     // 0: 4553, or one that is free when that is taken
   std::string account;  // empty: what the state says, 000000000000 when there is none (identity.h)
   std::string region;   // the same; us-east-1
   Timing timing;

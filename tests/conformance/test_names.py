@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import wait_for
+from conftest import dig, wait_for
 
 from .conftest import refuses
 
@@ -159,3 +159,84 @@ def test_special_characters_come_back_escaped(route53, zone, name):
     change(route53, zone, ("CREATE", record(f"*.{name}.test", "TXT", '"hello world"')))
     found = route53.list_resource_record_sets(HostedZoneId=zone, StartRecordName=f"*.{name}.test")["ResourceRecordSets"][0]
     assert found["Name"] == f"\\052.{name}.test." and found["ResourceRecords"] == [{"Value": '"hello world"'}]
+
+
+@pytest.mark.parametrize("kind, value, problem", [
+    ("A", "10.0.0", "ARRDATAIllegalIPv4Address"), ("AAAA", "10.0.0.1", "AAAARRDATAIllegalIPv6Address"),
+    ("TXT", "v=spf1", "InvalidCharacterString"), ("MX", "mail.test", "MXRRDATANotTwoFields"), ("SRV", "1 2 x.test", "SRVRRDATANotFourFields"),
+])
+def test_a_value_that_is_none_of_its_type(route53, zone, name, kind, value, problem):
+    batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record(f"a.{name}.test", kind, value)}]}
+    refuses("InvalidChangeBatch", route53.change_resource_record_sets, problem, HostedZoneId=zone, ChangeBatch=batch)
+
+
+# ---- What the DNS server says about them
+
+
+@pytest.fixture
+def ask(cloud):
+    port = cloud.health()["dns_port"]
+    return lambda name, kind="A", *options: dig("127.0.0.1", name, kind, *options, port=port)
+
+
+def test_records_are_answered(ask, route53, zone, name):
+    domain = f"{name}.test"
+    change(route53, zone, *[("CREATE", one) for one in (
+        record(f"a.{domain}", "A", "192.0.2.1", "192.0.2.2", ttl=77), record(f"six.{domain}", "AAAA", "2001:db8::1"),
+        record(domain, "MX", f"10 mail.{domain}"), record(f"_sip._tcp.{domain}", "SRV", f"1 2 5060 sip.{domain}"),
+        record(f"text.{domain}", "TXT", '"one \\"1\\"" "two"'), record(f"*.wild.{domain}", "A", "192.0.2.3"),
+        record(f"here.wild.{domain}", "TXT", '"x"'), record(f"c1.{domain}", "CNAME", f"c2.{domain}"),
+        record(f"c2.{domain}", "CNAME", f"a.{domain}"), record(f"caa.{domain}", "CAA", '0 issue "ca.test"'))])
+    status, answers, text = ask(f"A.{domain.upper()}")
+    assert status == "NOERROR" and sorted(answers) == ["192.0.2.1", "192.0.2.2"]
+    assert " aa " in text.split("flags:")[1].split(";")[0] and "\t77\t" in text
+    assert ask(f"six.{domain}", "AAAA")[1] == ["2001:db8::1"]
+    assert ask(domain, "MX")[1] == [f"10 mail.{domain}."]
+    assert ask(f"_sip._tcp.{domain}", "SRV")[1] == [f"1 2 5060 sip.{domain}."]
+    assert ask(f"text.{domain}", "TXT")[1] == ['"one \\"1\\"" "two"']
+    assert ask(f"caa.{domain}", "CAA")[1] == ['0 issue "ca.test"']
+    assert ask(f"any.wild.{domain}")[1] == ["192.0.2.3"]
+    assert ask(f"c1.{domain}")[1][:2] == [f"c2.{domain}.", f"a.{domain}."] and len(ask(f"c1.{domain}")[1]) == 4
+    assert len(ask(domain, "NS")[1]) == 4
+
+    for nothing in (f"a.{domain}", f"wild.{domain}", f"here.wild.{domain}"):
+        status, answers, text = ask(nothing, "AAAA")
+        assert (status, answers) == ("NOERROR", []) and "SOA" in text, nothing
+    status, answers, text = ask(f"none.{domain}")
+    assert (status, answers) == ("NXDOMAIN", []) and "SOA" in text
+    assert ask(f"x.here.wild.{domain}")[0] == "NXDOMAIN"
+    assert ask("example.org")[0] == "REFUSED"
+
+
+def test_what_does_not_fit_into_a_datagram_comes_over_tcp(ask, route53, zone, name):
+    values = sorted(f"192.0.2.{number}" for number in range(100))
+    change(route53, zone, ("CREATE", record(f"many.{name}.test", "A", *values)))
+    cut = ask(f"many.{name}.test", "A", "+noedns", "+ignore")
+    assert " tc " in cut[2] and 0 < len(cut[1]) < 100
+    for options in (["+noedns"], ["+bufsize=512"], ["+tcp"], ["+bufsize=4096"]):
+        assert sorted(ask(f"many.{name}.test", "A", *options)[1]) == values, options
+
+
+def test_a_weighted_record_is_one_of_several(ask, route53, zone, name):
+    def weighted(value, weight):
+        return {**record(f"w.{name}.test", "A", value), "SetIdentifier": value, "Weight": weight}
+
+    change(route53, zone, ("CREATE", weighted("192.0.2.1", 1)), ("CREATE", weighted("192.0.2.2", 1)), ("CREATE", weighted("192.0.2.3", 0)))
+    seen = {tuple(ask(f"w.{name}.test")[1]) for _ in range(40)}
+    assert seen == {("192.0.2.1",), ("192.0.2.2",)}
+
+
+def test_instances_have_records_while_they_are_healthy(ask, discovery, namespace, name):
+    made = service(discovery, namespace)["Id"]
+    for number in (1, 2):
+        done(discovery, discovery.register_instance(ServiceId=made, InstanceId=f"i{number}", Attributes={"AWS_INSTANCE_IPV4": f"10.0.0.{number}"}))
+    assert sorted(ask(f"web.{name}.local")[1]) == ["10.0.0.1", "10.0.0.2"]
+    discovery.update_instance_custom_health_status(ServiceId=made, InstanceId="i2", Status="UNHEALTHY")
+    assert ask(f"web.{name}.local")[1] == ["10.0.0.1"]
+    done(discovery, discovery.deregister_instance(ServiceId=made, InstanceId="i1"))
+    assert ask(f"web.{name}.local")[0] == "NXDOMAIN"
+    ports = service(discovery, namespace, "_web._tcp", DnsConfig={"DnsRecords": [{"Type": "SRV", "TTL": 10}]})["Id"]
+    done(discovery, discovery.register_instance(
+        ServiceId=ports, InstanceId="i3", Attributes={"AWS_INSTANCE_IPV4": "10.0.0.3", "AWS_INSTANCE_PORT": "8000"}))
+    assert ask(f"_web._tcp.{name}.local", "SRV")[1] == [f"1 1 8000 i3._web._tcp.{name}.local."]
+    assert ask(f"i3._web._tcp.{name}.local")[1] == ["10.0.0.3"]

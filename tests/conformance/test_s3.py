@@ -1,10 +1,13 @@
 """https://docs.aws.amazon.com/AmazonS3/latest/API/"""
 
 import hashlib
+import re
 import urllib.error
 import urllib.request
 
 import pytest
+
+from conftest import wait_for
 
 from .conftest import refuses
 
@@ -212,3 +215,94 @@ def test_tags_of_objects_and_buckets(s3, bucket):
     assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "env", "Value": "dev"}]})
     assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == [{"Key": "env", "Value": "dev"}]
+
+
+# ---- Websites
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+@pytest.fixture
+def site(cloud, s3, bucket):
+    """A bucket that anybody reads, and a browser's view of its website: (status, header lines, body)."""
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_policy(Bucket=bucket, Policy=(
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":["s3:GetObject","s3:ListBucket"],'
+        f'"Resource":["arn:aws:s3:::{bucket}","arn:aws:s3:::{bucket}/*"]}}]}}'))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect)
+
+    def look(path, method="GET", host=f"{bucket}.s3-website.localhost:{cloud.port}"):
+        request = urllib.request.Request(cloud.endpoint + path, method=method, headers={"Host": host})
+        try:
+            answer = opener.open(request, timeout=10)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return answer.status, answer.headers, answer.read().decode()
+
+    return look
+
+
+def test_a_website_of_a_bucket(s3, bucket, site):
+    for key, body in {"index.html": "home", "docs/index.html": "docs", "error.html": "sorry"}.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), ContentType="text/html")
+    s3.put_object(Bucket=bucket, Key="old", WebsiteRedirectLocation="/docs/")
+    assert site("/")[0] == 404
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration={
+        "IndexDocument": {"Suffix": "index.html"},
+        "RoutingRules": [{"Condition": {"KeyPrefixEquals": "blog/"}, "Redirect": {"HostName": "blog.example.com", "HttpRedirectCode": "302"}}]})
+    assert s3.get_bucket_website(Bucket=bucket)["IndexDocument"] == {"Suffix": "index.html"}
+
+    status, headers, body = site("/")
+    assert (status, headers["Content-Type"], body) == (200, "text/html", "home")
+    status, headers, body = site("/", "HEAD")
+    assert (status, headers["Content-Length"], body) == (200, "4", "")
+    assert site("/docs/", host=f"{bucket}.s3-website-us-east-1.amazonaws.com")[2] == "docs"
+    status, headers, _ = site("/docs")
+    assert (status, headers["Location"]) == (302, "/docs/")
+    status, headers, _ = site("/old")
+    assert (status, headers["Location"]) == (301, "/docs/")
+    status, headers, _ = site("/blog/x")
+    assert (status, headers["Location"]) == (302, "http://blog.example.com/blog/x")
+    status, headers, body = site("/none")
+    assert status == 404 and headers["Content-Type"] == "text/html; charset=utf-8" and "<li>Code: NoSuchKey</li>" in body
+    assert site("/none", "HEAD")[0] == 404
+    assert site("/", "PUT")[0] == 405
+
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration={
+        "IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "error.html"}})
+    assert site("/none")[::2] == (404, "sorry")
+    refuses("InvalidArgument", s3.put_bucket_website, Bucket=bucket, WebsiteConfiguration={"IndexDocument": {"Suffix": "a/b"}})
+
+
+# ---- Lifecycle
+
+
+def test_what_will_expire_says_so(s3, bucket):
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [
+        {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 3}},
+        {"ID": "uploads", "Status": "Enabled", "Filter": {"Prefix": ""}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}]})
+    assert [rule["ID"] for rule in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]] == ["logs", "uploads"]
+    put = s3.put_object(Bucket=bucket, Key="logs/a", Body=b"x")
+    assert re.fullmatch(r'expiry-date="\w{3}, \d\d \w{3} \d{4} 00:00:00 GMT", rule-id="logs"', put["Expiration"])
+    assert s3.head_object(Bucket=bucket, Key="logs/a")["Expiration"] == put["Expiration"]
+    assert "Expiration" not in s3.put_object(Bucket=bucket, Key="other", Body=b"x")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="logs/b")
+    assert upload["AbortRuleId"] == "uploads" and upload["AbortDate"].hour == 0
+    s3.abort_multipart_upload(Bucket=bucket, Key="logs/b", UploadId=upload["UploadId"])
+    s3.delete_bucket_lifecycle(Bucket=bucket)
+    assert "Expiration" not in s3.head_object(Bucket=bucket, Key="logs/a")
+
+
+def test_an_object_whose_date_is_past_is_removed(s3, bucket):
+    import datetime
+
+    s3.put_object(Bucket=bucket, Key="old/a", Body=b"x")
+    s3.put_object(Bucket=bucket, Key="new/a", Body=b"x")
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [
+        {"ID": "past", "Status": "Enabled", "Filter": {"Prefix": "old/"},
+         "Expiration": {"Date": datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)}}]})
+    wait_for(lambda: keys(s3.list_objects_v2(Bucket=bucket)) == ["new/a"], "the object expires", 10)

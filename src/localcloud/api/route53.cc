@@ -1,5 +1,4 @@
-// Amazon Route 53: hosted zones and their records. Nothing resolves them; names that must resolve on one machine end in
-// .localhost or are aliases on a container network.
+// Amazon Route 53: hosted zones and their records, which the DNS server answers from (names/).
 #include "localcloud/api/route53.h"
 
 #include <algorithm>
@@ -8,7 +7,7 @@
 
 #include "localcloud/api/acm.h"
 #include "localcloud/api/support.h"
-#include "localcloud/network/ipv4.h"
+#include "localcloud/names/record_data.h"
 
 namespace adhoc::localcloud {
 namespace {
@@ -322,6 +321,21 @@ void CheckRecord(const std::string& action, const Json& record) {
   }
 }
 
+// Of a type that isn't answered, any value will do.
+void CheckValue(const std::string& type, const std::string& value, std::vector<std::string>& faults) {
+  const auto number = RecordType(type);
+  if (!number || RecordData(*number, value)) return;
+  const char* problem = type == "A"      ? "ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address)"
+                        : type == "AAAA" ? "AAAARRDATAIllegalIPv6Address (Value is not a valid IPv6 address)"
+                        : type == "TXT" || type == "SPF"
+                            ? "InvalidCharacterString (Value should be enclosed in quotation marks)"
+                        : type == "MX"  ? "MXRRDATANotTwoFields (MX record doesn't have 2 fields)"
+                        : type == "SRV" ? "SRVRRDATANotFourFields (SRV record doesn't have 4 fields)"
+                                        : "InvalidRDATA (Value is not valid for this type)";
+  faults.push_back(std::string("Invalid Resource Record: 'FATAL problem: ") + problem + " encountered with '" + value +
+                   "''");
+}
+
 Json ChangeRecords(Cloud& cloud, Call& call) {
   const std::string zone_id = ZoneIdOf(Text(call.input, "HostedZoneId"));
   const Json& zone = GetZone(call, zone_id);
@@ -341,16 +355,7 @@ Json ChangeRecords(Cloud& cloud, Call& call) {
       faults.push_back("RRSet with DNS name " + name + " is not permitted in zone " + zone_name);
       continue;
     }
-    if (type == "A") {
-      for (const auto& value : Items(record, "ResourceRecords")) {
-        if (!ParseIpv4(Text(value, "Value"))) {
-          faults.push_back(
-              "Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address) "
-              "encountered with '" +
-              Text(value, "Value") + "''");
-        }
-      }
-    }
+    for (const auto& value : Items(record, "ResourceRecords")) CheckValue(type, Text(value, "Value"), faults);
     const std::string key = RecordKey(zone_id, name, type, set);
     const Json* existing = call.txn.Find(kRecords, key);
     if (action == "DELETE") {
@@ -478,12 +483,12 @@ void EraseZone(Store::Transaction& txn, std::string_view zone_id) {
 
 void RegisterRoute53(Api& api, Cloud& cloud) {
   RegisterHandlers(api, cloud, "route53",
-                   {{"AssociateVPCWithHostedZone", AssociateVpc, Effect::kRecorded},
-                    {"ChangeResourceRecordSets", ChangeRecords, Effect::kRecorded},
+                   {{"AssociateVPCWithHostedZone", AssociateVpc},
+                    {"ChangeResourceRecordSets", ChangeRecords},
                     {"ChangeTagsForResource", ChangeTags, Effect::kRecorded},
-                    {"CreateHostedZone", CreateHostedZone, Effect::kRecorded},
-                    {"DeleteHostedZone", DeleteHostedZone, Effect::kRecorded},
-                    {"DisassociateVPCFromHostedZone", DisassociateVpc, Effect::kRecorded},
+                    {"CreateHostedZone", CreateHostedZone},
+                    {"DeleteHostedZone", DeleteHostedZone},
+                    {"DisassociateVPCFromHostedZone", DisassociateVpc},
                     {"GetChange", GetChange},
                     {"GetHostedZone", GetHostedZone},
                     {"GetHostedZoneCount", GetHostedZoneCount},

@@ -38,11 +38,13 @@ void Discard(Cloud& cloud, Store::Transaction& txn, const Json& holder) {
   if (!blob.empty()) txn.Put(kGarbage, blob, {{"at", cloud.Now()}});
 }
 
-const Json& GetBucket(const Call& call, const std::string& name) {
-  const Json* bucket = call.txn.Find(kBuckets, name);
+const Json& GetBucket(const Store::Transaction& txn, const std::string& name) {
+  const Json* bucket = txn.Find(kBuckets, name);
   if (bucket == nullptr) throw Fault("NoSuchBucket", "The specified bucket does not exist", {{"BucketName", name}});
   return *bucket;
 }
+
+const Json& GetBucket(const Call& call, const std::string& name) { return GetBucket(call.txn, name); }
 
 Json& EditBucket(Call& call) {
   const std::string name = Text(call.input, "Bucket");

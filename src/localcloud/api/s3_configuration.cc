@@ -1,6 +1,8 @@
 // A bucket's sub-resources. Most are kept and given back as they are; those that mean something here are the policy,
 // the public access block, CORS, versioning and ACLs.
 #include "localcloud/api/s3_internal.h"
+#include "localcloud/api/s3_lifecycle.h"
+#include "localcloud/api/s3_website.h"
 
 namespace adhoc::localcloud::s3 {
 namespace {
@@ -16,6 +18,7 @@ struct SubResource {
   const char* output;        // the member of Get's output that is the document; null: its members are the output's
   const char* missing_code;  // null: an empty answer
   const char* missing_text;
+  void (*check)(const Json& document) = nullptr;  // throws ApiError
 };
 
 const SubResource kSubResources[] = {
@@ -23,9 +26,8 @@ const SubResource kSubResources[] = {
      "AccelerateConfiguration", nullptr, nullptr, nullptr},
     {"_cors", Effect::kReal, "PutBucketCors", "GetBucketCors", "DeleteBucketCors", "CORSConfiguration", nullptr,
      "NoSuchCORSConfiguration", "The CORS configuration does not exist"},
-    {"_lifecycle", Effect::kRecorded, "PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration",
-     "DeleteBucketLifecycle", "LifecycleConfiguration", nullptr, "NoSuchLifecycleConfiguration",
-     "The lifecycle configuration does not exist"},
+    {"_lifecycle", Effect::kReal, nullptr, "GetBucketLifecycleConfiguration", "DeleteBucketLifecycle", nullptr, nullptr,
+     "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"},
     {"_logging", Effect::kRecorded, "PutBucketLogging", "GetBucketLogging", nullptr, "BucketLoggingStatus", nullptr,
      nullptr, nullptr},
     {"_notification", Effect::kRecorded, "PutBucketNotificationConfiguration", "GetBucketNotificationConfiguration",
@@ -43,16 +45,17 @@ const SubResource kSubResources[] = {
      "NoSuchTagSet", "The TagSet does not exist"},
     {"_versioning", Effect::kReal, "PutBucketVersioning", "GetBucketVersioning", nullptr, "VersioningConfiguration",
      nullptr, nullptr, nullptr},
-    {"_website", Effect::kRecorded, "PutBucketWebsite", "GetBucketWebsite", "DeleteBucketWebsite",
-     "WebsiteConfiguration", nullptr, "NoSuchWebsiteConfiguration",
-     "The specified bucket does not have a website configuration"},
+    {"_website", Effect::kReal, "PutBucketWebsite", "GetBucketWebsite", "DeleteBucketWebsite", "WebsiteConfiguration",
+     nullptr, "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration", CheckWebsite},
 };
 
 void RegisterSubResource(Api& api, Cloud& cloud, const SubResource& sub) {
   if (sub.put != nullptr) {
     const auto put = [&cloud, &sub](Call& call) -> Json {
       Authorize(cloud, call, std::string("s3:") + sub.put, Text(call.input, "Bucket"));
-      EditBucket(call)[sub.name] = call.input.value(sub.input, Json::object());
+      Json document = call.input.value(sub.input, Json::object());
+      if (sub.check != nullptr) sub.check(document);
+      EditBucket(call)[sub.name] = std::move(document);
       return Json::object();
     };
     api.On("s3", sub.put, put, sub.effect);
@@ -116,6 +119,19 @@ Json GetBucketPolicyStatus(Cloud& cloud, Call& call) {
 Json DeleteBucketPolicy(Cloud& cloud, Call& call) {
   Authorize(cloud, call, "s3:DeleteBucketPolicy", Text(call.input, "Bucket"));
   EditBucket(call).erase("_policy");
+  return Json::object();
+}
+
+// ---- Lifecycle rules
+
+Json PutBucketLifecycleConfiguration(Cloud& cloud, Call& call) {
+  Authorize(cloud, call, "s3:PutLifecycleConfiguration", Text(call.input, "Bucket"));
+  Json lifecycle = Fields(call.input, "LifecycleConfiguration");
+  CheckLifecycle(lifecycle);
+  for (Json& rule : lifecycle["Rules"]) {
+    if (Text(rule, "ID").empty()) rule["ID"] = Base64Encode(cloud.random.Hex(36));
+  }
+  EditBucket(call)["_lifecycle"] = std::move(lifecycle);
   return Json::object();
 }
 
@@ -257,6 +273,7 @@ void RegisterConfiguration(Api& api, Cloud& cloud) {
             {"PutBucketAcl", PutBucketAcl},
             {"PutBucketEncryption", PutBucketEncryption, Effect::kRecorded},
             {"PutBucketOwnershipControls", PutBucketOwnershipControls, Effect::kRecorded},
+            {"PutBucketLifecycleConfiguration", PutBucketLifecycleConfiguration},
             {"PutBucketPolicy", PutBucketPolicy},
             {"PutBucketRequestPayment", PutBucketRequestPayment, Effect::kRecorded},
             {"PutObjectAcl", PutObjectAcl}});

@@ -32,6 +32,7 @@ BlobStore Blobs(Cloud& cloud);
 // The blob goes when nothing can be sending it any more.
 void Discard(Cloud& cloud, Store::Transaction& txn, const Json& holder);
 
+const Json& GetBucket(const Store::Transaction& txn, const std::string& name);
 const Json& GetBucket(const Call& call, const std::string& name);
 Json& EditBucket(Call& call);
 std::string ObjectKey(const std::string& bucket, const std::string& key);
@@ -54,7 +55,7 @@ void AddCorsHeaders(const Json& bucket, const net::Request& request, std::string
 Json ObjectFrom(const Json& input);
 // Makes it the current version, of this key and time, and returns the document with its VersionId, if the bucket has
 // versions.
-Json PutVersion(Cloud& cloud, Call& call, const std::string& bucket, const std::string& key, Json object);
+Json PutVersion(Cloud& cloud, Store::Transaction& txn, const std::string& bucket, const std::string& key, Json object);
 // If-Match and If-None-Match of a write.
 void CheckWriteConditions(const Call& call, const std::string& bucket, const std::string& key);
 // The bucket and key (and version) of `CopySource`.
@@ -67,6 +68,23 @@ Source ParseSource(const std::string& copy_source);
 // Null when there is none (or it is a delete marker).
 const Json* FindVersion(const Store::Transaction& txn, const std::string& bucket, const std::string& key,
                         const std::string& version);
+// The keys that have a current version or a delete marker.
+std::vector<std::string> KeysOf(const Store::Transaction& txn, const std::string& bucket);
+// Newest first, delete markers too.
+std::vector<Json> VersionsOf(const Store::Transaction& txn, const std::string& bucket, const std::string& key);
+struct Deleted {
+  bool marker = false;  // one was made, or removed
+  std::string version;
+};
+// Without a version: the current one, which in a bucket with versions means to put a delete marker before it.
+Deleted DeleteVersion(Cloud& cloud, Store::Transaction& txn, const std::string& bucket, const std::string& key,
+                      const std::string& version);
+// With its parts.
+void EraseUpload(Cloud& cloud, Store::Transaction& txn, const std::string& id);
+// Says in an answer when the object will expire, if a rule of its bucket says so.
+void AddExpiration(const Json& bucket, const Json& object, Json& output);
+// The same for an unfinished upload.
+void AddAbortDate(const Json& bucket, const Json& upload, Json& output);
 std::string Quoted(std::string_view md5);  // "\"<hex>\""
 
 // ---- Bodies. A received body is a blob that goes again unless the request succeeds.

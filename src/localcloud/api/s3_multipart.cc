@@ -42,16 +42,6 @@ const Json& GetUpload(const Call& call) {
   return *upload;
 }
 
-void EraseUpload(Cloud& cloud, Store::Transaction& txn, const std::string& id) {
-  std::vector<std::string> keys;
-  for (const auto& [key, part] : PartsOf(txn, id)) keys.push_back(key);
-  for (const auto& key : keys) {
-    Discard(cloud, txn, *txn.Find(kParts, key));
-    txn.Erase(kParts, key);
-  }
-  txn.Erase(kUploads, id);
-}
-
 // SHA checksums are those of the parts' checksums, CRC64NVME is the whole object's, the other CRCs can be either.
 std::string TypeOfChecksum(const Json& input) {
   const auto algorithm = ChecksumByName(Text(input, "ChecksumAlgorithm"));
@@ -85,6 +75,7 @@ Json CreateMultipartUpload(Cloud& cloud, Call& call) {
     upload["ChecksumType"] = TypeOfChecksum(call.input);
     CopyMembers(upload, output, {"ChecksumAlgorithm", "ChecksumType"});
   }
+  AddAbortDate(GetBucket(call, bucket), upload, output);
   call.txn.Put(kUploads, id, std::move(upload));
   return output;
 }
@@ -239,7 +230,7 @@ Json CompleteMultipartUpload(Cloud& cloud, Call& call) {
     if (object["ChecksumType"] == "COMPOSITE") CopyChecksum(*part, kept);
     object["_parts"].push_back(std::move(kept));
   }
-  const Json stored = PutVersion(cloud, call, bucket, key, std::move(object));
+  const Json stored = PutVersion(cloud, call.txn, bucket, key, std::move(object));
   assembled.upload->blob->Keep();
   EraseUpload(cloud, call.txn, Text(call.input, "UploadId"));
   Json output{{"Location", "http://" + call.http.headers.GetOr("Host", "localhost") + "/" + bucket + "/" + key},
@@ -248,6 +239,7 @@ Json CompleteMultipartUpload(Cloud& cloud, Call& call) {
               {"ETag", stored["ETag"]}};
   CopyMembers(stored, output, {"VersionId", "ServerSideEncryption"});
   CopyChecksum(stored, output);
+  AddExpiration(GetBucket(call, bucket), stored, output);
   return output;
 }
 
@@ -268,6 +260,7 @@ Json ListParts(Cloud& cloud, Call& call) {
               {"PartNumberMarker", marker}, {"MaxParts", limit},           {"IsTruncated", false},
               {"Owner", OwnerOf(cloud)},    {"Initiator", OwnerOf(cloud)}, {"StorageClass", "STANDARD"}};
   CopyMembers(upload, output, {"ChecksumAlgorithm", "ChecksumType"});
+  AddAbortDate(GetBucket(call, Text(upload, "Bucket")), upload, output);
   for (const auto& [key, part] : PartsOf(call.txn, Text(call.input, "UploadId"))) {
     if (Number(*part, "PartNumber") <= marker) continue;
     if (static_cast<std::int64_t>(parts.size()) == limit) {
@@ -306,6 +299,16 @@ Json ListMultipartUploads(Cloud& cloud, Call& call) {
 }
 
 }  // namespace
+
+void EraseUpload(Cloud& cloud, Store::Transaction& txn, const std::string& id) {
+  std::vector<std::string> keys;
+  for (const auto& [key, part] : PartsOf(txn, id)) keys.push_back(key);
+  for (const auto& key : keys) {
+    Discard(cloud, txn, *txn.Find(kParts, key));
+    txn.Erase(kParts, key);
+  }
+  txn.Erase(kUploads, id);
+}
 
 void RegisterMultipart(Api& api, Cloud& cloud) {
   Register(api, cloud,

@@ -176,6 +176,7 @@ Json Read(Cloud& cloud, Call& call, bool with_body) {
   AddCorsHeaders(bucket, call.http, call.http.method, raw.headers);
   Json output = object;
   output["AcceptRanges"] = "bytes";
+  if (version.empty()) AddExpiration(bucket, object, output);
   if (const auto tags = Items(object, "_tags").size(); tags > 0) output["TagCount"] = tags;
   if (CheckReadConditions(call.input, object)) {
     raw.status = 304;
@@ -286,6 +287,7 @@ Json PutObject(Cloud& cloud, Call& call) {
   Json output = Json::object();
   CopyMembers(stored, output, {"ETag", "VersionId", "ServerSideEncryption"});
   CopyChecksum(stored, output);
+  AddExpiration(GetBucket(call, bucket), stored, output);
   return output;
 }
 
@@ -326,11 +328,12 @@ Json CopyObject(Cloud& cloud, Call& call) {
   CopyMembers(source, object, {"ETag", "Size", "_parts"});
   CopyChecksum(source, object);
   object["_blob"] = Blobs(cloud).Link(Text(source, "_blob"));
-  const Json stored = PutVersion(cloud, call, bucket, key, std::move(object));
+  const Json stored = PutVersion(cloud, call.txn, bucket, key, std::move(object));
   Json output{{"CopyObjectResult", {{"ETag", stored["ETag"]}, {"LastModified", stored["LastModified"]}}}};
   CopyChecksum(stored, output["CopyObjectResult"]);
   CopyMembers(stored, output, {"VersionId", "ServerSideEncryption"});
   if (source.contains("VersionId")) output["CopySourceVersionId"] = source["VersionId"];
+  AddExpiration(GetBucket(call, bucket), stored, output);
   return output;
 }
 
@@ -348,45 +351,6 @@ void Promote(Store::Transaction& txn, const std::string& bucket, const std::stri
   txn.Put(kObjects, ObjectKey(bucket, key), std::move(next));
 }
 
-struct Deleted {
-  bool marker = false;
-  std::string version;
-};
-
-Deleted DeleteOne(Cloud& cloud, Call& call, const std::string& bucket_name, const std::string& key,
-                  const std::string& version) {
-  const Json& bucket = GetBucket(call, bucket_name);
-  const std::string object_key = ObjectKey(bucket_name, key);
-  const Json* current = call.txn.Find(kObjects, object_key);
-  if (!version.empty()) {
-    if (current != nullptr && VersionOf(*current) == version) {
-      const Deleted deleted{Flag(*current, "_marker"), version};
-      Discard(cloud, call.txn, *current);
-      Promote(call.txn, bucket_name, key);
-      return deleted;
-    }
-    for (const auto& older : OlderVersions(call.txn, bucket_name, key)) {
-      const Json& document = *call.txn.Find(kVersions, older);
-      if (VersionOf(document) != version) continue;
-      const Deleted deleted{Flag(document, "_marker"), version};
-      Discard(cloud, call.txn, document);
-      call.txn.Erase(kVersions, older);
-      return deleted;
-    }
-    return {false, version};
-  }
-  const std::string versioning = VersioningOf(bucket);
-  if (versioning.empty()) {
-    if (current != nullptr) {
-      Discard(cloud, call.txn, *current);
-      call.txn.Erase(kObjects, object_key);
-    }
-    return {};
-  }
-  const Json marker = PutVersion(cloud, call, bucket_name, key, {{"_marker", true}});
-  return {true, VersionOf(marker)};
-}
-
 Json DeleteObject(Cloud& cloud, Call& call) {
   const std::string bucket = Text(call.input, "Bucket");
   const std::string key = Text(call.input, "Key");
@@ -397,7 +361,7 @@ Json DeleteObject(Cloud& cloud, Call& call) {
     if (object == nullptr) throw NoSuchKey(key);
     if (!EtagMatches(Text(call.input, "IfMatch"), Text(*object, "ETag"))) throw PreconditionFailed("If-Match");
   }
-  const Deleted deleted = DeleteOne(cloud, call, bucket, key, Text(call.input, "VersionId"));
+  const Deleted deleted = DeleteVersion(cloud, call.txn, bucket, key, Text(call.input, "VersionId"));
   Json output = Json::object();
   if (deleted.marker) output["DeleteMarker"] = true;
   if (!deleted.version.empty()) output["VersionId"] = deleted.version;
@@ -425,7 +389,7 @@ Json DeleteObjects(Cloud& cloud, Call& call) {
         if (existing == nullptr) throw NoSuchKey(key);
         if (!EtagMatches(Text(object, "ETag"), Text(*existing, "ETag"))) throw PreconditionFailed("If-Match");
       }
-      const Deleted deleted = DeleteOne(cloud, call, bucket, key, version);
+      const Deleted deleted = DeleteVersion(cloud, call.txn, bucket, key, version);
       Json entry{{"Key", key}};
       if (!version.empty()) entry["VersionId"] = version;
       if (deleted.marker) {
@@ -492,6 +456,40 @@ Json DeleteObjectTagging(Cloud& cloud, Call& call) {
 
 }  // namespace
 
+Deleted DeleteVersion(Cloud& cloud, Store::Transaction& txn, const std::string& bucket_name, const std::string& key,
+                      const std::string& version) {
+  const Json& bucket = GetBucket(txn, bucket_name);
+  const std::string object_key = ObjectKey(bucket_name, key);
+  const Json* current = txn.Find(kObjects, object_key);
+  if (!version.empty()) {
+    if (current != nullptr && VersionOf(*current) == version) {
+      const Deleted deleted{Flag(*current, "_marker"), version};
+      Discard(cloud, txn, *current);
+      Promote(txn, bucket_name, key);
+      return deleted;
+    }
+    for (const auto& older : OlderVersions(txn, bucket_name, key)) {
+      const Json& document = *txn.Find(kVersions, older);
+      if (VersionOf(document) != version) continue;
+      const Deleted deleted{Flag(document, "_marker"), version};
+      Discard(cloud, txn, document);
+      txn.Erase(kVersions, older);
+      return deleted;
+    }
+    return {false, version};
+  }
+  const std::string versioning = VersioningOf(bucket);
+  if (versioning.empty()) {
+    if (current != nullptr) {
+      Discard(cloud, txn, *current);
+      txn.Erase(kObjects, object_key);
+    }
+    return {};
+  }
+  const Json marker = PutVersion(cloud, txn, bucket_name, key, {{"_marker", true}});
+  return {true, VersionOf(marker)};
+}
+
 Json StoreUpload(Cloud& cloud, Call& call, const std::string& bucket, const std::string& key, Json object,
                  const Upload& upload) {
   const Blob& blob = upload.blob->blob();
@@ -500,7 +498,7 @@ Json StoreUpload(Cloud& cloud, Call& call, const std::string& bucket, const std:
   object["_blob"] = blob.name;
   object[ChecksumMember(upload.algorithm)] = Base64Encode(blob.checksum);
   object["ChecksumType"] = "FULL_OBJECT";
-  Json stored = PutVersion(cloud, call, bucket, key, std::move(object));
+  Json stored = PutVersion(cloud, call.txn, bucket, key, std::move(object));
   upload.blob->Keep();
   return stored;
 }
@@ -571,10 +569,11 @@ Json ObjectFrom(const Json& input) {
   return object;
 }
 
-Json PutVersion(Cloud& cloud, Call& call, const std::string& bucket_name, const std::string& key, Json object) {
-  const std::string versioning = VersioningOf(GetBucket(call, bucket_name));
+Json PutVersion(Cloud& cloud, Store::Transaction& txn, const std::string& bucket_name, const std::string& key,
+                Json object) {
+  const std::string versioning = VersioningOf(GetBucket(txn, bucket_name));
   const std::string object_key = ObjectKey(bucket_name, key);
-  const Json* current = call.txn.Find(kObjects, object_key);
+  const Json* current = txn.Find(kObjects, object_key);
   if (key.size() > kLongestKey) {
     throw Fault("KeyTooLongError", "Your key is too long",
                 {{"Size", std::to_string(key.size())}, {"MaxSizeAllowed", std::to_string(kLongestKey)}});
@@ -590,15 +589,31 @@ Json PutVersion(Cloud& cloud, Call& call, const std::string& bucket_name, const 
   if (current != nullptr) {
     const bool replaces = versioning.empty() || (versioning == "Suspended" && VersionOf(*current) == "null");
     if (replaces) {
-      Discard(cloud, call.txn, *current);
+      Discard(cloud, txn, *current);
     } else {
       Json older = *current;
       if (!older.contains("VersionId")) older["VersionId"] = "null";
-      call.txn.Put(kVersions, VersionKey(bucket_name, key, call.txn.NextNumber("s3.versions")), std::move(older));
+      txn.Put(kVersions, VersionKey(bucket_name, key, txn.NextNumber("s3.versions")), std::move(older));
     }
   }
-  call.txn.Put(kObjects, object_key, object);
+  txn.Put(kObjects, object_key, object);
   return object;
+}
+
+std::vector<std::string> KeysOf(const Store::Transaction& txn, const std::string& bucket) {
+  const std::string prefix = bucket + "\n";
+  std::vector<std::string> keys;
+  const auto& all = txn.All(kObjects);
+  for (auto it = all.lower_bound(prefix); it != all.end() && StartsWith(it->first, prefix); ++it)
+    keys.push_back(it->first.substr(prefix.size()));
+  return keys;
+}
+
+std::vector<Json> VersionsOf(const Store::Transaction& txn, const std::string& bucket, const std::string& key) {
+  std::vector<Json> versions;
+  if (const Json* current = txn.Find(kObjects, ObjectKey(bucket, key))) versions.push_back(*current);
+  for (const auto& older : OlderVersions(txn, bucket, key)) versions.push_back(*txn.Find(kVersions, older));
+  return versions;
 }
 
 void RegisterObjects(Api& api, Cloud& cloud) {

@@ -1,6 +1,5 @@
-// AWS Cloud Map. Namespaces and services are documents; the names are made true by the container network, whose
-// containers get a service's `_fqdn` as an alias. Operations finish by the clock, so that a client that does not poll
-// is found out.
+// AWS Cloud Map. Healthy instances are names that the DNS server answers (names/). Operations finish by the clock, so
+// that a client that does not poll is found out.
 #include <algorithm>
 
 #include "localcloud/api/route53.h"
@@ -473,7 +472,7 @@ void RegisterServiceDiscovery(Api& api, Cloud& cloud) {
                     {"CreateService", CreateService},
                     {"DeleteNamespace", DeleteNamespace},
                     {"DeleteService", DeleteService},
-                    {"DeregisterInstance", DeregisterInstance, Effect::kRecorded},
+                    {"DeregisterInstance", DeregisterInstance},
                     {"DiscoverInstances", DiscoverInstances},
                     {"GetInstance", GetInstance},
                     {"GetInstancesHealthStatus", GetInstancesHealthStatus},
@@ -485,7 +484,7 @@ void RegisterServiceDiscovery(Api& api, Cloud& cloud) {
                     {"ListOperations", ListOperations},
                     {"ListServices", ListServices},
                     {"ListTagsForResource", ListTagsForResource},
-                    {"RegisterInstance", RegisterInstance, Effect::kRecorded},
+                    {"RegisterInstance", RegisterInstance},
                     {"TagResource", TagResource},
                     {"UntagResource", UntagResource},
                     {"UpdateHttpNamespace", UpdateNamespace},

@@ -12,6 +12,7 @@ namespace adhoc::localcloud {
 namespace {
 
 constexpr const char* kChain = "PREROUTING";
+constexpr int kDnsPort = 53;
 
 std::string CommentOf(const std::string& instance) { return "adhoc-" + instance; }
 
@@ -57,9 +58,14 @@ ProcessResult RunIptables(const std::vector<std::string>& arguments) {
   return RunProcess(argv);
 }
 
-std::string RouteRule(const std::string& instance, const std::string& range, const std::string& gateway, int port) {
-  return fmt::format("-s {} -d {}/32 -p tcp -m tcp --dport 80 -m comment --comment {} -j DNAT --to-destination {}:{}",
-                     range, kTaskEndpointAddress, CommentOf(instance), gateway, port);
+std::vector<std::string> RouteRules(const std::string& instance, const std::string& range, const std::string& gateway,
+                                    int port, int dns_port) {
+  const auto rule = [&](std::string_view address, const char* protocol, int from_port, int to_port) {
+    return fmt::format("-s {} -d {}/32 -p {} -m {} --dport {} -m comment --comment {} -j DNAT --to-destination {}:{}",
+                       range, address, protocol, protocol, from_port, CommentOf(instance), gateway, to_port);
+  };
+  return {rule(kTaskEndpointAddress, "tcp", 80, port), rule(kResolverAddress, "udp", kDnsPort, dns_port),
+          rule(kResolverAddress, "tcp", kDnsPort, dns_port)};
 }
 
 std::vector<std::string> RulesOf(const std::string& instance, std::string_view listing) {
@@ -78,21 +84,27 @@ std::vector<std::string> RulesOf(const std::string& instance, std::string_view l
 
 MetadataRoute::MetadataRoute(Cloud& cloud, Iptables iptables) : cloud_(cloud), iptables_(std::move(iptables)) {}
 
-std::vector<std::string> MetadataRoute::WantedRules() const {
+std::vector<std::string> MetadataRoute::WantedRules(int dns_port) const {
   std::vector<std::string> rules;
   const auto txn = cloud_.store.Begin();
   for (const auto& [id, vpc] : txn->All("ec2.vpcs")) {
     if (!vpc.contains("_cidr")) continue;
-    rules.push_back(RouteRule(cloud_.settings.instance, vpc.at("_cidr").get<std::string>(),
-                              vpc.at("_gateway").get<std::string>(), cloud_.settings.port));
+    for (std::string& rule : RouteRules(cloud_.settings.instance, vpc.at("_cidr").get<std::string>(),
+                                        vpc.at("_gateway").get<std::string>(), cloud_.settings.port, dns_port)) {
+      rules.push_back(std::move(rule));
+    }
   }
   return rules;
 }
 
-bool MetadataRoute::Reconcile() {
+bool MetadataRoute::Reconcile() { return Apply(cloud_.settings.dns_port); }
+
+void MetadataRoute::LeaveNamesToEngine() { Apply(kDnsPort); }
+
+bool MetadataRoute::Apply(int dns_port) {
   auto last_failure = last_failure_.lock();
   try {
-    const std::vector<std::string> wanted = WantedRules();
+    const std::vector<std::string> wanted = WantedRules(dns_port);
     const std::vector<std::string> found = ListRules(iptables_, cloud_.settings.instance);
     for (const std::string& rule : found) {
       if (!Contains(wanted, rule)) Change(iptables_, "-D", rule);
@@ -105,8 +117,10 @@ bool MetadataRoute::Reconcile() {
     return true;
   } catch (const Error& error) {
     if (*last_failure != error.what()) {
-      spdlog::warn("containers cannot reach {}, so their credentials are fixed ones in variables: {}",
-                   kTaskEndpointAddress, error.what());
+      spdlog::warn(
+          "containers cannot reach {} and {}, so their credentials are fixed ones in variables, and of names they know "
+          "only those of containers: {}",
+          kTaskEndpointAddress, kResolverAddress, error.what());
     }
     *last_failure = error.what();
     return false;

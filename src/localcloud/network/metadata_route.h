@@ -1,7 +1,8 @@
-// How containers reach 169.254.170.2:80, where AWS's SDKs look for a task's credentials and metadata: a rule in the
-// kernel's NAT table per VPC leads what its containers send there to the local cloud's port on the network's gateway.
-// Only packets from these ranges are touched, so the machine's own use of that address (in an ECS task, on CodeBuild)
-// and other local clouds are left alone (decision 0022).
+// How containers reach AWS's fixed addresses: 169.254.170.2:80, where its SDKs look for a task's credentials and
+// metadata, and 169.254.169.253:53, the VPC's resolver. Rules in the kernel's NAT table per VPC lead what its
+// containers send there to the local cloud's ports on the network's gateway. Only packets from these ranges are
+// touched, so the machine's own use of these addresses (in an ECS task, on CodeBuild) and other local clouds are left
+// alone (decisions 0022, 0015).
 //
 // The rules carry the comment `adhoc-<instance>`. They outlive the process; a pass makes them what the documents say.
 #pragma once
@@ -18,6 +19,7 @@
 namespace adhoc::localcloud {
 
 inline constexpr std::string_view kTaskEndpointAddress = "169.254.170.2";
+inline constexpr std::string_view kResolverAddress = "169.254.169.253";
 
 // Runs iptables with these arguments. Throws Error when there is no such program.
 using Iptables = std::function<ProcessResult(const std::vector<std::string>& arguments)>;
@@ -31,9 +33,13 @@ class MetadataRoute {
   // Makes this instance's rules those of the VPCs that there are. False when the machine refuses; why is in the log
   // (once). Blocks for some milliseconds; never call it in a transaction.
   bool Reconcile();
+  // For while the local cloud doesn't run: names are asked of the engine's resolver on the gateway, which knows those
+  // of running containers.
+  void LeaveNamesToEngine();
 
  private:
-  std::vector<std::string> WantedRules() const;
+  std::vector<std::string> WantedRules(int dns_port) const;
+  bool Apply(int dns_port);
 
   Cloud& cloud_;
   const Iptables iptables_;
@@ -43,8 +49,9 @@ class MetadataRoute {
 // Removes all rules of an instance. Not being able to is no failure: then there are none.
 void RemoveMetadataRoutes(const std::string& instance, const Iptables& iptables = RunIptables);
 
-// The rule for a VPC's range as `iptables -S` writes it, without `-A PREROUTING `.
-std::string RouteRule(const std::string& instance, const std::string& range, const std::string& gateway, int port);
+// The rules for a VPC's range as `iptables -S` writes them, without `-A PREROUTING `.
+std::vector<std::string> RouteRules(const std::string& instance, const std::string& range, const std::string& gateway,
+                                    int port, int dns_port);
 // An instance's rules, in that form, from what `iptables -t nat -S PREROUTING` prints.
 std::vector<std::string> RulesOf(const std::string& instance, std::string_view listing);
 

@@ -55,7 +55,7 @@ class MetadataRouteTest : public ::testing::Test {
   Store store_{":memory:"};
   LogStore logs_{":memory:"};
   MetricStore metrics_{":memory:"};
-  Cloud cloud_{.settings = {.port = 4567, .instance = "0badcafe"},
+  Cloud cloud_{.settings = {.port = 4567, .dns_port = 4553, .instance = "0badcafe"},
                .store = store_,
                .logs = logs_,
                .metrics = metrics_,
@@ -66,34 +66,50 @@ class MetadataRouteTest : public ::testing::Test {
   MetadataRoute route_{cloud_, [this](const auto& arguments) { return table_(arguments); }};
 };
 
-TEST_F(MetadataRouteTest, ARulePerVpcLeadsToTheGateway) {
+TEST_F(MetadataRouteTest, RulesPerVpcLeadToTheGateway) {
   PutVpc("vpc-1", "10.0.0.0/16", "10.0.0.1");
   EXPECT_TRUE(route_.Reconcile());
-  EXPECT_EQ(table_.rules,
-            std::vector<std::string>{"-s 10.0.0.0/16 -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -m comment --comment "
-                                     "adhoc-0badcafe -j DNAT --to-destination 10.0.0.1:4567"});
+  const std::vector<std::string> rules = {
+      "-s 10.0.0.0/16 -d 169.254.169.253/32 -p tcp -m tcp --dport 53 -m comment --comment adhoc-0badcafe -j DNAT "
+      "--to-destination 10.0.0.1:4553",
+      "-s 10.0.0.0/16 -d 169.254.169.253/32 -p udp -m udp --dport 53 -m comment --comment adhoc-0badcafe -j DNAT "
+      "--to-destination 10.0.0.1:4553",
+      "-s 10.0.0.0/16 -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -m comment --comment adhoc-0badcafe -j DNAT "
+      "--to-destination 10.0.0.1:4567"};
+  EXPECT_EQ(table_.rules, rules);
   const int calls = table_.calls;
   EXPECT_TRUE(route_.Reconcile());
   EXPECT_EQ(table_.calls, calls + 1) << "only looked";
+
+  route_.LeaveNamesToEngine();
+  EXPECT_EQ(table_.rules.size(), 3u);
+  EXPECT_EQ(std::count_if(table_.rules.begin(), table_.rules.end(),
+                          [](const std::string& rule) { return rule.ends_with(" 10.0.0.1:53"); }),
+            2);
+  EXPECT_TRUE(route_.Reconcile());
+  EXPECT_TRUE(std::is_permutation(table_.rules.begin(), table_.rules.end(), rules.begin(), rules.end()));
 }
 
 TEST_F(MetadataRouteTest, FollowsVpcsAndLeavesOthersRulesAlone) {
-  const std::string other = RouteRule("11111111", "10.9.0.0/16", "10.9.0.1", 4566);
-  table_.rules = {other, RouteRule("0badcafe", "10.0.0.0/16", "10.0.0.1", 4566)};
+  const std::vector<std::string> others = RouteRules("11111111", "10.9.0.0/16", "10.9.0.1", 4566, 4553);
+  table_.rules = others;
+  for (const auto& rule : RouteRules("0badcafe", "10.0.0.0/16", "10.0.0.1", 4566, 4999)) table_.rules.push_back(rule);
   PutVpc("vpc-1", "10.0.0.0/16", "10.0.0.1");
   PutVpc("vpc-2", "10.1.0.0/16", "10.1.0.1");
   EXPECT_TRUE(route_.Reconcile());
-  EXPECT_EQ(table_.rules.size(), 3u) << "the rule for the old port is gone";
-  EXPECT_EQ(table_.rules.back(), other);
+  EXPECT_EQ(table_.rules.size(), 9u) << "the rules for the old ports are gone";
+  EXPECT_TRUE(std::equal(others.rbegin(), others.rend(), table_.rules.rbegin()));
 
   auto txn = store_.Begin();
   txn->Erase("ec2.vpcs", "vpc-1");
   txn->Commit();
   EXPECT_TRUE(route_.Reconcile());
-  EXPECT_EQ(table_.rules, (std::vector<std::string>{RouteRule("0badcafe", "10.1.0.0/16", "10.1.0.1", 4567), other}));
+  std::vector<std::string> left = RouteRules("0badcafe", "10.1.0.0/16", "10.1.0.1", 4567, 4553);
+  left.insert(left.end(), others.begin(), others.end());
+  EXPECT_TRUE(std::is_permutation(table_.rules.begin(), table_.rules.end(), left.begin(), left.end()));
 
   RemoveMetadataRoutes("0badcafe", [this](const auto& arguments) { return table_(arguments); });
-  EXPECT_EQ(table_.rules, std::vector<std::string>{other});
+  EXPECT_EQ(table_.rules, others);
 }
 
 TEST_F(MetadataRouteTest, SaysSoWhenTheKernelRefuses) {
@@ -112,7 +128,7 @@ TEST_F(MetadataRouteTest, SaysSoWithoutIptables) {
 }
 
 TEST(RulesOf, ReadsQuotedCommentsToo) {
-  const std::string rule = RouteRule("0badcafe", "10.0.0.0/16", "10.0.0.1", 4566);
+  const std::string rule = RouteRules("0badcafe", "10.0.0.0/16", "10.0.0.1", 4566, 4553).front();
   EXPECT_EQ(RulesOf("0badcafe",
                     "-A PREROUTING -s 10.0.0.0/16 -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -m comment --comment "
                     "\"adhoc-0badcafe\" -j DNAT --to-destination 10.0.0.1:4566\n"),

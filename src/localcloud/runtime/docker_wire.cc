@@ -137,6 +137,7 @@ Json CreateContainerBody(const ContainerSpec& spec) {
     if (!spec.aliases.empty()) endpoint["Aliases"] = spec.aliases;
     if (!spec.ip.empty()) endpoint["IPAMConfig"] = {{"IPv4Address", spec.ip}};
     body["NetworkingConfig"] = {{"EndpointsConfig", {{spec.network, endpoint}}}};
+    if (!spec.dns_server.empty()) host["Dns"] = {spec.dns_server};
   }
   for (const PublishedPort& port : spec.ports) {
     std::string key = fmt::format("{}/tcp", port.container_port);

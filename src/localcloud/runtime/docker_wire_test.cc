@@ -21,6 +21,7 @@ TEST(CreateContainerBody, SaysWhatTheSpecSays) {
   spec.network = "vpc";
   spec.ip = "10.0.0.7";
   spec.aliases = {"redis.dev-ns"};
+  spec.dns_server = "169.254.169.253";
   spec.ports = {{"127.0.0.1", 8080, 80}, {"0.0.0.0", 0, 80}};
   spec.mounts = {{"/host", "", "/in", true}, {"", "data", "/data", false}};
   spec.cpus = 0.25;
@@ -34,6 +35,7 @@ TEST(CreateContainerBody, SaysWhatTheSpecSays) {
   EXPECT_EQ(body["HostConfig"]["NetworkMode"], "vpc");
   EXPECT_EQ(body["NetworkingConfig"]["EndpointsConfig"]["vpc"],
             Json::parse(R"({"Aliases": ["redis.dev-ns"], "IPAMConfig": {"IPv4Address": "10.0.0.7"}})"));
+  EXPECT_EQ(body["HostConfig"]["Dns"], Json({"169.254.169.253"}));
   EXPECT_EQ(body["HostConfig"]["PortBindings"]["80/tcp"],
             Json::parse(R"([{"HostIp": "127.0.0.1", "HostPort": "8080"}, {"HostIp": "0.0.0.0", "HostPort": "0"}])"));
   EXPECT_EQ(body["HostConfig"]["Mounts"][0],

@@ -79,6 +79,7 @@ struct ContainerSpec {
   std::string network;               // a name given to EnsureNetwork
   std::string ip;                    // empty: the engine picks
   std::vector<std::string> aliases;  // further names on that network
+  std::string dns_server;            // asked for names; empty: the engine's resolver, which knows the aliases
   // Instead of a network: share another container's, as the containers of one awsvpc task do. That container must be
   // running when this one starts, and must not restart while this one runs.
   std::string share_network_with;

@@ -77,6 +77,13 @@ void SetTaskEndpoint(ContainerSpec& spec, const Settings& settings, const Json& 
   }
 }
 
+void Connect(ContainerSpec& spec, const TaskNetwork& network) {
+  spec.network = network.name;
+  spec.ip = network.ip;
+  spec.aliases = network.aliases;
+  if (network.has_route) spec.dns_server = kResolverAddress;
+}
+
 std::string VolumeName(const Settings& settings, const Json& task, const std::string& volume) {
   return fmt::format("adhoc-{}-{}-{}", settings.instance, Short(task), volume);
 }
@@ -107,9 +114,7 @@ ContainerSpec PauseSpec(const Settings& settings, const Json& task, const TaskNe
   spec.image = settings.pause_image;
   spec.labels = TaskLabels(settings, task);
   spec.labels["adhoc.container"] = ".network";
-  spec.network = network.name;
-  spec.ip = network.ip;
-  spec.aliases = network.aliases;
+  Connect(spec, network);
   return spec;
 }
 
@@ -188,9 +193,7 @@ ContainerSpec MakeContainerSpec(const Settings& settings, const Json& task, cons
   if (NeedsPause(task_definition)) {
     spec.share_network_with = PauseName(settings, task);
   } else {
-    spec.network = network.name;
-    spec.ip = network.ip;
-    spec.aliases = network.aliases;
+    Connect(spec, network);
     std::string host = "ip-" + network.ip;
     std::replace(host.begin(), host.end(), '.', '-');
     spec.hostname = definition.value("hostname", host);

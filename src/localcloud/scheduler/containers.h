@@ -17,7 +17,7 @@ namespace adhoc::localcloud::ecs {
 struct TaskNetwork {
   std::string name;
   std::string gateway;    // where the local cloud answers on that network
-  bool has_route = true;  // whether it answers at 169.254.170.2, too (metadata_route.h)
+  bool has_route = true;  // whether it answers at 169.254.170.2 and 169.254.169.253, too (metadata_route.h)
   std::string ip;
   std::vector<std::string> aliases;
 };

@@ -6,6 +6,7 @@
 #include "localcloud/runtime/runtime.h"
 #include "localcloud/scheduler/containers.h"
 #include "localcloud/scheduler/documents.h"
+#include "localcloud/scheduler/targets.h"
 
 namespace adhoc::localcloud {
 namespace {
@@ -107,6 +108,7 @@ void HealthChecks::Record(const std::string& key, const std::string& name, const
       txn->Find(ecs::kTaskDefinitions, ecs::TaskDefinitionKey(task.at("taskDefinitionArn").get<std::string>()));
   if (definition != nullptr) task["healthStatus"] = TaskHealthStatus(task, *definition);
   if (task == *found) return;
+  ecs::UpdateInstances(*txn, task);
   txn->Put(ecs::kTasks, key, std::move(task));
   txn->Commit();
 }

@@ -783,6 +783,7 @@ TEST_F(SchedulerTest, AServiceRegistryGetsInstancesAndTheContainerItsName) {
   Pass(3s);
   const Json task = Tasks()[0];
   EXPECT_EQ(runtime_.SpecOf(Runtime(task))->aliases, std::vector<std::string>{"alpha-redis.dev-sd-ns"});
+  EXPECT_EQ(runtime_.SpecOf(Runtime(task))->dns_server, "169.254.169.253");
   {
     auto txn = store_.Begin();
     const Json* instance =
@@ -825,6 +826,36 @@ TEST_F(SchedulerTest, ContainerHealthChecksDecideWhenAServiceIsThere) {
   EXPECT_EQ(Task(sick)["stoppedReason"], "Task failed container health checks");
   ASSERT_EQ(Tasks().size(), 1u);
   EXPECT_EQ(Tasks()[0]["healthStatus"], "HEALTHY");
+}
+
+TEST_F(SchedulerTest, ContainerHealthChecksAreTheHealthOfACustomCheckedInstance) {
+  bool healthy = false;
+  runtime_.AddImage("checked:1", [&](const ContainerSpec&) {
+    return FakeProcess{.exec = [&healthy](const ExecSpec&) {
+      return ExecResult{.exit_code = healthy ? 0 : 1, .output = "", .timed_out = false};
+    }};
+  });
+  {
+    auto txn = store_.Begin();
+    txn->Put("servicediscovery.services", "srv-1",
+             {{"Id", "srv-1"}, {"_fqdn", "web.dev-sd-ns"}, {"HealthCheckCustomConfig", {{"FailureThreshold", 1}}}});
+    txn->Commit();
+  }
+  Json web = Container("web", "checked:1");
+  web["healthCheck"] = {{"command", {"CMD-SHELL", "curl -f localhost"}}, {"interval", 5}, {"retries", 2}};
+  Serve(DefineContainers("web", Json::array({web})), 1,
+        {{"serviceRegistries",
+          Json::array({{{"registryArn", "arn:aws:servicediscovery:us-east-1:000000000000:service/srv-1"}}})}});
+  Pass(4s);
+  const auto health = [&] {
+    const auto txn = store_.Begin();
+    const auto& instances = txn->All("servicediscovery.instances");
+    return instances.empty() ? "none" : instances.begin()->second.value("_health", "");
+  };
+  EXPECT_EQ(health(), "UNHEALTHY");
+  healthy = true;
+  Pass(2s);
+  EXPECT_EQ(health(), "HEALTHY");
 }
 
 TEST_F(SchedulerTest, AnAddressThatSomebodyElseUsesIsPassedOver) {

@@ -6,6 +6,7 @@
 
 #include "localcloud/network/vpc_network.h"
 #include "localcloud/scheduler/documents.h"
+#include "localcloud/scheduler/health_checks.h"
 
 namespace adhoc::localcloud::ecs {
 namespace {
@@ -24,6 +25,14 @@ void TellService(Cloud& cloud, Store::Transaction& txn, const Json& task, const 
                               ? fmt::format("(service {}, taskSet {})", service, task.value("_deployment", ""))
                               : fmt::format("(service {})", service);
   AddServiceEvent(txn.Edit(kServices, key), who + " " + text, cloud.Now(), cloud.random);
+}
+
+// ECS tells Cloud Map the health of a task whose containers have health checks.
+std::string InstanceHealth(const Store::Transaction& txn, const Json& task) {
+  const Json* definition =
+      txn.Find(kTaskDefinitions, TaskDefinitionKey(task.at("taskDefinitionArn").get<std::string>()));
+  if (definition == nullptr || !HasHealthCheck(*definition)) return "HEALTHY";
+  return TaskHealthStatus(task, *definition) == "HEALTHY" ? "HEALTHY" : "UNHEALTHY";
 }
 
 }  // namespace
@@ -78,7 +87,8 @@ void RegisterInstances(const Cloud& cloud, Store::Transaction& txn, Json& task) 
   const std::string id = LastPart(task.at("taskArn").get<std::string>());
   for (const Json& registry : task.value("_registries", Json::array())) {
     const std::string service = LastPart(registry.value("registryArn", ""));
-    if (txn.Find("servicediscovery.services", service) == nullptr) continue;
+    const Json* discovery = txn.Find("servicediscovery.services", service);
+    if (discovery == nullptr) continue;
     const std::string definition = TaskDefinitionKey(task.at("taskDefinitionArn").get<std::string>());
     Json attributes = {{"AWS_INSTANCE_IPV4", task.value("_ip", "")},
                        {"AVAILABILITY_ZONE", task.value("availabilityZone", "")},
@@ -90,8 +100,20 @@ void RegisterInstances(const Cloud& cloud, Store::Transaction& txn, Json& task) 
     if (registry.contains("containerPort")) {
       attributes["AWS_INSTANCE_PORT"] = std::to_string(registry["containerPort"].get<int>());
     }
-    txn.Put("servicediscovery.instances", service + "/" + id, {{"Id", id}, {"Attributes", std::move(attributes)}});
+    Json instance{{"Id", id}, {"Attributes", std::move(attributes)}};
+    if (discovery->contains("HealthCheckCustomConfig")) instance["_health"] = InstanceHealth(txn, task);
+    txn.Put("servicediscovery.instances", service + "/" + id, std::move(instance));
     task["_instances"].push_back(service + "/" + id);
+  }
+}
+
+void UpdateInstances(Store::Transaction& txn, const Json& task) {
+  for (const Json& key : task.value("_instances", Json::array())) {
+    const Json* instance = txn.Find("servicediscovery.instances", key.get<std::string>());
+    if (instance == nullptr || !instance->contains("_health")) continue;
+    const std::string health = InstanceHealth(txn, task);
+    if (instance->at("_health") == health) continue;
+    txn.Edit("servicediscovery.instances", key.get<std::string>())["_health"] = health;
   }
 }
 

@@ -14,6 +14,8 @@ void DrainTargets(Cloud& cloud, Store::Transaction& txn, const Json& task);
 bool HasTargets(const Store::Transaction& txn, const Json& task);
 
 void RegisterInstances(const Cloud& cloud, Store::Transaction& txn, Json& task);
+// Tells those that have a health what the task's is now.
+void UpdateInstances(Store::Transaction& txn, const Json& task);
 void DeregisterInstances(Store::Transaction& txn, Json& task);
 
 // Gives a stopped task's address back, unless a load balancer still drains it: another task must not get it then.
