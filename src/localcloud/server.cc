@@ -22,6 +22,7 @@
 #include "localcloud/files/file_systems.h"
 #include "localcloud/gateway.h"
 #include "localcloud/identity.h"
+#include "localcloud/instances/instance_controller.h"
 #include "localcloud/metrics/metrics_controller.h"
 #include "localcloud/network/metadata_route.h"
 #include "localcloud/network/network_cleaner.h"
@@ -121,6 +122,7 @@ struct Controllers {
         objects(cloud),
         files(cloud),
         databases(cloud),
+        instances(cloud),
         route(cloud),
         routed(!engineless),
         scheduler(cloud, {.route_metadata = [this] { return routed && route.Reconcile(); }}),
@@ -135,6 +137,7 @@ struct Controllers {
     objects.Start();
     files.Start();
     databases.Start();
+    instances.Start();
     proxy.Start();
     scheduler.Start();
     metrics.Start();
@@ -145,6 +148,7 @@ struct Controllers {
   ObjectCleaner objects;
   FileSystemCleaner files;
   database::DatabaseController databases;
+  ec2::InstanceController instances;
   MetadataRoute route;
   const bool routed;  // there are containers that could use the route
   Scheduler scheduler;

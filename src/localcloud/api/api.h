@@ -105,6 +105,7 @@ void RegisterS3(Api& api, Cloud& cloud);
 void RegisterSecretsManager(Api& api, Cloud& cloud);
 void RegisterServiceDiscovery(Api& api, Cloud& cloud);
 void RegisterSsm(Api& api, Cloud& cloud);
+void RegisterSsmInstances(Api& api, Cloud& cloud);
 void RegisterSsmParameters(Api& api, Cloud& cloud);
 void RegisterSts(Api& api, Cloud& cloud);
 

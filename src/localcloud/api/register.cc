@@ -19,6 +19,7 @@ void RegisterServices(Api& api, Cloud& cloud) {
   RegisterSecretsManager(api, cloud);
   RegisterServiceDiscovery(api, cloud);
   RegisterSsm(api, cloud);
+  RegisterSsmInstances(api, cloud);
   RegisterSsmParameters(api, cloud);
   RegisterSts(api, cloud);
 }
