@@ -48,6 +48,7 @@ void AddShared(CLI::App& app, Shell& shell);
 void AddLocal(CLI::App& app, Shell& shell);
 void AddCi(CLI::App& app, Shell& shell);
 void AddLock(CLI::App& app, Shell& shell);
+void AddExport(CLI::App& app, Shell& shell);
 
 // Which environment a command is about, and how to find its configuration.
 struct Subject {

@@ -172,7 +172,7 @@ def test_types_know_their_architecture(ec2, image, subnet):
     refuses("InvalidParameterValue", ec2.run_instances,
             "The architecture 'x86_64' of the specified instance type does not match the architecture 'arm64' of the specified AMI.",
             ImageId=image, InstanceType="t3.micro", SubnetId=subnet, MinCount=1, MaxCount=1)
-    refuses("InvalidInstanceType", ec2.describe_instance_types, InstanceTypes=["t4g.huge"])
+    refuses("InvalidInstanceType", ec2.describe_instance_types, InstanceTypes=["m5.24xlarge"])
 
 
 def test_an_instance_is_described_with_what_belongs_to_it(ec2, launch, subnet, name):
