@@ -7,6 +7,7 @@
 #include "cli/exit_codes.h"
 #include "cli/render.h"
 #include "cli/shell.h"
+#include "env/resources/resources.h"
 #include "ui/view.h"
 
 namespace adhoc::cli {
@@ -28,6 +29,10 @@ int Up(Shell& shell) {
   ci::WriteSummary(fmt::format("### Shared resources {} are ready on {}\n", session.config().target.shared,
                                session.config().target.name));
   fmt::print("{} is ready on {}\n", session.config().target.shared, session.config().target.name);
+  if (!session.config().target.bastion) return kOk;
+  if (const auto bastion = env::MakeBastion(session.config().target.shared)->Read(session.context())) {
+    fmt::print("  aws ssm start-session --target {}\n", (*bastion)["id"].get<std::string>());
+  }
   return kOk;
 }
 

@@ -50,6 +50,7 @@ void AddCi(CLI::App& app, Shell& shell);
 void AddLock(CLI::App& app, Shell& shell);
 void AddDoctor(CLI::App& app, Shell& shell);
 void AddQuota(CLI::App& app, Shell& shell);
+void AddExport(CLI::App& app, Shell& shell);
 
 // Which environment a command is about, and how to find its configuration.
 struct Subject {

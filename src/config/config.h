@@ -51,6 +51,7 @@ struct Target {
   std::string certificate;               // AWS: ARN; empty: the engine makes a wildcard certificate
   std::string hosted_zone;               // AWS: id of the domain's zone; empty: found by the domain's name
   bool spot = false;                     // run tasks on Fargate Spot unless they say otherwise
+  bool bastion = false;                  // a host in the network, reached through Session Manager
   Network network;
 
   bool operator==(const Target&) const = default;

@@ -80,7 +80,8 @@ class TargetsReader {
   }
 
   void CheckTargetKeys(const YamlNode& body, const std::string& name, bool aws) {
-    const std::vector<std::string> common = {"kind", "shared", "domain", "variables", "network", "spot", "region"};
+    const std::vector<std::string> common = {"kind",    "shared", "domain", "variables",
+                                             "network", "spot",   "region", "bastion"};
     const std::vector<std::string> only_aws = {"account", "profile", "role", "certificate", "hosted_zone"};
     const std::vector<std::string> only_local = {"endpoint", "http_port", "https_port", "https"};
     std::vector<std::string> keys = common;
@@ -119,6 +120,9 @@ class TargetsReader {
     target.spot = target.kind == TargetKind::kAws;
     if (const YamlEntry* spot = body.Find("spot")) {
       target.spot = reader_.Boolean(*spot->value, name + ".spot").value_or(target.spot);
+    }
+    if (const YamlEntry* bastion = body.Find("bastion")) {
+      target.bastion = reader_.Boolean(*bastion->value, name + ".bastion").value_or(false);
     }
     if (const YamlEntry* network = body.Find("network"))
       ReadNetwork(*network->value, name + ".network", target.network);

@@ -81,6 +81,40 @@ Resources LeftoverFamilies(Context& context, const Resources& known) {
   return found;
 }
 
+Resources BastionResources(const std::string& shared) {
+  Resources resources;
+  resources.push_back(MakeBastionRole(shared));
+  resources.push_back(MakeInstanceProfile(shared));
+  resources.push_back(MakeSecurityGroup(shared, "bastion-sg", "Bastion of " + shared, {}));
+  resources.push_back(MakeBastion(shared));
+  return resources;
+}
+
+// What there is of a bastion that the target does not ask for (any more).
+Resources LeftoverBastion(Context& context) {
+  Resources found;
+  if (context.config().target.bastion) return found;
+  for (auto& resource : BastionResources(context.shared())) {
+    auto observed = resource->Read(context);
+    if (!observed) continue;
+    context.Publish(resource->id(), std::move(*observed));
+    found.push_back(std::move(resource));
+  }
+  return found;
+}
+
+// They are deleted by an apply that otherwise makes and changes.
+void AddLeftovers(Prepared& prepared, Resources leftovers, const char* reason) {
+  for (auto& leftover : leftovers) {
+    prepared.plan.Add({.id = leftover->id(),
+                       .kind = leftover->kind(),
+                       .name = leftover->name(),
+                       .action = Action::kDelete,
+                       .reasons = {reason}});
+    prepared.resources.push_back(std::move(leftover));
+  }
+}
+
 }  // namespace
 
 Resources SharedResources(const config::Config& config) {
@@ -145,9 +179,16 @@ Resources SharedResources(const config::Config& config) {
   add(MakeHostedZone(target.domain));
   add(MakeExecutionRole(shared));
   add(MakeNamespace(shared));
+  std::vector<IngressRule> to_database{
+      {.from_port = kPostgresPort, .to_port = kPostgresPort, .security_group = task_group}};
+  if (target.bastion) {
+    for (auto& resource : BastionResources(shared)) resources.push_back(std::move(resource));
+    to_database.push_back({.from_port = kPostgresPort,
+                           .to_port = kPostgresPort,
+                           .security_group = fmt::format("security group {}-sg", BastionName(shared))});
+  }
   if (config.database) {
-    add(MakeSecurityGroup(shared, "rds-sg", "Database of " + shared,
-                          {{.from_port = kPostgresPort, .to_port = kPostgresPort, .security_group = task_group}}));
+    add(MakeSecurityGroup(shared, "rds-sg", "Database of " + shared, to_database));
     Resource& group = add(MakeDatabaseSubnetGroup(shared));
     for (const auto& subnet : private_subnets) group.DependsOn(subnet);
     add(MakeDatabaseInstance(shared));
@@ -257,6 +298,7 @@ Prepared PrepareShared(Context& context) {
   Prepared prepared;
   prepared.resources = SharedResources(context.config());
   prepared.plan = MakePlan(context, {}, prepared.resources);
+  AddLeftovers(prepared, LeftoverBastion(context), "the target has no bastion");
   return prepared;
 }
 
@@ -269,6 +311,7 @@ Prepared PrepareSharedDown(Context& context) {
   }
   Prepared prepared;
   prepared.resources = SharedResources(context.config());
+  for (auto& leftover : LeftoverBastion(context)) prepared.resources.push_back(std::move(leftover));
   prepared.plan = MakeDestroyPlan(context, {}, prepared.resources);
   return prepared;
 }
@@ -284,14 +327,7 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record) {
   prepared.plan = MakePlan(context, prepared.existing, prepared.resources);
   RequireRoomOnLoadBalancer(context, prepared.plan);
   // Not families: an old one may still be somebody's one-off task.
-  for (auto& leftover : LeftoverServices(context, prepared.resources)) {
-    prepared.plan.Add({.id = leftover->id(),
-                       .kind = leftover->kind(),
-                       .name = leftover->name(),
-                       .action = Action::kDelete,
-                       .reasons = {"it is not in the definition"}});
-    prepared.resources.push_back(std::move(leftover));
-  }
+  AddLeftovers(prepared, LeftoverServices(context, prepared.resources), "it is not in the definition");
   return prepared;
 }
 

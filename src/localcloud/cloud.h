@@ -31,6 +31,8 @@ struct Settings {
   std::string postgres_image = "localhost/adhoc/postgres:15";
   std::string haproxy_image = "localhost/adhoc/haproxy:2.6";
   std::string pause_image = "localhost/adhoc/pause:1";
+  // What EC2 instances run, whatever machine image they were made from: Debian with PostgreSQL's client.
+  std::string machine_image = "localhost/adhoc/postgres:15";
   Timing timing;
 };
 

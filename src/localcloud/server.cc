@@ -23,6 +23,7 @@
 #include "localcloud/files/file_systems.h"
 #include "localcloud/gateway.h"
 #include "localcloud/identity.h"
+#include "localcloud/instances/instance_controller.h"
 #include "localcloud/metrics/metrics_controller.h"
 #include "localcloud/names/name_server.h"
 #include "localcloud/network/metadata_route.h"
@@ -127,6 +128,7 @@ struct Controllers {
         lifecycle(cloud),
         files(cloud),
         databases(cloud),
+        instances(cloud),
         route(cloud),
         routed(!engineless),
         scheduler(cloud, {.route_metadata = [this] { return routed && route.Reconcile(); }}),
@@ -142,6 +144,7 @@ struct Controllers {
     lifecycle.Start();
     files.Start();
     databases.Start();
+    instances.Start();
     proxy.Start();
     scheduler.Start();
     metrics.Start();
@@ -153,6 +156,7 @@ struct Controllers {
   LifecycleController lifecycle;
   FileSystemCleaner files;
   database::DatabaseController databases;
+  ec2::InstanceController instances;
   MetadataRoute route;
   const bool routed;  // there are containers that could use the route
   Scheduler scheduler;

@@ -39,6 +39,10 @@ const std::vector<SlowThing>& SlowThings() {
       {Slow::kDiscoveryChange, "Cloud Map instance or service", 5, "estimate"},
       {Slow::kRecordChange, "Route 53 change, INSYNC", 35,
        "Route 53's guide: generally within 60 s; Terraform's logs: 55 s"},
+      {Slow::kInstanceStart, "EC2 instance, until running", 12, "Terraform's logs: 12-25 s"},
+      {Slow::kInstanceChecks, "EC2 instance, status checks", 120, "estimate"},
+      {Slow::kInstanceStop, "EC2 instance, stop", 40, "estimate: as terminate"},
+      {Slow::kInstanceTerminate, "EC2 instance, terminate", 35, "Terraform's logs: 20-62 s"},
   };
   return kThings;
 }

@@ -30,6 +30,10 @@ enum class Slow {
   kNamespaceChange,  // a Cloud Map namespace is made, changed, or deleted
   kDiscoveryChange,  // a Cloud Map instance is registered or deregistered, a service is changed
   kRecordChange,     // a Route 53 change, until INSYNC
+  kInstanceStart,    // an EC2 instance, until running
+  kInstanceChecks,   // until its status checks have passed
+  kInstanceStop,
+  kInstanceTerminate,
 };
 
 struct SlowThing {

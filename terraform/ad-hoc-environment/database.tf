@@ -1,7 +1,7 @@
 # The environment's own database and role in the shared PostgreSQL, made and dropped by a task inside the VPC.
 
 ephemeral "aws_secretsmanager_random_password" "this" {
-  for_each            = toset(concat(["database"], keys(var.secrets)))
+  for_each            = var.generate_secrets ? toset(concat(["database"], keys(var.secrets))) : toset([])
   password_length     = each.key == "database" ? 40 : var.secrets[each.key]
   exclude_punctuation = true
 }
@@ -15,6 +15,7 @@ resource "aws_secretsmanager_secret" "database" {
 
 # Written once and never read: the password is in no variable and no state.
 resource "aws_secretsmanager_secret_version" "database" {
+  count                    = var.generate_secrets ? 1 : 0
   secret_id                = aws_secretsmanager_secret.database.id
   secret_string_wo_version = 1
   secret_string_wo = jsonencode({
@@ -32,7 +33,7 @@ resource "aws_secretsmanager_secret" "generated" {
 }
 
 resource "aws_secretsmanager_secret_version" "generated" {
-  for_each                 = var.secrets
+  for_each                 = var.generate_secrets ? var.secrets : {}
   secret_id                = aws_secretsmanager_secret.generated[each.key].id
   secret_string_wo_version = 1
   secret_string_wo         = ephemeral.aws_secretsmanager_random_password.this[each.key].random_password

@@ -31,6 +31,7 @@ locals {
     cpu               = 256
     memory            = 512
     port              = null
+    health_check      = null
     entrypoint        = null
     user              = null
     working_directory = null
@@ -40,7 +41,8 @@ locals {
   workloads = merge(
     {
       for name, workload in merge(var.services, var.tasks) : name => merge(workload, {
-        port = try(workload.port, null)
+        port         = try(workload.port, null)
+        health_check = try(workload.healthcheck.command, null)
         secrets = {
           for variable, secret in workload.secrets : variable =>
           secret == "database" ? "${aws_secretsmanager_secret.database.arn}:password::" : aws_secretsmanager_secret.generated[secret].arn
@@ -63,6 +65,12 @@ resource "aws_ecs_cluster" "this" {
 resource "aws_ecs_cluster_capacity_providers" "this" {
   cluster_name       = aws_ecs_cluster.this.name
   capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+
+  # For scripts whose run-task names no launch type.
+  default_capacity_provider_strategy {
+    capacity_provider = "FARGATE"
+    weight            = 1
+  }
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -104,6 +112,9 @@ resource "aws_ecs_task_definition" "this" {
     each.value.entrypoint == null ? {} : { entryPoint = each.value.entrypoint },
     each.value.user == null ? {} : { user = each.value.user },
     each.value.working_directory == null ? {} : { workingDirectory = each.value.working_directory },
+    each.value.health_check == null ? {} : {
+      healthCheck = { command = each.value.health_check, interval = 30, timeout = 5, retries = 3 }
+    },
     each.value.port == null ? {} : {
       portMappings = [{ containerPort = each.value.port, hostPort = each.value.port, protocol = "tcp" }]
     },
@@ -116,7 +127,7 @@ resource "aws_ecs_service" "this" {
   cluster                            = aws_ecs_cluster.this.arn
   task_definition                    = aws_ecs_task_definition.this[each.key].arn
   desired_count                      = each.value.scale
-  launch_type                        = var.spot ? null : "FARGATE"
+  launch_type                        = coalesce(each.value.spot, var.spot) ? null : "FARGATE"
   deployment_minimum_healthy_percent = each.value.minimum_healthy_percent
   deployment_maximum_percent         = each.value.maximum_percent
   health_check_grace_period_seconds  = length(each.value.paths) > 0 ? each.value.healthcheck.grace_period : null
@@ -125,7 +136,7 @@ resource "aws_ecs_service" "this" {
   tags                               = local.tags
 
   dynamic "capacity_provider_strategy" {
-    for_each = var.spot ? [1] : []
+    for_each = coalesce(each.value.spot, var.spot) ? [1] : []
     content {
       capacity_provider = "FARGATE_SPOT"
       weight            = 1

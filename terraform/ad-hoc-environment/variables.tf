@@ -50,6 +50,7 @@ variable "services" {
     paths             = optional(list(string), []) # path patterns of its listener rule; ["/*"]: all that no other takes
     discoverable      = optional(bool, false)
     scale             = optional(number, 1)
+    spot              = optional(bool) # null: as the variable `spot` says
     entrypoint        = optional(list(string))
     user              = optional(string)
     working_directory = optional(string)
@@ -62,6 +63,7 @@ variable "services" {
       unhealthy_threshold = optional(number, 3)
       matcher             = optional(string, "200")
       grace_period        = optional(number, 0)
+      command             = optional(list(string)) # in the container, as ECS takes it
     }), {})
     minimum_healthy_percent = optional(number, 100)
     maximum_percent         = optional(number, 200)
@@ -97,6 +99,12 @@ variable "secrets" {
   type        = map(number)
   default     = {}
   description = "Generated secrets: name → length. They are in Secrets Manager and nowhere else."
+}
+
+variable "generate_secrets" {
+  type        = bool
+  default     = true
+  description = "Give the secrets and the database's role new values while applying; false: they have values, as after an import"
 }
 
 variable "database_image" {

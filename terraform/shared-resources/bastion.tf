@@ -1,24 +1,14 @@
-# A host inside the VPC for people who want psql there. Session Manager leads to it: no port is open, and a key pair is only
-# made for SSH through a session. Environments do not need it; their databases are made by a task.
+# A host inside the VPC for people who want psql there. Session Manager leads to it: no port is open and there is no key
+# pair. Environments do not need it; their databases are made by a task.
 
 locals {
-  bastion = var.bastion == null ? 0 : 1
+  bastion = var.bastion ? 1 : 0
 }
 
-data "aws_ami" "bastion" {
-  count       = local.bastion
-  owners      = ["amazon"]
-  most_recent = true
-
-  filter {
-    name   = "name"
-    values = ["al2023-ami-2023.*"]
-  }
-
-  filter {
-    name   = "architecture"
-    values = [can(regex("^[a-z]+[0-9]+g", var.bastion.instance_type)) ? "arm64" : "x86_64"]
-  }
+# Names the newest Amazon Linux 2023, which has Session Manager's agent.
+data "aws_ssm_parameter" "bastion_image" {
+  count = local.bastion
+  name  = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 }
 
 data "aws_iam_policy_document" "instances_assume" {
@@ -41,10 +31,11 @@ resource "aws_iam_role" "bastion" {
   tags               = local.tags
 }
 
-# The channels of Session Manager, and nothing else: no right in AWS comes with a shell on the bastion.
+# The channels of Session Manager, and nothing else: no right in the account comes with a shell on the bastion. AWS's own
+# policy for this would let it read every parameter.
 resource "aws_iam_role_policy" "bastion" {
   count = local.bastion
-  name  = "session-manager"
+  name  = "adhoc"
   role  = aws_iam_role.bastion[0].id
   policy = jsonencode({
     Version = "2012-10-17"
@@ -57,7 +48,7 @@ resource "aws_iam_role_policy" "bastion" {
         "ssmmessages:OpenControlChannel",
         "ssmmessages:OpenDataChannel",
       ]
-      Resource = "*"
+      Resource = ["*"]
     }]
   })
 }
@@ -67,13 +58,6 @@ resource "aws_iam_instance_profile" "bastion" {
   name  = "${var.name}-bastion"
   role  = aws_iam_role.bastion[0].name
   tags  = local.tags
-}
-
-resource "aws_key_pair" "bastion" {
-  count      = var.bastion != null && try(var.bastion.public_key, null) != null ? 1 : 0
-  key_name   = "${var.name}-bastion"
-  public_key = var.bastion.public_key
-  tags       = local.tags
 }
 
 resource "aws_security_group" "bastion" {
@@ -102,14 +86,14 @@ resource "aws_vpc_security_group_ingress_rule" "rds_from_bastion" {
 
 resource "aws_instance" "bastion" {
   count                       = local.bastion
-  ami                         = data.aws_ami.bastion[0].id
-  instance_type               = var.bastion.instance_type
+  ami                         = data.aws_ssm_parameter.bastion_image[0].insecure_value
+  instance_type               = "t4g.nano"
   subnet_id                   = aws_subnet.public["1"].id
   associate_public_ip_address = true
   vpc_security_group_ids      = [aws_security_group.bastion[0].id]
   iam_instance_profile        = aws_iam_instance_profile.bastion[0].name
-  key_name                    = one(aws_key_pair.bastion[*].key_name)
   tags                        = merge(local.tags, { Name = "${var.name}-bastion" })
+  volume_tags                 = merge(local.tags, { Name = "${var.name}-bastion" })
 
   metadata_options {
     http_tokens = "required"
@@ -123,4 +107,6 @@ resource "aws_instance" "bastion" {
     # A newer AMI is no reason to replace it.
     ignore_changes = [ami]
   }
+
+  depends_on = [aws_internet_gateway.this]
 }

@@ -92,10 +92,7 @@ variable "database" {
 }
 
 variable "bastion" {
-  type = object({
-    instance_type = optional(string, "t4g.nano")
-    public_key    = optional(string)
-  })
-  default     = null
-  description = "A host in the VPC that reaches the database, by Session Manager; not needed by environments. A public key makes a key pair for SSH through a session."
+  type        = bool
+  default     = false
+  description = "A host in the VPC that reaches the database, by Session Manager alone; not needed by environments"
 }

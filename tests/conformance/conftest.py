@@ -1,7 +1,7 @@
 """What AWS documents, asked of the local cloud through boto3 and the AWS CLI.
 
 The suite runs with Debian's boto3 of 2022 in `make test`, and once more with a current one where the machine has it
-(tools/run-tests). Nothing here starts a container: what runs is the subject of tests/integration.
+(tools/run-tests). Nothing here looks at containers: what runs is the subject of tests/integration.
 """
 
 import pytest

@@ -119,3 +119,143 @@ def test_pages_of_a_list(ec2, vpc):
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.99.{i}.0/24")
     pages = list(ec2.get_paginator("describe_subnets").paginate(Filters=by("vpc-id", vpc), PaginationConfig={"PageSize": 5}))
     assert [len(page["Subnets"]) for page in pages] == [5, 2]
+
+
+# ---- Instances
+
+AMAZON_LINUX = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
+
+
+@pytest.fixture
+def image(client):
+    return client("ssm").get_parameter(Name=AMAZON_LINUX)["Parameter"]["Value"]
+
+
+@pytest.fixture
+def subnet(ec2, vpc):
+    return ec2.create_subnet(VpcId=vpc, CidrBlock="10.99.1.0/24")["Subnet"]["SubnetId"]
+
+
+@pytest.fixture
+def launch(ec2, image, subnet):
+    """Runs an instance in a VPC of its own; all of them are terminated at the end."""
+    launched = []
+
+    def run(**options):
+        asked = {"ImageId": image, "InstanceType": "t4g.nano", "SubnetId": subnet, "MinCount": 1, "MaxCount": 1, **options}
+        instances = ec2.run_instances(**asked)["Instances"]
+        launched.extend(instance["InstanceId"] for instance in instances)
+        return instances[0]
+
+    yield run
+    if launched:
+        ec2.terminate_instances(InstanceIds=launched)
+
+
+def test_images_are_found_as_terraform_and_scripts_look_for_them(ec2, client, image):
+    found = ec2.describe_images(Owners=["amazon"], Filters=by("name", "al2023-ami-2023.*") + by("architecture", "arm64"))["Images"]
+    assert [one["ImageId"] for one in found] == [image]
+    assert found[0]["RootDeviceName"] == found[0]["BlockDeviceMappings"][0]["DeviceName"]
+    debian = ec2.describe_images(Owners=["136693071363"], Filters=by("name", "debian-12-amd64-*"))["Images"]
+    assert [one["Architecture"] for one in debian] == ["x86_64"] and "ImageOwnerAlias" not in debian[0]
+    assert ec2.describe_images(Owners=["self"])["Images"] == []
+    refuses("InvalidAMIID.NotFound", ec2.describe_images, "ami-00000000000000000", ImageIds=["ami-00000000000000000"])
+    refuses("InvalidAMIID.Malformed", ec2.describe_images, ImageIds=["al2023"])
+    below = client("ssm").get_parameters_by_path(Path="/aws/service/ami-amazon-linux-latest")["Parameters"]
+    assert {parameter["DataType"] for parameter in below} == {"text"} and image in {p["Value"] for p in below}
+
+
+def test_types_know_their_architecture(ec2, image, subnet):
+    described = ec2.describe_instance_types(InstanceTypes=["t4g.nano"])["InstanceTypes"][0]
+    assert described["ProcessorInfo"]["SupportedArchitectures"] == ["arm64"]
+    assert described["MemoryInfo"]["SizeInMiB"] == 512 and described["BurstablePerformanceSupported"] is True
+    refuses("InvalidParameterValue", ec2.run_instances,
+            "The architecture 'x86_64' of the specified instance type does not match the architecture 'arm64' of the specified AMI.",
+            ImageId=image, InstanceType="t3.micro", SubnetId=subnet, MinCount=1, MaxCount=1)
+    refuses("InvalidInstanceType", ec2.describe_instance_types, InstanceTypes=["m5.24xlarge"])
+
+
+def test_an_instance_is_described_with_what_belongs_to_it(ec2, launch, subnet, name):
+    instance = launch(TagSpecifications=[{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}]}
+                                         for kind in ("instance", "volume")])
+    assert instance["State"] == {"Code": 0, "Name": "pending"}
+    ec2.get_waiter("instance_running").wait(InstanceIds=[instance["InstanceId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    found = ec2.describe_instances(Filters=by("tag:Name", name) + by("instance-state-name", "running"))["Reservations"]
+    assert len(found) == 1 and len(found[0]["Instances"]) == 1
+    instance = found[0]["Instances"][0]
+    interface = ec2.describe_network_interfaces(Filters=by("attachment.instance-id", instance["InstanceId"]))["NetworkInterfaces"][0]
+    assert instance["NetworkInterfaces"][0]["NetworkInterfaceId"] == interface["NetworkInterfaceId"]
+    assert instance["PrivateIpAddress"] == interface["PrivateIpAddress"] and instance["SubnetId"] == subnet
+    volume = ec2.describe_volumes(Filters=by("attachment.instance-id", instance["InstanceId"]))["Volumes"][0]
+    assert volume["State"] == "in-use" and volume["Tags"] == [{"Key": "Name", "Value": name}]
+    assert instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"] == volume["VolumeId"]
+    assert ec2.describe_tags(Filters=by("resource-id", instance["InstanceId"]))["Tags"][0]["ResourceType"] == "instance"
+    status = ec2.describe_instance_status(InstanceIds=[instance["InstanceId"]])["InstanceStatuses"][0]
+    assert (status["InstanceStatus"]["Status"], status["SystemStatus"]["Status"]) == ("ok", "ok")
+    refuses("DependencyViolation", ec2.delete_subnet, SubnetId=subnet)
+
+
+def test_attributes_of_an_instance(ec2, launch):
+    instance = launch(UserData="#!/bin/sh\necho hello\n", MetadataOptions={"HttpTokens": "required"})
+    id = instance["InstanceId"]
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
+
+    def read(attribute):
+        return ec2.describe_instance_attribute(InstanceId=id, Attribute=attribute)
+
+    import base64
+    assert base64.b64decode(read("userData")["UserData"]["Value"]) == b"#!/bin/sh\necho hello\n"
+    assert read("instanceInitiatedShutdownBehavior")["InstanceInitiatedShutdownBehavior"]["Value"] == "stop"
+    ec2.modify_instance_attribute(InstanceId=id, DisableApiTermination={"Value": True})
+    assert read("disableApiTermination")["DisableApiTermination"]["Value"] is True
+    refuses("OperationNotPermitted", ec2.terminate_instances, "Modify its 'disableApiTermination' instance attribute", InstanceIds=[id])
+    ec2.modify_instance_attribute(InstanceId=id, DisableApiTermination={"Value": False})
+    refuses("IncorrectInstanceState", ec2.modify_instance_attribute, "is not in the 'stopped' state", InstanceId=id,
+            InstanceType={"Value": "t4g.micro"})
+    credits = ec2.describe_instance_credit_specifications(InstanceIds=[id])["InstanceCreditSpecifications"]
+    assert credits == [{"InstanceId": id, "CpuCredits": "unlimited"}]
+
+
+def test_instances_that_are_not_there(ec2):
+    missing = "i-00000000000000000"
+    refuses("InvalidInstanceID.NotFound", ec2.describe_instances, f"The instance ID '{missing}' does not exist", InstanceIds=[missing])
+    refuses("InvalidInstanceID.Malformed", ec2.describe_instances, 'Invalid id: "bastion"', InstanceIds=["bastion"])
+    refuses("InvalidInstanceID.NotFound", ec2.terminate_instances, InstanceIds=[missing])
+
+
+def test_an_instance_profile_needs_a_role(ec2, client, launch, name):
+    iam = client("iam")
+    iam.create_instance_profile(InstanceProfileName=name)
+    refuses("InvalidParameterValue", launch, "has no associated IAM Roles", IamInstanceProfile={"Name": name})
+    refuses("InvalidParameterValue", launch, "Invalid IAM Instance Profile name", IamInstanceProfile={"Name": f"{name}-other"})
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    id = launch(IamInstanceProfile={"Name": name})["InstanceId"]
+    association = ec2.describe_iam_instance_profile_associations(Filters=by("instance-id", id))["IamInstanceProfileAssociations"][0]
+    assert association["State"] == "associated" and association["IamInstanceProfile"]["Arn"].endswith(f":instance-profile/{name}")
+    ec2.disassociate_iam_instance_profile(AssociationId=association["AssociationId"])
+    assert ec2.describe_iam_instance_profile_associations(Filters=by("instance-id", id))["IamInstanceProfileAssociations"] == []
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ed25519"])
+def test_key_pairs_are_real_keys(ec2, name, kind, tmp_path):
+    import shutil
+    import subprocess
+
+    made = ec2.create_key_pair(KeyName=name, KeyType=kind)
+    refuses("InvalidKeyPair.Duplicate", ec2.create_key_pair, KeyName=name)
+    shown = ec2.describe_key_pairs(KeyNames=[name], IncludePublicKey=True)["KeyPairs"][0]
+    assert (shown["KeyType"], shown["KeyFingerprint"]) == (kind, made["KeyFingerprint"])
+    if shutil.which("ssh-keygen"):
+        file = tmp_path / "key"
+        file.write_text(made["KeyMaterial"])
+        file.chmod(0o600)
+        read = subprocess.run(["ssh-keygen", "-y", "-f", file], capture_output=True, text=True, check=True).stdout
+        assert read.split()[:2] == shown["PublicKey"].split()[:2]
+    ec2.delete_key_pair(KeyName=name)
+    refuses("InvalidKeyPair.NotFound", ec2.describe_key_pairs, f"The key pair '{name}' does not exist", KeyNames=[name])
+    imported = ec2.import_key_pair(KeyName=name, PublicKeyMaterial=shown["PublicKey"].encode())
+    assert (imported["KeyFingerprint"] == made["KeyFingerprint"]) == (kind == "ed25519"), "AWS digests an imported RSA key otherwise"
+    refuses("InvalidKey.Format", ec2.import_key_pair, KeyName=f"{name}-2", PublicKeyMaterial=b"no key")
+    ec2.delete_key_pair(KeyName=name)
+    ec2.delete_key_pair(KeyName=name)

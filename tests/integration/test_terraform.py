@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import pytest
+import session_client
 from conftest import ROOT, wait_for
 
 ENVIRONMENTS = ("alpha", "beta")
@@ -25,12 +26,26 @@ def find_mirror():
     return next((path for path in candidates if path and (pathlib.Path(path) / PROVIDER).is_dir()), None)
 
 
+def write_configuration(directory, mirror):
+    """Terraform's own configuration: providers from the mirror, no word to the world. Returns the file."""
+    file = directory / "terraform.rc"
+    file.write_text(f'disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
+    return str(file)
+
+
+def ask_for_a_bastion(ublog):
+    definition = ublog.directory / "adhoc.yaml"
+    local = "    kind: local\n"
+    text = definition.read_text()
+    assert text.count(local) == 1
+    definition.write_text(text.replace(local, f"{local}    bastion: true\n"))
+
+
 class Terraform:
     def __init__(self, ublog, directory, mirror):
         self.ublog, self.directory, self.cloud = ublog, directory, ublog.cloud
         shutil.copytree(ROOT / "terraform", directory / "terraform", ignore=shutil.ignore_patterns(".terraform*"))
-        (directory / "terraform.rc").write_text(
-            f'disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
+        write_configuration(directory, mirror)
         self.cloud.client("s3").create_bucket(Bucket="terraform-state")
 
     def start(self, configuration, workspace, *arguments):
@@ -56,7 +71,7 @@ class Terraform:
 
     def variables(self, configuration, workspace):
         if configuration == "shared-resources":
-            return ["-var-file=local.tfvars", f"-var=http_port={self.ublog.http_port}"]
+            return ["-var-file=local.tfvars", f"-var=http_port={self.ublog.http_port}", "-var=bastion=true"]
         return ["-var-file=local.tfvars", "-var-file=envs/alpha.tfvars", "-var=state_bucket=terraform-state",
                 f"-var=bucket_endpoint=http://localhost:{self.cloud.port}"]
 
@@ -92,6 +107,7 @@ def terraform(program, tmp_path_factory):
         exports = dict(line.removeprefix("export ").split("=", 1) for line in ublog.adhoc("local", "engine").stdout.splitlines())
         environment = {**os.environ, **{name: value.strip("'") for name, value in exports.items()}}
         subprocess.run([ROOT / "images" / "build"], check=True, env=environment, stdout=sys.stderr)
+        ask_for_a_bastion(ublog)
         for image, tag in (("backend", "v1.0.0"), ("frontend", "v2.0.0"), ("backend", "v1.1.0")):
             ublog.adhoc("image", "build", image, tag, timeout=900)
         yield Terraform(ublog, tmp_path_factory.mktemp("terraform"), mirror)
@@ -117,6 +133,21 @@ def test_the_state_is_in_the_bucket_without_a_lock_and_without_a_password(terraf
     secrets = terraform.cloud.client("secretsmanager")
     secret = next(s["Name"] for s in secrets.list_secrets()["SecretList"] if s["Name"].startswith("rds!"))
     assert json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])["password"] not in state
+
+
+def test_the_bastion_leads_to_the_database(terraform):
+    ssm = terraform.cloud.client("ssm")
+    bastion = ssm.describe_instance_information()["InstanceInformationList"][0]["InstanceId"]
+    instance = terraform.cloud.client("ec2").describe_instances(InstanceIds=[bastion])["Reservations"][0]["Instances"][0]
+    assert instance["MetadataOptions"]["HttpTokens"] == "required" and "KeyName" not in instance
+    address = terraform.cloud.client("rds").describe_db_instances()["DBInstances"][0]["Endpoint"]["Address"]
+    started = ssm.start_session(Target=bastion, DocumentName="AWS-StartInteractiveCommand",
+                                Parameters={"command": [f"pg_isready -h {address}"]})
+    session = session_client.Session(started["StreamUrl"], started["TokenValue"])
+    output = b""
+    while (received := session.receive()) is not None:
+        output += received[1] if received[0] == session_client.DATA else b""
+    assert b"accepting connections" in output
 
 
 def test_two_environments_at_once(terraform):

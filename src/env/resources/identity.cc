@@ -8,8 +8,8 @@
 namespace adhoc::env {
 namespace {
 
-const char* const kTasksAssume = R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":)"
-                                 R"("ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]})";
+constexpr const char* kTasks = "ecs-tasks.amazonaws.com";
+constexpr const char* kInstances = "ec2.amazonaws.com";
 const char* const kPolicyName = "adhoc";
 
 Json Statement(std::vector<std::string> actions, std::vector<std::string> resources) {
@@ -18,7 +18,7 @@ Json Statement(std::vector<std::string> actions, std::vector<std::string> resour
 
 class Role : public Resource {
  public:
-  explicit Role(std::string name) : Resource("role", std::move(name)) {}
+  Role(std::string name, std::string service) : Resource("role", std::move(name)), service_(std::move(service)) {}
 
   std::optional<Json> Read(Context& context) override {
     const auto found = context.CallUnless({"NoSuchEntity"}, "iam", "GetRole", {{"RoleName", name()}});
@@ -35,9 +35,10 @@ class Role : public Resource {
   }
 
   Json Create(Context& context) override {
-    const auto made = context.CallUnless(
-        {"EntityAlreadyExists"}, "iam", "CreateRole",
-        {{"RoleName", name()}, {"AssumeRolePolicyDocument", kTasksAssume}, {"Tags", Tags(context, Owner(context))}});
+    const auto made = context.CallUnless({"EntityAlreadyExists"}, "iam", "CreateRole",
+                                         {{"RoleName", name()},
+                                          {"AssumeRolePolicyDocument", AssumePolicy().dump()},
+                                          {"Tags", Tags(context, Owner(context))}});
     const Json role = made ? *made : context.Call("iam", "GetRole", {{"RoleName", name()}});
     return Update(context, {{"arn", role["Role"]["Arn"]}});
   }
@@ -57,12 +58,20 @@ class Role : public Resource {
  private:
   virtual std::string Owner(const Context& context) const = 0;
   virtual Json Policy(Context& context) const = 0;
+  Json AssumePolicy() const {
+    return {
+        {"Version", "2012-10-17"},
+        {"Statement",
+         Json::array({{{"Effect", "Allow"}, {"Principal", {{"Service", service_}}}, {"Action", "sts:AssumeRole"}}})}};
+  }
+
+  const std::string service_;  // that may act as it
 };
 
 // What ECS itself needs to start tasks: pull, write logs, read the secrets that a task definition names.
 class ExecutionRole final : public Role {
  public:
-  explicit ExecutionRole(const std::string& shared) : Role(Join(shared, "ecs-execution-role")) {}
+  explicit ExecutionRole(const std::string& shared) : Role(Join(shared, "ecs-execution-role"), kTasks) {}
 
  private:
   std::string Owner(const Context& context) const override { return context.shared(); }
@@ -89,7 +98,7 @@ class ExecutionRole final : public Role {
 // What the application may do: its own bucket, and the channels of ECS Exec.
 class TaskRole final : public Role {
  public:
-  explicit TaskRole(const std::string& env) : Role(TaskRoleName(env)) {}
+  explicit TaskRole(const std::string& env) : Role(TaskRoleName(env), kTasks) {}
 
  private:
   std::string Owner(const Context& context) const override { return context.environment(); }
@@ -103,6 +112,23 @@ class TaskRole final : public Role {
       statements.push_back(Statement({"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, {bucket + "/*"}));
     }
     return {{"Version", "2012-10-17"}, {"Statement", statements}};
+  }
+};
+
+// The channels of Session Manager, and nothing else: no right in the account comes with a shell on the bastion. AWS's
+// own policy for this would let it read every parameter.
+class BastionRole final : public Role {
+ public:
+  explicit BastionRole(const std::string& shared) : Role(Join(shared, "bastion-role"), kInstances) {}
+
+ private:
+  std::string Owner(const Context& context) const override { return context.shared(); }
+  Json Policy(Context&) const override {
+    return {{"Version", "2012-10-17"},
+            {"Statement", Json::array({Statement({"ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel",
+                                                  "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel",
+                                                  "ssmmessages:OpenDataChannel"},
+                                                 {"*"})})}};
   }
 };
 
@@ -169,6 +195,7 @@ class Secret final : public Resource {
 
 ResourcePtr MakeExecutionRole(const std::string& shared) { return std::make_unique<ExecutionRole>(shared); }
 ResourcePtr MakeTaskRole(const std::string& env) { return std::make_unique<TaskRole>(env); }
+ResourcePtr MakeBastionRole(const std::string& shared) { return std::make_unique<BastionRole>(shared); }
 ResourcePtr MakeSecret(const std::string& env, const config::Secret& secret) {
   return std::make_unique<Secret>(env, secret);
 }

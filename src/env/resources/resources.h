@@ -38,6 +38,11 @@ struct IngressRule {
 ResourcePtr MakeSecurityGroup(const std::string& shared, const std::string& suffix, const std::string& description,
                               std::vector<IngressRule> ingress);
 
+// --- bastion.cc: Amazon EC2, for people who want a host in the network. Environments do not need it. ---
+inline std::string BastionName(const std::string& shared) { return shared + "-bastion"; }
+ResourcePtr MakeInstanceProfile(const std::string& shared);  // "instance profile dev-bastion": name
+ResourcePtr MakeBastion(const std::string& shared);          // "instance dev-bastion": id
+
 // --- load_balancer.cc: Elastic Load Balancing ---
 ResourcePtr MakeLoadBalancer(const std::string& shared);  // "load balancer dev-alb": arn, dns_name, zone_id
 enum class ListenerKind { kHttp, kHttps, kRedirect };
@@ -68,6 +73,7 @@ ResourcePtr MakeDatabase(const std::string& env);             // "database alpha
 // --- identity.cc: IAM and Secrets Manager ---
 ResourcePtr MakeExecutionRole(const std::string& shared);  // "role dev-ecs-execution-role": arn
 ResourcePtr MakeTaskRole(const std::string& env);          // "role alpha-task-role": arn
+ResourcePtr MakeBastionRole(const std::string& shared);    // "role dev-bastion-role": arn
 // "secret alpha/DJANGO_SECRET_KEY": arn. The secret called `database` holds the environment's database role.
 ResourcePtr MakeSecret(const std::string& env, const config::Secret& secret);
 

@@ -106,6 +106,7 @@ void RegisterSecretsManager(Api& api, Cloud& cloud);
 void RegisterServiceDiscovery(Api& api, Cloud& cloud);
 void RegisterServiceQuotas(Api& api, Cloud& cloud);
 void RegisterSsm(Api& api, Cloud& cloud);
+void RegisterSsmInstances(Api& api, Cloud& cloud);
 void RegisterSsmParameters(Api& api, Cloud& cloud);
 void RegisterSts(Api& api, Cloud& cloud);
 

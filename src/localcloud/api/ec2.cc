@@ -28,6 +28,9 @@ const std::vector<Kind>& Kinds() {
       {kAcls, "network-acl", "acl-", "InvalidNetworkAclID.NotFound", "networkAcl ID", "NetworkAclId"},
       {kDhcpOptions, "dhcp-options", "dopt-", "InvalidDhcpOptionsID.NotFound", "dhcpOptions ID", "DhcpOptionsId"},
       {kEndpoints, "vpc-endpoint", "vpce-", "InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id", "VpcEndpointId"},
+      {kInstances, "instance", "i-", "InvalidInstanceID.NotFound", "instance ID", "InstanceId"},
+      {kVolumes, "volume", "vol-", "InvalidVolume.NotFound", "volume", "VolumeId"},
+      {kKeyPairs, "key-pair", "key-", "InvalidKeyPair.NotFound", "key pair ID", "KeyPairId"},
   };
   return kKinds;
 }
@@ -336,14 +339,6 @@ Json DescribeAccountAttributes(Cloud&, Call& call) {
   return {{"AccountAttributes", std::move(shown)}};
 }
 
-// There are no instances in the local cloud; asking for them is no mistake.
-Json DescribeInstances(Cloud&, Call& call) {
-  if (const auto ids = Strings(call.input, "InstanceIds"); !ids.empty()) {
-    throw ApiError("InvalidInstanceID.NotFound", "The instance ID '" + ids.front() + "' does not exist");
-  }
-  return {{"Reservations", Json::array()}};
-}
-
 }  // namespace
 
 void RegisterTags(Api& api, Cloud& cloud) {
@@ -352,7 +347,6 @@ void RegisterTags(Api& api, Cloud& cloud) {
             {"DeleteTags", DeleteTags},
             {"DescribeAccountAttributes", DescribeAccountAttributes},
             {"DescribeAvailabilityZones", DescribeAvailabilityZones},
-            {"DescribeInstances", DescribeInstances},
             {"DescribeRegions", DescribeRegions},
             {"DescribeTags", DescribeTags}});
 }
@@ -360,7 +354,10 @@ void RegisterTags(Api& api, Cloud& cloud) {
 }  // namespace ec2
 
 void RegisterEc2(Api& api, Cloud& cloud) {
+  ec2::RegisterInstanceAttributes(api, cloud);
+  ec2::RegisterInstances(api, cloud);
   ec2::RegisterInterfaces(api, cloud);
+  ec2::RegisterKeyPairs(api, cloud);
   ec2::RegisterRouting(api, cloud);
   ec2::RegisterSecurityGroups(api, cloud);
   ec2::RegisterTags(api, cloud);

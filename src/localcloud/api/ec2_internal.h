@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "localcloud/api/support.h"
+#include "localcloud/instances/documents.h"
 
 namespace adhoc::localcloud::ec2 {
 
@@ -26,6 +27,7 @@ inline constexpr std::string_view kAddresses = "ec2.addresses";
 inline constexpr std::string_view kAcls = "ec2.network_acls";
 inline constexpr std::string_view kDhcpOptions = "ec2.dhcp_options";
 inline constexpr std::string_view kEndpoints = "ec2.vpc_endpoints";
+inline constexpr std::string_view kKeyPairs = "ec2.key_pairs";
 // Networks of deleted VPCs, until the cleaner has removed them: key the network's name.
 inline constexpr std::string_view kAbandonedNetworks = "ec2.abandoned_networks";
 
@@ -78,6 +80,9 @@ void RegisterVpcs(Api& api, Cloud& cloud);
 void RegisterSecurityGroups(Api& api, Cloud& cloud);
 void RegisterRouting(Api& api, Cloud& cloud);
 void RegisterInterfaces(Api& api, Cloud& cloud);
+void RegisterInstances(Api& api, Cloud& cloud);
+void RegisterInstanceAttributes(Api& api, Cloud& cloud);
+void RegisterKeyPairs(Api& api, Cloud& cloud);
 void RegisterTags(Api& api, Cloud& cloud);
 
 // ---- Across files.
@@ -91,6 +96,10 @@ void RemoveRulesOf(Store::Transaction& txn, std::string_view group_id);
 void EnsureDefaults(Cloud& cloud, Store::Transaction& txn);
 // Lets time-driven states move on: NAT gateways pending → available, deleting → deleted.
 void Settle(Cloud& cloud, Store::Transaction& txn);
+// What ModifyInstanceAttribute and RunInstances say of an instance profile: {Arn, Id}. Throws InvalidParameterValue.
+Json ProfileOf(const Call& call, const Json& specification);
+// Throws InvalidInstanceID.NotFound for all of those that are missing.
+void RequireInstances(const Call& call, const std::vector<std::string>& ids);
 // Every id in a collection whose documents have this value.
 std::vector<std::string> IdsWith(const Store::Transaction& txn, std::string_view collection, const char* member,
                                  std::string_view value);

@@ -46,8 +46,9 @@ Json ExecuteCommand(Cloud& cloud, Call& call) {
                                         {.id_prefix = "ecs-execute-command-",
                                          .kind = ssm::kShell,
                                          .document = "AmazonECS-ExecuteInteractiveCommand",
+                                         .target = ssm::TaskTarget(key, *container),
                                          .task = key,
-                                         .container = *container,
+                                         .runtime = container->value("_id", ""),
                                          .details = {{"_command", input["command"]}}});
   return {
       {"clusterArn", task->at("clusterArn")},

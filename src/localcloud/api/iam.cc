@@ -553,6 +553,20 @@ Json DeleteInstanceProfile(Cloud&, Call& call) {
   return Json::object();
 }
 
+Json TagInstanceProfile(Cloud&, Call& call) {
+  MergeTags(EditProfile(call)["Tags"], Items(call.input, "Tags"));
+  return Json::object();
+}
+
+Json UntagInstanceProfile(Cloud&, Call& call) {
+  RemoveTags(EditProfile(call)["Tags"], Items(call.input, "TagKeys"));
+  return Json::object();
+}
+
+Json ListInstanceProfileTags(Cloud&, Call& call) {
+  return {{"Tags", Items(EditProfile(call), "Tags")}, {"IsTruncated", false}};
+}
+
 // ---- OpenID Connect providers (GitHub Actions)
 
 Json& EditProvider(Call& call) {
@@ -625,6 +639,7 @@ void RegisterIam(Api& api, Cloud& cloud) {
                     {"ListEntitiesForPolicy", ListEntitiesForPolicy},
                     {"ListInstanceProfiles", ListInstanceProfiles},
                     {"ListInstanceProfilesForRole", ListInstanceProfilesForRole},
+                    {"ListInstanceProfileTags", ListInstanceProfileTags},
                     {"ListOpenIDConnectProviders", ListOpenIDConnectProviders},
                     {"ListPolicies", ListPolicies},
                     {"ListPolicyTags", ListPolicyTags},
@@ -635,8 +650,10 @@ void RegisterIam(Api& api, Cloud& cloud) {
                     {"PutRolePolicy", PutRolePolicy, Effect::kRecorded},
                     {"RemoveRoleFromInstanceProfile", RemoveRoleFromInstanceProfile, Effect::kRecorded},
                     {"SetDefaultPolicyVersion", SetDefaultPolicyVersion, Effect::kRecorded},
+                    {"TagInstanceProfile", TagInstanceProfile, Effect::kRecorded},
                     {"TagPolicy", TagPolicy, Effect::kRecorded},
                     {"TagRole", TagRole, Effect::kRecorded},
+                    {"UntagInstanceProfile", UntagInstanceProfile, Effect::kRecorded},
                     {"UntagPolicy", UntagPolicy, Effect::kRecorded},
                     {"UntagRole", UntagRole, Effect::kRecorded},
                     {"UpdateAssumeRolePolicy", UpdateAssumeRolePolicy, Effect::kRecorded},

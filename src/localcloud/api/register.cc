@@ -20,6 +20,7 @@ void RegisterServices(Api& api, Cloud& cloud) {
   RegisterServiceDiscovery(api, cloud);
   RegisterServiceQuotas(api, cloud);
   RegisterSsm(api, cloud);
+  RegisterSsmInstances(api, cloud);
   RegisterSsmParameters(api, cloud);
   RegisterSts(api, cloud);
 }

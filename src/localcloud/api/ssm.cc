@@ -1,5 +1,5 @@
-// AWS Systems Manager, as far as sessions go: StartSession on a task, with the documents that forward ports or give a
-// shell, and what keeps a session.
+// AWS Systems Manager, as far as sessions go: StartSession on a task or an EC2 instance, with the documents that
+// forward ports or give a shell, and what keeps a session.
 #include "localcloud/api/ssm.h"
 
 #include <fmt/format.h>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "localcloud/api/support.h"
+#include "localcloud/instances/documents.h"
 #include "localcloud/scheduler/documents.h"
 
 namespace adhoc::localcloud {
@@ -56,6 +57,17 @@ const Json* FindContainer(const Store::Transaction& txn, const TargetParts& targ
     }
   }
   return nullptr;
+}
+
+// Where a session with this target goes; nothing when no agent is connected there.
+std::optional<SessionTemplate> FindTarget(const Store::Transaction& txn, const std::string& target) {
+  if (const Json* instance = FindConnectedInstance(txn, target)) {
+    return SessionTemplate{.target = target, .machine = target, .runtime = Text(*instance, "_container")};
+  }
+  const auto parts = ParseTarget(target);
+  const Json* container = parts ? FindContainer(txn, *parts) : nullptr;
+  if (container == nullptr) return std::nullopt;
+  return SessionTemplate{.target = target, .task = parts->task, .runtime = Text(*container, "_id")};
 }
 
 // A document's parameters: each is a list of one value here.
@@ -105,16 +117,14 @@ Json PortDetails(const Parameters& parameters, const std::string& host) {
 Json Start(Cloud& cloud, Call& call) {
   const Json& input = call.input;
   const std::string target = Text(input, "Target");
-  const auto parts = ParseTarget(target);
-  const Json* container = parts ? FindContainer(call.txn, *parts) : nullptr;
-  if (container == nullptr) throw ApiError("TargetNotConnected", target + " is not connected.");
+  const auto found = FindTarget(call.txn, target);
+  if (!found) throw ApiError("TargetNotConnected", target + " is not connected.");
 
+  SessionTemplate session = *found;
   const std::string document = Text(input, "DocumentName", kRunShell);
-  SessionTemplate session{.id_prefix = "session-",
-                          .document = document,
-                          .task = parts->task,
-                          .container = *container,
-                          .reason = Text(input, "Reason")};
+  session.id_prefix = "session-";
+  session.document = document;
+  session.reason = Text(input, "Reason");
   if (document == kForwardPort) {
     session.kind = kPort;
     session.details = PortDetails(Parameters(input, document, {"portNumber", "localPortNumber"}), "");
@@ -193,23 +203,37 @@ Json StartSession(Cloud& cloud, Store::Transaction& txn, SessionTemplate from) {
 
   const std::string id = from.id_prefix + cloud.random.Hex(17);
   const std::string token = cloud.random.Hex(64);
-  const auto slash = from.task.find('/');
   Json session = {{"SessionId", id},
-                  {"Target", fmt::format("ecs:{}_{}_{}", from.task.substr(0, slash), from.task.substr(slash + 1),
-                                         Text(from.container, "runtimeId"))},
+                  {"Target", from.target},
                   {"Status", "Connecting"},
                   {"StartDate", cloud.Now()},
                   {"DocumentName", from.document},
                   {"Owner", cloud.GlobalArn("iam", "root")},
                   {"AccessType", "Standard"},
                   {"_token", token},
-                  {"_task", from.task},
-                  {"_runtime", Text(from.container, "_id")},
+                  {"_runtime", from.runtime},
                   {"_kind", from.kind}};
+  if (!from.task.empty()) session["_task"] = from.task;
+  if (!from.machine.empty()) session["_machine"] = from.machine;
   if (!from.reason.empty()) session["Reason"] = from.reason;
   session.update(from.details);
   txn.Put(kSessions, id, std::move(session));
   return {{"SessionId", id}, {"TokenValue", token}, {"StreamUrl", StreamUrl(cloud, id)}};
+}
+
+std::string TaskTarget(const std::string& task, const Json& container) {
+  const auto slash = task.find('/');
+  return fmt::format("ecs:{}_{}_{}", task.substr(0, slash), task.substr(slash + 1), Text(container, "runtimeId"));
+}
+
+const Json* FindConnectedInstance(const Store::Transaction& txn, std::string_view id) {
+  const Json* instance = txn.Find(ec2::kInstances, id);
+  if (instance == nullptr || ec2::StateOf(*instance) != "running" || !instance->contains("_profile")) return nullptr;
+  return instance;
+}
+
+bool IsConnected(const Store::Transaction& txn, const std::string& target) {
+  return FindTarget(txn, target).has_value();
 }
 
 bool IsOver(const Json& session) { return Text(session, "Status") == "Terminated"; }

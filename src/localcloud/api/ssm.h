@@ -3,7 +3,8 @@
 //
 // A document is as DescribeSessions answers it, plus
 //   _token              opens the data channel; a new one with each ResumeSession, empty once used
-//   _task, _runtime     key of the task, the engine's id of the container
+//   _task, _machine     key of the task or id of the EC2 instance that it is with
+//   _runtime            the engine's id of the container
 //   _kind               kShell: _command; kPort: _host (empty: the task itself), _port, _local_port
 // Status: Connecting → Connected ⇄ Disconnected → (Terminating, asked for) → Terminated.
 #pragma once
@@ -24,8 +25,10 @@ struct SessionTemplate {
   std::string id_prefix;
   const char* kind = kShell;
   std::string document;  // name of the SSM document
-  std::string task;      // key
-  Json container;        // of the task
+  std::string target;    // ecs:<cluster>_<task id>_<runtime id>, or an instance's id
+  std::string task;      // key, or
+  std::string machine;   // an EC2 instance's id
+  std::string runtime;   // the engine's id of the container
   std::string reason;
   Json details = Json::object();  // private fields
 };
@@ -33,6 +36,13 @@ struct SessionTemplate {
 // Puts a session and answers {SessionId, TokenValue, StreamUrl}. Forgets sessions that ended long ago and those that
 // nobody connected to.
 Json StartSession(Cloud& cloud, Store::Transaction& txn, SessionTemplate from);
+
+// As StartSession takes it for a task's container.
+std::string TaskTarget(const std::string& task, const Json& container);
+// The EC2 instance, when its agent would be connected: it runs, and has an instance profile. Null otherwise.
+const Json* FindConnectedInstance(const Store::Transaction& txn, std::string_view id);
+// Whether StartSession finds the target connected.
+bool IsConnected(const Store::Transaction& txn, const std::string& target);
 
 bool IsOver(const Json& session);
 // Sets Status, and EndDate when it is over.

@@ -8,6 +8,7 @@
 #include <boost/regex.hpp>
 #include <functional>
 
+#include "localcloud/api/ec2_catalog.h"
 #include "localcloud/api/support.h"
 
 namespace adhoc::localcloud {
@@ -23,13 +24,40 @@ ApiError NotFound(const std::string& name) {
   return {"ParameterNotFound", fmt::format("Parameter {} not found.", name)};
 }
 
+// AWS's own, which name its machine images.
+constexpr std::string_view kPublicPrefix = "/aws/service/";
+
+const Collection& PublicParameters() {
+  static const Collection kPublic = [] {
+    Collection parameters;
+    for (const auto& [name, image] : ec2::ImageParameters()) {
+      parameters[name] = {{"Name", name},
+                          {"DataType", "text"},
+                          {"_versions", Json::array({{{"Version", 1},
+                                                      {"Value", image},
+                                                      {"Type", "String"},
+                                                      {"LastModifiedDate", 1744588800},
+                                                      {"Labels", Json::array()}}})}};
+    }
+    return parameters;
+  }();
+  return kPublic;
+}
+
+// Null when there is none.
+const Json* FindParameter(const Call& call, const std::string& name) {
+  if (const auto found = PublicParameters().find(name); found != PublicParameters().end()) return &found->second;
+  return call.txn.Find(kParameters, name);
+}
+
 const Json& Get(const Call& call, const std::string& name) {
-  const Json* parameter = call.txn.Find(kParameters, name);
+  const Json* parameter = FindParameter(call, name);
   if (parameter == nullptr) throw NotFound(name);
   return *parameter;
 }
 
 std::string Arn(const Cloud& cloud, const std::string& name) {
+  if (StartsWith(name, kPublicPrefix)) return "arn:aws:ssm:" + cloud.settings.region + "::parameter" + name;
   return cloud.Arn("ssm", "parameter" + (StartsWith(name, "/") ? name : "/" + name));
 }
 
@@ -170,7 +198,7 @@ Json GetSome(Cloud& cloud, Call& call) {
   Json invalid = Json::array();
   for (const std::string& name : Strings(call.input, "Names")) {
     const ParameterReference reference = ParseParameterReference(name);
-    const Json* parameter = call.txn.Find(kParameters, reference.name);
+    const Json* parameter = FindParameter(call, reference.name);
     const Json* version = parameter == nullptr ? nullptr : FindParameterVersion(*parameter, reference.selector);
     if (version == nullptr) {
       invalid.push_back(name);
@@ -212,11 +240,11 @@ bool Passes(const Json& parameter, const Json& filter) {
   });
 }
 
-Page Select(const Call& call, std::int64_t limit, const std::function<bool(const Json&)>& wanted,
-            const std::function<Json(const Json&)>& answer) {
+Page Select(const Call& call, const Collection& parameters, std::int64_t limit,
+            const std::function<bool(const Json&)>& wanted, const std::function<Json(const Json&)>& answer) {
   const Json& filters = Items(call.input, "ParameterFilters");
   KeyedItems items;
-  for (const auto& [name, parameter] : call.txn.All(kParameters)) {
+  for (const auto& [name, parameter] : parameters) {
     if (wanted(parameter) && std::all_of(filters.begin(), filters.end(), [&parameter = parameter](const Json& filter) {
           return Passes(parameter, filter);
         })) {
@@ -234,8 +262,9 @@ Json GetByPath(Cloud& cloud, Call& call) {
                    "The parameter doesn't meet the parameter name requirements. The parameter name must "
                    "begin with a forward slash \"/\".");
   }
+  const bool is_public = StartsWith(path, kPublicPrefix.substr(0, kPublicPrefix.size() - 1));
   Page page = Select(
-      call, 10,
+      call, is_public ? PublicParameters() : call.txn.All(kParameters), 10,
       [&](const Json& parameter) { return IsBelow(path, Text(parameter, "Name"), Flag(call.input, "Recursive")); },
       [&](const Json& parameter) {
         return Answer(cloud, parameter, *FindParameterVersion(parameter, ""), "", Flag(call.input, "WithDecryption"));
@@ -257,7 +286,7 @@ Json Describe(Cloud& cloud, Call& call) {
   // The older form of filters: only Equals, and by the same keys.
   for (const Json& filter : Items(call.input, "Filters")) call.input["ParameterFilters"].push_back(filter);
   Page page = Select(
-      call, 50, [](const Json&) { return true; },
+      call, call.txn.All(kParameters), 50, [](const Json&) { return true; },
       [&](const Json& parameter) { return Metadata(cloud, parameter, *FindParameterVersion(parameter, "")); });
   Json output{{"Parameters", std::move(page.items)}};
   if (!page.next.empty()) output["NextToken"] = page.next;
@@ -284,8 +313,7 @@ Json History(Cloud& cloud, Call& call) {
 
 Json DeleteOne(Cloud&, Call& call) {
   const std::string name = Text(call.input, "Name");
-  Get(call, name);
-  call.txn.Erase(kParameters, name);
+  if (!call.txn.Erase(kParameters, name)) throw NotFound(name);
   return Json::object();
 }
 
@@ -303,7 +331,7 @@ Json DeleteSome(Cloud&, Call& call) {
 // The version that the request names, the latest without.
 Json& EditVersion(Call& call) {
   const std::string name = Text(call.input, "Name");
-  Get(call, name);
+  if (call.txn.Find(kParameters, name) == nullptr) throw NotFound(name);
   Json& versions = call.txn.Edit(kParameters, name)["_versions"];
   const std::int64_t wanted = Number(call.input, "ParameterVersion", Number(versions.back(), "Version"));
   for (Json& version : versions) {

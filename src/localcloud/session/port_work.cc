@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
-#include "localcloud/api/support.h"
-#include "localcloud/scheduler/documents.h"
 #include "net/ssm_client.h"
 
 namespace adhoc::localcloud {
@@ -62,7 +59,7 @@ std::unique_ptr<net::RawConnection> PortWork::Dial() {
   try {
     return dial_(target_);
   } catch (const Error& error) {
-    spdlog::info("a port session of task {}: {}", target_.task, error.what());
+    spdlog::info("a port session with {}: {}", target_.ToString(), error.what());
     session_->Send(SsmPayload::kFlag, net::EncodeSsmFlag(net::kSsmConnectToPortError));
     return nullptr;
   }
@@ -102,13 +99,7 @@ void PortWork::CloseOnly() {
 
 std::string PortWork::gone() {
   const auto txn = cloud_.store.Begin();
-  const Json* task = txn->Find(ecs::kTasks, target_.task);
-  if (task == nullptr) return fmt::format("the task {} is gone", target_.task);
-  const Json& containers = Items(*task, "containers");
-  const bool runs = std::any_of(containers.begin(), containers.end(), [&](const Json& container) {
-    return Text(container, "_id") == target_.container && Text(container, "lastStatus") == "RUNNING";
-  });
-  return runs ? "" : fmt::format("the task {} has stopped", target_.task);
+  return FindPlace(*txn, target_).gone;
 }
 
 void PortWork::Interrupt() {

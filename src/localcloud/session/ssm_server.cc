@@ -47,6 +47,7 @@ std::unique_ptr<SessionWork> SsmServer::MakeWork(const Json& session) const {
   }
   return std::make_unique<PortWork>(cloud_,
                                     PortTarget{.task = Text(session, "_task"),
+                                               .machine = Text(session, "_machine"),
                                                .container = Text(session, "_runtime"),
                                                .host = Text(session, "_host"),
                                                .port = static_cast<int>(Number(session, "_port"))},

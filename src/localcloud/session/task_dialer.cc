@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <exception>
@@ -16,6 +17,7 @@
 
 #include "base/error.h"
 #include "localcloud/api/support.h"
+#include "localcloud/instances/documents.h"
 #include "localcloud/runtime/runtime.h"
 #include "localcloud/scheduler/documents.h"
 #include "net/tcp.h"
@@ -67,6 +69,25 @@ std::unique_ptr<net::RawConnection> DialFromTask(int pid, const std::string& ip,
 
 }  // namespace
 
+std::string PortTarget::ToString() const { return machine.empty() ? "the task " + task : "the instance " + machine; }
+
+SessionPlace FindPlace(const Store::Transaction& txn, const PortTarget& target) {
+  const Json* place =
+      target.machine.empty() ? txn.Find(ecs::kTasks, target.task) : txn.Find(ec2::kInstances, target.machine);
+  if (place == nullptr) return {.gone = target.ToString() + " is gone"};
+  bool runs = false;
+  if (target.machine.empty()) {
+    const Json& containers = Items(*place, "containers");
+    runs = std::any_of(containers.begin(), containers.end(), [&](const Json& container) {
+      return Text(container, "_id") == target.container && Text(container, "lastStatus") == "RUNNING";
+    });
+  } else {
+    runs = ec2::StateOf(*place) == "running" && Text(*place, "_container") == target.container;
+  }
+  return {.ip = Text(*place, target.machine.empty() ? "_ip" : "PrivateIpAddress"),
+          .gone = runs ? "" : target.ToString() + " has stopped"};
+}
+
 std::string AddressInCloud(const Store::Transaction& txn, const std::string& host) {
   for (const auto& [id, instance] : txn.All("rds.instances")) {
     if (Text(instance, "_address") == host) return Text(instance, "_ip", host);
@@ -92,14 +113,14 @@ Dialer MakeTaskDialer(Cloud& cloud) {
     std::string address;
     {
       const auto txn = cloud.store.Begin();
-      const Json* task = txn->Find(ecs::kTasks, target.task);
-      if (task == nullptr) throw Error(fmt::format("cannot connect: the task {} is gone", target.task));
-      ip = Text(*task, "_ip");
+      const SessionPlace place = FindPlace(*txn, target);
+      if (!place.gone.empty()) throw Error("cannot connect: " + place.gone);
+      ip = place.ip;
       address = target.host.empty() || target.host == "localhost" ? kLoopback : AddressInCloud(*txn, target.host);
     }
     const auto container = cloud.runtime.Inspect(target.container);
     if (!container || !container->running()) {
-      throw Error(fmt::format("cannot connect: the container of task {} does not run", target.task));
+      throw Error(fmt::format("cannot connect: the container of {} does not run", target.ToString()));
     }
     if (address == target.host) {
       // Not of the cloud. The task's resolver cannot be asked from here, this machine's can, and it knows the same

@@ -1,5 +1,5 @@
-// How a port session reaches what it forwards to: from inside the task, as AWS's agent does, so that `localhost` is the
-// task's own and a process that listens on 127.0.0.1 only is found.
+// How a port session reaches what it forwards to: from inside the task or EC2 instance, as AWS's agent does, so that
+// `localhost` is its own and a process that listens on 127.0.0.1 only is found.
 #pragma once
 
 #include <functional>
@@ -12,11 +12,20 @@
 namespace adhoc::localcloud {
 
 struct PortTarget {
-  std::string task;       // key
+  std::string task;       // key, or
+  std::string machine;    // an EC2 instance's id
   std::string container;  // the engine's id
-  std::string host;       // empty: the task itself
+  std::string host;       // empty: the task or instance itself
   int port = 0;
+
+  std::string ToString() const;  // the task alpha-cluster/1234, the instance i-1234
 };
+// Where a session is: its address, or why it is over.
+struct SessionPlace {
+  std::string ip;
+  std::string gone;
+};
+SessionPlace FindPlace(const Store::Transaction& txn, const PortTarget& target);
 
 // Throws Error `cannot connect to …`. Blocks.
 using Dialer = std::function<std::unique_ptr<net::RawConnection>(const PortTarget&)>;

@@ -60,6 +60,6 @@ variable "database" {
 }
 
 variable "bastion" {
-  type    = any
-  default = null
+  type    = bool
+  default = false
 }
