@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "localcloud/iam/mode.h"
 #include "localcloud/store/log_store.h"
 #include "localcloud/store/metric_store.h"
 #include "localcloud/store/store.h"
@@ -31,6 +32,7 @@ struct Settings {
   std::string haproxy_image = "localhost/adhoc/haproxy:2.6";
   std::string pause_image = "localhost/adhoc/pause:1";
   Timing timing;
+  Iam iam = Iam::kOff;
 };
 
 struct Cloud {
