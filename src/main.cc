@@ -114,7 +114,7 @@ int main(int argc, char** argv) {
   try {
     for (const auto add : {cli::AddUp, cli::AddPlan, cli::AddDeploy, cli::AddLs, cli::AddStatus, cli::AddLogs,
                            cli::AddExec, cli::AddForward, cli::AddRun, cli::AddDown, cli::AddImage, cli::AddShared,
-                           cli::AddLocal, cli::AddCi, cli::AddLock}) {
+                           cli::AddBootstrap, cli::AddIam, cli::AddLocal, cli::AddCi, cli::AddLock}) {
       add(app, shell);
     }
     app.parse(argc, argv);

@@ -15,6 +15,40 @@ constexpr Row kAcm[] = {
     {"RequestCertificate", "*", "certificate/*"},
 };
 
+constexpr Row kApplicationAutoScaling[] = {
+    {"DeleteScalingPolicy", "scalable-target/*"},
+    {"DeleteScheduledAction", "scalable-target/*"},
+    {"DeregisterScalableTarget", "scalable-target/*"},
+    {"DescribeScalableTargets"},
+    {"DescribeScalingActivities"},
+    {"DescribeScalingPolicies"},
+    {"DescribeScheduledActions"},
+    {"ListTagsForResource", "{ResourceARN}"},
+    {"PutScalingPolicy", "scalable-target/*"},
+    {"PutScheduledAction", "scalable-target/*"},
+    {"RegisterScalableTarget", "scalable-target/*", "scalable-target/*"},
+    {"TagResource", "{ResourceARN}"},
+    {"UntagResource", "{ResourceARN}"},
+};
+
+constexpr Row kCloudwatch[] = {
+    {"DeleteAlarms", "alarm:{AlarmNames[]}"},
+    {"DescribeAlarmHistory", "alarm:{AlarmName|*}"},
+    {"DescribeAlarms", "alarm:{AlarmNames[]|*}"},
+    {"DescribeAlarmsForMetric"},
+    {"DisableAlarmActions", "alarm:{AlarmNames[]}"},
+    {"EnableAlarmActions", "alarm:{AlarmNames[]}"},
+    {"GetMetricData"},
+    {"GetMetricStatistics"},
+    {"ListMetrics"},
+    {"ListTagsForResource", "{ResourceARN}"},
+    {"PutMetricAlarm", "alarm:{AlarmName}", "alarm:{AlarmName}"},
+    {"PutMetricData"},
+    {"SetAlarmState", "alarm:{AlarmName}"},
+    {"TagResource", "{ResourceARN}"},
+    {"UntagResource", "{ResourceARN}"},
+};
+
 constexpr Row kEc2[] = {
     {"AllocateAddress", "elastic-ip/*"},
     {"AssociateAddress", "elastic-ip/{AllocationId|*} network-interface/{NetworkInterfaceId}"},
@@ -85,6 +119,34 @@ constexpr Row kEc2[] = {
     {"RevokeSecurityGroupIngress", "security-group/{GroupId|*}"},
     {"UpdateSecurityGroupRuleDescriptionsEgress", "security-group/{GroupId|*}"},
     {"UpdateSecurityGroupRuleDescriptionsIngress", "security-group/{GroupId|*}"},
+    {"AssociateIamInstanceProfile", "instance/{InstanceId}"},
+    {"CreateKeyPair", "key-pair/{KeyName}"},
+    {"DeleteKeyPair", "key-pair/{KeyName|*}"},
+    {"DeleteVolume", "volume/{VolumeId}"},
+    {"DescribeIamInstanceProfileAssociations"},
+    {"DescribeImages"},
+    {"DescribeInstanceAttribute"},
+    {"DescribeInstanceCreditSpecifications"},
+    {"DescribeInstanceStatus"},
+    {"DescribeInstanceTypeOfferings"},
+    {"DescribeInstanceTypes"},
+    {"DescribeKeyPairs"},
+    {"DescribeVolumes"},
+    {"DisassociateIamInstanceProfile", "instance/*"},
+    {"ImportKeyPair", "key-pair/{KeyName}"},
+    {"ModifyInstanceAttribute", "instance/{InstanceId}"},
+    {"ModifyInstanceCreditSpecification", "instance/{InstanceCreditSpecifications[].InstanceId}"},
+    {"ModifyInstanceMetadataOptions", "instance/{InstanceId}"},
+    {"MonitorInstances", "instance/{InstanceIds[]}"},
+    {"RebootInstances", "instance/{InstanceIds[]}"},
+    {"ReplaceIamInstanceProfileAssociation", "instance/*"},
+    {"RunInstances",
+     "instance/* volume/* network-interface/* @image subnet/{SubnetId} security-group/{SecurityGroupIds[]} "
+     "key-pair/{KeyName}"},
+    {"StartInstances", "instance/{InstanceIds[]}"},
+    {"StopInstances", "instance/{InstanceIds[]}"},
+    {"TerminateInstances", "instance/{InstanceIds[]}"},
+    {"UnmonitorInstances", "instance/{InstanceIds[]}"},
 };
 
 constexpr Row kEcr[] = {
@@ -247,6 +309,9 @@ constexpr Row kIam[] = {
     {"UpdateAssumeRolePolicy", "@role"},
     {"UpdateRole", "@role"},
     {"UpdateRoleDescription", "@role"},
+    {"ListInstanceProfileTags", "@profile"},
+    {"TagInstanceProfile", "@profile"},
+    {"UntagInstanceProfile", "@profile"},
 };
 
 constexpr Row kLogs[] = {
@@ -446,6 +511,8 @@ constexpr Row kSsm[] = {
     {"StartSession", "@session_target"},
     {"TerminateSession", "session/{SessionId}"},
     {"UnlabelParameterVersion", "@parameter"},
+    {"DescribeInstanceInformation"},
+    {"GetConnectionStatus"},
 };
 
 constexpr Row kSts[] = {
@@ -457,6 +524,9 @@ constexpr Row kSts[] = {
 
 constexpr ServiceRows kServices[] = {
     {"acm", "acm", "arn:aws:acm:{region}:{account}:", "AddTagsToCertificate", kAcm},
+    {"application-autoscaling", "application-autoscaling",
+     "arn:aws:application-autoscaling:{region}:{account}:", "TagResource", kApplicationAutoScaling},
+    {"cloudwatch", "cloudwatch", "arn:aws:cloudwatch:{region}:{account}:", "TagResource", kCloudwatch},
     {"ec2", "ec2", "arn:aws:ec2:{region}:{account}:", "CreateTags", kEc2},
     {"ecr", "ecr", "arn:aws:ecr:{region}:{account}:", "TagResource", kEcr},
     {"ecs", "ecs", "arn:aws:ecs:{region}:{account}:", "TagResource", kEcs},

@@ -63,6 +63,7 @@ std::map<std::string, std::string> ResourceTags(const Store::Transaction& txn, c
   };
   const Place places[] = {
       {"acm", "certificate", "acm.certificates", arn},
+      {"cloudwatch", "alarm", "cloudwatch.alarms", id},
       {"ecr", "repository", "ecr.repositories", id},
       {"ecs", "cluster", "ecs.clusters", id},
       {"ecs", "service", "ecs.services", id},
