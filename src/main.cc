@@ -112,9 +112,10 @@ int main(int argc, char** argv) {
   app.add_option("--target", shell.globals.target, "Target of the definition to work on");
   app.fallthrough();
   try {
-    for (const auto add : {cli::AddUp, cli::AddPlan, cli::AddDeploy, cli::AddLs, cli::AddStatus, cli::AddLogs,
-                           cli::AddExec, cli::AddForward, cli::AddRun, cli::AddDown, cli::AddImage, cli::AddShared,
-                           cli::AddLocal, cli::AddCi, cli::AddLock, cli::AddDoctor, cli::AddQuota, cli::AddExport}) {
+    for (const auto add : {cli::AddUp,    cli::AddPlan,   cli::AddDeploy,    cli::AddLs,    cli::AddStatus,
+                           cli::AddLogs,  cli::AddExec,   cli::AddForward,   cli::AddRun,   cli::AddDown,
+                           cli::AddImage, cli::AddShared, cli::AddBootstrap, cli::AddIam,   cli::AddLocal,
+                           cli::AddCi,    cli::AddLock,   cli::AddDoctor,    cli::AddQuota, cli::AddExport}) {
       add(app, shell);
     }
     app.parse(argc, argv);

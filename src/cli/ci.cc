@@ -22,8 +22,9 @@ constexpr const char* kHelp =
     R"(Write the GitHub workflows of this application into .github/workflows: create, update and destroy shared resources and
 environments, deploy an image, build and push one at a tag.
 
-They take an account's credentials by OIDC from its role <shared>-deploy-role; with --stored-keys from the repository's
-secrets AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Files that it wrote before are written again; others are left alone.
+They take an account's credentials by OIDC from its role <shared>-deploy-role, which `adhoc bootstrap up` makes; with --stored-keys
+from the repository's secrets AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Files that it wrote before are written again; others are
+left alone.
 
   adhoc ci init --action my-team/adhoc@v1)";
 
@@ -98,7 +99,8 @@ int Init(Shell& shell, const Arguments& arguments) {
              "\ncommit and push them to the default branch; then they are buttons on the repository's page Actions\n");
   for (const auto& target : options.targets) {
     if (options.stored_keys) break;
-    fmt::print(stderr, "they assume {} ({})\n", target.role, target.name);
+    fmt::print(stderr, "they assume {}; `adhoc --target {} bootstrap up --github OWNER/NAME` makes it\n", target.role,
+               target.name);
   }
   return kOk;
 }

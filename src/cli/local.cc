@@ -96,6 +96,9 @@ void AddServerOptions(CLI::App& command, localcloud::LocalSettings& settings) {
           "--runtime", [&settings](const std::string& text) { settings.engineless = text == "none"; },
           "engine, or none: the APIs alone, whose tasks only seem to run [engine]")
       ->check(CLI::IsMember({"engine", "none"}));
+  command.add_option_function<std::string>(
+      "--iam", [&settings](const std::string& text) { settings.iam = localcloud::ParseIam(text); },
+      "Whether IAM's policies are enforced for the sessions of roles: off, enforce [off]");
 }
 
 }  // namespace

@@ -45,6 +45,8 @@ void AddRun(CLI::App& app, Shell& shell);
 void AddDown(CLI::App& app, Shell& shell);
 void AddImage(CLI::App& app, Shell& shell);
 void AddShared(CLI::App& app, Shell& shell);
+void AddBootstrap(CLI::App& app, Shell& shell);
+void AddIam(CLI::App& app, Shell& shell);
 void AddLocal(CLI::App& app, Shell& shell);
 void AddCi(CLI::App& app, Shell& shell);
 void AddLock(CLI::App& app, Shell& shell);

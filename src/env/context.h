@@ -45,6 +45,7 @@ class Context {
   // Registry, repository and the tag that this run settles on (env/versions.h) of an entry of `images:`.
   std::string ImageUri(const std::string& image) const;
   void set_image_tags(std::map<std::string, std::string> tags) { image_tags_ = std::move(tags); }
+  aws::Client& client() const { return client_; }
   Clock& clock() const { return clock_; }
   Random& random() const { return random_; }
   events::Sink& sink() const { return sink_; }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "env/policies.h"
 #include "env/quota.h"
 #include "env/resources/resources.h"
 
@@ -115,6 +116,27 @@ void AddLeftovers(Prepared& prepared, Resources leftovers, const char* reason) {
   }
 }
 
+// Of what `bootstrap` made.
+void RequireNothingToLose(Context& context) {
+  const PolicyScope scope = ScopeOf(context.config());
+  const std::string bucket = RecordsBucketName(scope.account, scope.region);
+  const auto records = context.CallUnless(
+      {"NoSuchBucket"}, "s3", "ListObjectsV2",
+      {{"Bucket", bucket}, {"ExpectedBucketOwner", scope.account}, {"Prefix", "records/"}, {"MaxKeys", 1}});
+  constexpr const char* kAnyway = "adhoc bootstrap down --force";
+  if (records && !records->value("Contents", Json::array()).empty()) {
+    throw Error(fmt::format("{} has records of environments", bucket),
+                fmt::format("adhoc ls, then adhoc down each; {} forgets them", kAnyway));
+  }
+  for (const auto& repository : scope.repositories) {
+    const auto images =
+        context.CallUnless({"RepositoryNotFoundException"}, "ecr", "DescribeImages", {{"repositoryName", repository}});
+    if (!images || images->value("imageDetails", Json::array()).empty()) continue;
+    throw Error(fmt::format("image repository {} has {} images", repository, images->at("imageDetails").size()),
+                fmt::format("{} deletes them", kAnyway));
+  }
+}
+
 }  // namespace
 
 Resources SharedResources(const config::Config& config) {
@@ -192,6 +214,18 @@ Resources SharedResources(const config::Config& config) {
     Resource& group = add(MakeDatabaseSubnetGroup(shared));
     for (const auto& subnet : private_subnets) group.DependsOn(subnet);
     add(MakeDatabaseInstance(shared));
+  }
+  return resources;
+}
+
+Resources BootstrapResources(const config::Config& config, const std::string& github) {
+  const PolicyScope scope = ScopeOf(config);
+  Resources resources;
+  resources.push_back(MakeRecordsBucket(scope.account, scope.region));
+  for (const auto& repository : scope.repositories) resources.push_back(MakeRepository(repository));
+  if (!github.empty()) {
+    resources.push_back(MakeIdentityProvider());
+    resources.push_back(MakeDeployRole(scope.shared, github));
   }
   return resources;
 }
@@ -292,6 +326,22 @@ Resources EnvironmentResources(const Context& context) {
     record.DependsOn("load balancer " + LoadBalancerName(context.shared()));
   }
   return resources;
+}
+
+Prepared PrepareBootstrap(Context& context, const std::string& github) {
+  Prepared prepared;
+  prepared.resources = BootstrapResources(context.config(), github);
+  prepared.plan = MakePlan(context, {}, prepared.resources);
+  return prepared;
+}
+
+Prepared PrepareBootstrapDown(Context& context, bool force) {
+  if (!force) RequireNothingToLose(context);
+  Prepared prepared;
+  // Whatever repository the role was made for.
+  prepared.resources = BootstrapResources(context.config(), "*/*");
+  prepared.plan = MakeDestroyPlan(context, {}, prepared.resources);
+  return prepared;
 }
 
 Prepared PrepareShared(Context& context) {

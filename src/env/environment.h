@@ -17,6 +17,10 @@ namespace adhoc::env {
 // The shared resources, made once and long-lived.
 Resources SharedResources(const config::Config& config);
 
+// What an account needs before the shared resources: records' bucket, image repositories and, with the name of a GitHub
+// repository (owner/name), the role that its pipelines deploy with.
+Resources BootstrapResources(const config::Config& config, const std::string& github);
+
 // What an environment looks up of them.
 Resources SharedLookups(const config::Config& config);
 
@@ -34,6 +38,9 @@ struct Prepared {
   std::map<std::string, Version> versions;  // by image; of an environment
 };
 
+Prepared PrepareBootstrap(Context& context, const std::string& github);
+// Throws Error where there are records or images, unless `force`.
+Prepared PrepareBootstrapDown(Context& context, bool force);
 Prepared PrepareShared(Context& context);
 // Throws Error, with `adhoc shared up` as hint, when the shared resources do not exist.
 Prepared PrepareUp(Context& context, const std::optional<Record>& record);

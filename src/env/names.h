@@ -32,6 +32,9 @@ inline std::string LoadBalancerName(std::string_view shared) { return Join(share
 inline std::string NamespaceName(std::string_view shared) { return Join(shared, "sd-ns"); }
 // What pipelines may do in the account.
 inline std::string DeployRoleName(std::string_view shared) { return Join(shared, "deploy-role"); }
+// Who GitHub's tokens are from.
+inline constexpr std::string_view kGithubIssuer = "token.actions.githubusercontent.com";
+inline constexpr std::string_view kGithubAudience = "sts.amazonaws.com";
 // Of records and locks; one for an account and region.
 inline std::string RecordsBucketName(std::string_view account, std::string_view region) {
   return Join(Join("adhoc-records", account), region);

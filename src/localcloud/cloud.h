@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "localcloud/iam/mode.h"
 #include "localcloud/store/log_store.h"
 #include "localcloud/store/metric_store.h"
 #include "localcloud/store/store.h"
@@ -34,6 +35,7 @@ struct Settings {
   // What EC2 instances run, whatever machine image they were made from: Debian with PostgreSQL's client.
   std::string machine_image = "localhost/adhoc/postgres:15";
   Timing timing;
+  Iam iam = Iam::kOff;
 };
 
 struct Cloud {

@@ -276,6 +276,21 @@ net::Response Gateway::Answer(const std::string& service_name, const aws::Servic
       access_key = authorization->access_key_id;
       region = authorization->region;
     }
+    if (cloud_.settings.iam == Iam::kEnforce) {
+      const auto txn = cloud_.store.Begin();
+      iam::Authorize(cloud_,
+                     {.operation = *operation,
+                      .input = input,
+                      .prepared = {},
+                      .txn = *txn,
+                      .http = request,
+                      .service = service_name,
+                      .access_key = access_key,
+                      .region = region,
+                      .request_id = request_id,
+                      .raw = std::nullopt},
+                     iam_watch_);
+    }
     std::any prepared;
     if (const Prepare* prepare = api_.FindPrepare(service_name, operation->name)) prepared = (*prepare)(input, request);
 

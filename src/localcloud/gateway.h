@@ -11,6 +11,7 @@
 #include "localcloud/api/task_endpoint.h"
 #include "localcloud/chaos.h"
 #include "localcloud/cloud.h"
+#include "localcloud/iam/authorize.h"
 #include "net/http_message.h"
 
 namespace adhoc::localcloud {
@@ -26,6 +27,9 @@ class Gateway {
   using Page = std::function<net::Response(const net::Request&)>;
   void On(std::string method, std::string path, Page page);
 
+  // Sees what calls need to be allowed, where IAM is enforced. Set before serving.
+  void set_iam_watch(iam::Watch watch) { iam_watch_ = std::move(watch); }
+
  private:
   net::Response Answer(const std::string& service_name, const aws::Service& service, const net::Request& request,
                        std::optional<Fault>& fault);
@@ -34,6 +38,7 @@ class Gateway {
   const Api& api_;
   std::map<std::string, Page, std::less<>> pages_;  // "GET /_adhoc/health"
   Chaos chaos_;
+  iam::Watch iam_watch_;
   TaskEndpoint tasks_;
 };
 

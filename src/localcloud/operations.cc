@@ -14,7 +14,8 @@ Every operation that has an answer in the local cloud, by botocore's name of its
 `adhoc local operations --markdown`.
 
 *Real* does what AWS's does, as far as one machine can; operations that only read are real. *Recorded* is kept and answered, and
-changes nothing else, because there is nothing on one machine that it could change (a route, a permission).
+changes nothing else, because there is nothing on one machine that it could change (a route; a permission counts only with
+`--iam enforce`).
 What is not listed gets the service's own error for an unknown operation.
 )";
 

@@ -70,7 +70,8 @@ Settings CloudSettings(const LocalSettings& settings, const Identity& identity) 
           .state_dir = settings.state_dir,
           .port = settings.port,
           .instance = InstanceOf(settings),
-          .timing = settings.timing};
+          .timing = settings.timing,
+          .iam = settings.iam};
 }
 
 // What of the state directory a reset of the running server removes besides the documents: objects, the load balancers'
@@ -269,6 +270,7 @@ struct Server::Impl {
         {"account", cloud.settings.account},
         {"region", cloud.settings.region},
         {"timing", cloud.settings.timing.ToString()},
+        {"iam", ToString(cloud.settings.iam)},
         {"engine", {{"state", state->state}, {"name", state->name}, {"error", state->error}, {"hint", state->hint}}}};
   }
 

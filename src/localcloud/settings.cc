@@ -45,6 +45,7 @@ pid_t StartDetached(const LocalSettings& settings, const std::string& program) {
   if (!settings.region.empty()) words.insert(words.end(), {"--region", settings.region});
   if (settings.engineless) words.insert(words.end(), {"--runtime", "none"});
   if (settings.timing != Timing()) words.insert(words.end(), {"--timing", settings.timing.ToString()});
+  if (settings.iam != Iam::kOff) words.insert(words.end(), {"--iam", ToString(settings.iam)});
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "localcloud/iam/mode.h"
 #include "localcloud/timing.h"
 
 namespace adhoc::localcloud {
@@ -19,6 +20,7 @@ struct LocalSettings {
   std::string region;   // the same; us-east-1
   Timing timing;
   bool engineless = false;  // tasks only seem to run (runtime/engineless_runtime.h)
+  Iam iam = Iam::kOff;
 
   std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(port); }
   // The name that browsers resolve, too.

@@ -5,16 +5,9 @@
 
 #include "aws/codec/codec.h"
 #include "aws/sign/sigv4.h"
-#include "localcloud/gateway.h"
 #include "net/transport.h"
 
 namespace adhoc::testing {
-
-class GatewayHolder {
- public:
-  GatewayHolder(localcloud::Cloud& cloud, const localcloud::Api& api) : gateway(cloud, api) {}
-  localcloud::Gateway gateway;
-};
 
 LocalApi::LocalApi()
     : clock_(FakeClock::Sleep::kAdvances),
@@ -33,7 +26,7 @@ LocalApi::LocalApi()
              .random = random_,
              .runtime = runtime_} {
   localcloud::RegisterServices(api_, cloud_);
-  gateway_ = std::make_unique<GatewayHolder>(cloud_, api_);
+  gateway_ = std::make_unique<localcloud::Gateway>(cloud_, api_);
 }
 
 LocalApi::~LocalApi() = default;
@@ -43,7 +36,7 @@ Json LocalApi::Call(std::string_view service_name, std::string_view operation_na
   const aws::Operation& operation = service.GetOperation(operation_name);
   net::Request request = aws::EncodeRequest(service, operation, input);
   request.headers.Set("Host", "127.0.0.1:4566");
-  aws::Sign(request, {.access_key_id = "AKIATEST", .secret_access_key = "test", .session_token = "", .expiration = {}},
+  aws::Sign(request, {.access_key_id = access_key_, .secret_access_key = "test", .session_token = "", .expiration = {}},
             {.region = "us-east-1", .service = service.signing_name}, clock_.Now());
   const net::Response response = Send(request);
   if (response.fate != net::Response::Fate::kSent) {
@@ -65,8 +58,13 @@ std::string LocalApi::ErrorOf(std::string_view service, std::string_view operati
   }
 }
 
+void LocalApi::EnforceIam(localcloud::iam::Watch watch) {
+  cloud_.settings.iam = localcloud::Iam::kEnforce;
+  gateway_->set_iam_watch(std::move(watch));
+}
+
 net::Response LocalApi::Send(const net::Request& request) {
-  net::Response response = gateway_->gateway.Handle(request);
+  net::Response response = gateway_->Handle(request);
   if (!response.file.empty()) {
     std::ifstream file(response.file, std::ios::binary);
     file.seekg(static_cast<std::streamoff>(response.file_offset));

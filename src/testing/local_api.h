@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "localcloud/api/api.h"
 #include "localcloud/cloud.h"
+#include "localcloud/gateway.h"
+#include "localcloud/iam/authorize.h"
 #include "net/http_message.h"
 #include "testing/fake_clock.h"
 #include "testing/fake_random.h"
@@ -40,10 +42,14 @@ class LocalApi {
 
   // Throws ServiceError, and net::TransportError for an answer that a fault on request takes away.
   Json Call(std::string_view service, std::string_view operation, const Json& input = Json::object());
+  // Whose access key signs the calls from now on; at first the account's root.
+  void set_access_key(std::string key) { access_key_ = std::move(key); }
   // The error's code, or "" when the call succeeded.
   std::string ErrorOf(std::string_view service, std::string_view operation, const Json& input = Json::object());
   // A request as it is, unsigned unless it carries a signature; a file body is read into `body`.
   net::Response Send(const net::Request& request);
+  // Enforces IAM from now on; `watch` sees what calls need.
+  void EnforceIam(localcloud::iam::Watch watch = {});
 
   localcloud::Cloud& cloud() { return cloud_; }
   localcloud::Store& store() { return store_; }
@@ -62,7 +68,8 @@ class LocalApi {
   localcloud::MetricStore metrics_;
   localcloud::Cloud cloud_;
   localcloud::Api api_;
-  std::unique_ptr<class GatewayHolder> gateway_;
+  std::string access_key_ = "AKIATEST";
+  std::unique_ptr<localcloud::Gateway> gateway_;
 };
 
 }  // namespace adhoc::testing

@@ -1,135 +1,214 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "env/names.h"
+#include "env/policies.h"
 #include "env/resources/resources.h"
 #include "net/uri.h"
 
 namespace adhoc::env {
 namespace {
 
-constexpr const char* kTasks = "ecs-tasks.amazonaws.com";
-constexpr const char* kInstances = "ec2.amazonaws.com";
-const char* const kPolicyName = "adhoc";
-
-Json Statement(std::vector<std::string> actions, std::vector<std::string> resources) {
-  return {{"Effect", "Allow"}, {"Action", std::move(actions)}, {"Resource", std::move(resources)}};
+// The trust of a role that a service of AWS acts as.
+Json ServiceMayAssume(const char* service) {
+  return {{"Version", "2012-10-17"},
+          {"Statement",
+           Json::array({{{"Effect", "Allow"}, {"Principal", {{"Service", service}}}, {"Action", "sts:AssumeRole"}}})}};
 }
+
+// As IAM answers documents.
+Json Decoded(const std::string& document) { return Json::parse(net::PercentDecode(document), nullptr, false); }
 
 class Role : public Resource {
  public:
-  Role(std::string name, std::string service) : Resource("role", std::move(name)), service_(std::move(service)) {}
+  Role(std::string name, std::vector<std::string> policy_names = {"adhoc"})
+      : Resource("role", std::move(name)), policy_names_(std::move(policy_names)) {}
 
   std::optional<Json> Read(Context& context) override {
     const auto found = context.CallUnless({"NoSuchEntity"}, "iam", "GetRole", {{"RoleName", name()}});
     if (!found) return std::nullopt;
-    const auto policy = context.CallUnless({"NoSuchEntity"}, "iam", "GetRolePolicy",
-                                           {{"RoleName", name()}, {"PolicyName", kPolicyName}});
-    return Json{{"arn", (*found)["Role"]["Arn"]}, {"policy", policy ? policy->value("PolicyDocument", "") : ""}};
+    Json policies = Json::object();
+    for (const auto& policy : policy_names_) {
+      const auto read =
+          context.CallUnless({"NoSuchEntity"}, "iam", "GetRolePolicy", {{"RoleName", name()}, {"PolicyName", policy}});
+      if (read) policies[policy] = Decoded(read->value("PolicyDocument", ""));
+    }
+    return Json{{"arn", (*found)["Role"]["Arn"]},
+                {"policies", policies},
+                {"trust", Decoded((*found)["Role"].value("AssumeRolePolicyDocument", ""))}};
   }
 
   std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
-    const std::string text = observed["policy"];
-    if (Json::parse(net::PercentDecode(text), nullptr, false) == Policy(context)) return {};
-    return {{.what = text.empty() ? "policy is missing" : "policy changed"}};
+    std::vector<Difference> differences;
+    if (ChecksTrust() && observed["trust"] != Trust(context))
+      differences.push_back({.what = "who may assume it changed"});
+    for (const auto& policy : policy_names_) {
+      const Json actual = observed["policies"].value(policy, Json());
+      if (actual == Policy(context, policy)) continue;
+      const std::string what = policy_names_.size() == 1 ? "policy" : "policy " + policy;
+      differences.push_back({.what = what + (actual.is_null() ? " is missing" : " changed")});
+    }
+    return differences;
   }
 
   Json Create(Context& context) override {
     const auto made = context.CallUnless({"EntityAlreadyExists"}, "iam", "CreateRole",
                                          {{"RoleName", name()},
-                                          {"AssumeRolePolicyDocument", AssumePolicy().dump()},
+                                          {"AssumeRolePolicyDocument", Trust(context).dump()},
                                           {"Tags", Tags(context, Owner(context))}});
     const Json role = made ? *made : context.Call("iam", "GetRole", {{"RoleName", name()}});
-    return Update(context, {{"arn", role["Role"]["Arn"]}});
+    return Update(context, {{"arn", role["Role"]["Arn"]}, {"trust", made ? Trust(context) : Json()}});
   }
 
   Json Update(Context& context, const Json& observed) override {
-    context.Call("iam", "PutRolePolicy",
-                 {{"RoleName", name()}, {"PolicyName", kPolicyName}, {"PolicyDocument", Policy(context).dump()}});
+    if (ChecksTrust() && observed["trust"] != Trust(context)) {
+      context.Call("iam", "UpdateAssumeRolePolicy", {{"RoleName", name()}, {"PolicyDocument", Trust(context).dump()}});
+    }
+    for (const auto& policy : policy_names_) {
+      context.Call("iam", "PutRolePolicy",
+                   {{"RoleName", name()}, {"PolicyName", policy}, {"PolicyDocument", Policy(context, policy).dump()}});
+    }
     return {{"arn", observed["arn"]}};
   }
 
   void Delete(Context& context, const Json&) override {
-    context.CallUnless({"NoSuchEntity"}, "iam", "DeleteRolePolicy",
-                       {{"RoleName", name()}, {"PolicyName", kPolicyName}});
+    for (const auto& policy : policy_names_) {
+      context.CallUnless({"NoSuchEntity"}, "iam", "DeleteRolePolicy", {{"RoleName", name()}, {"PolicyName", policy}});
+    }
     context.CallUnless({"NoSuchEntity"}, "iam", "DeleteRole", {{"RoleName", name()}});
   }
 
  private:
   virtual std::string Owner(const Context& context) const = 0;
-  virtual Json Policy(Context& context) const = 0;
-  Json AssumePolicy() const {
-    return {
-        {"Version", "2012-10-17"},
-        {"Statement",
-         Json::array({{{"Effect", "Allow"}, {"Principal", {{"Service", service_}}}, {"Action", "sts:AssumeRole"}}})}};
-  }
+  virtual Json Policy(Context& context, const std::string& name) const = 0;
+  virtual Json Trust(Context&) const { return ServiceMayAssume("ecs-tasks.amazonaws.com"); }
+  virtual bool ChecksTrust() const { return false; }
 
-  const std::string service_;  // that may act as it
+  const std::vector<std::string> policy_names_;
 };
 
-// What ECS itself needs to start tasks: pull, write logs, read the secrets that a task definition names.
 class ExecutionRole final : public Role {
  public:
-  explicit ExecutionRole(const std::string& shared) : Role(Join(shared, "ecs-execution-role"), kTasks) {}
+  explicit ExecutionRole(const std::string& shared) : Role(Join(shared, "ecs-execution-role")) {}
 
  private:
   std::string Owner(const Context& context) const override { return context.shared(); }
-  Json Policy(Context& context) const override {
-    const std::string scope = fmt::format("{}:{}", context.region(), context.config().target.account);
-    Json secrets =
-        Statement({"secretsmanager:GetSecretValue"}, {fmt::format("arn:aws:secretsmanager:{}:secret:*", scope)});
-    secrets["Condition"] = {{"StringEquals", {{fmt::format("aws:ResourceTag/{}", kManagedByTag), kManagedBy}}}};
-    return {
-        {"Version", "2012-10-17"},
-        {"Statement",
-         Json::array({Statement({"ecr:GetAuthorizationToken"}, {"*"}),
-                      Statement({"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
-                                {fmt::format("arn:aws:ecr:{}:repository/*", scope)}),
-                      Statement({"logs:CreateLogStream", "logs:PutLogEvents"},
-                                {fmt::format("arn:aws:logs:{}:log-group:/ecs/*", scope)}),
-                      secrets,
-                      // The master password of the shared database, for the task that makes an environment's own.
-                      Statement({"secretsmanager:GetSecretValue"},
-                                {fmt::format("arn:aws:secretsmanager:{}:secret:rds!db-*", scope)})})}};
+  Json Policy(Context& context, const std::string&) const override {
+    return ExecutionPolicy(ScopeOf(context.config()));
   }
 };
 
-// What the application may do: its own bucket, and the channels of ECS Exec.
 class TaskRole final : public Role {
  public:
-  explicit TaskRole(const std::string& env) : Role(TaskRoleName(env), kTasks) {}
+  explicit TaskRole(const std::string& env) : Role(TaskRoleName(env)) {}
 
  private:
   std::string Owner(const Context& context) const override { return context.environment(); }
-  Json Policy(Context& context) const override {
-    Json statements = Json::array({Statement({"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
-                                              "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"},
-                                             {"*"})});
-    if (context.config().bucket) {
-      const std::string bucket = "arn:aws:s3:::" + BucketName(context.config().target.domain, context.environment());
-      statements.push_back(Statement({"s3:ListBucket"}, {bucket}));
-      statements.push_back(Statement({"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, {bucket + "/*"}));
-    }
-    return {{"Version", "2012-10-17"}, {"Statement", statements}};
+  Json Policy(Context& context, const std::string&) const override {
+    return TaskPolicy(ScopeOf(context.config()), context.environment(), context.config().bucket.has_value());
   }
 };
 
-// The channels of Session Manager, and nothing else: no right in the account comes with a shell on the bastion. AWS's
-// own policy for this would let it read every parameter.
+// What pipelines of one GitHub repository may do.
+class DeployRole final : public Role {
+ public:
+  DeployRole(const std::string& shared, std::string repository)
+      : Role(DeployRoleName(shared), {kSharedPart, kEnvironmentsPart}), repository_(std::move(repository)) {
+    DependsOn("identity provider " + std::string(kGithubIssuer));
+  }
+
+ private:
+  static constexpr const char* kSharedPart = "adhoc-shared";
+  static constexpr const char* kEnvironmentsPart = "adhoc-environments";
+
+  std::string Owner(const Context& context) const override { return context.shared(); }
+  Json Policy(Context& context, const std::string& name) const override {
+    const PolicyScope scope = ScopeOf(context.config());
+    return name == kSharedPart ? SharedPolicy(scope) : EnvironmentsPolicy(scope);
+  }
+  bool ChecksTrust() const override { return true; }
+  Json Trust(Context& context) const override {
+    const std::string issuer(kGithubIssuer);
+    const auto slash = repository_.find('/');
+    const std::string owner = repository_.substr(0, slash);
+    const std::string name = repository_.substr(std::min(repository_.size(), slash + 1));
+    // Repositories made since July 2026 have their numbers in the subject.
+    const Json subjects =
+        Json::array({fmt::format("repo:{}/{}:*", owner, name), fmt::format("repo:{}@*/{}@*:*", owner, name)});
+    return {{"Version", "2012-10-17"},
+            {"Statement", Json::array({{{"Effect", "Allow"},
+                                        {"Principal",
+                                         {{"Federated", fmt::format("arn:aws:iam::{}:oidc-provider/{}",
+                                                                    context.config().target.account, issuer)}}},
+                                        {"Action", "sts:AssumeRoleWithWebIdentity"},
+                                        {"Condition",
+                                         {{"StringEquals", {{issuer + ":aud", kGithubAudience}}},
+                                          {"StringLike", {{issuer + ":sub", subjects}}}}}}})}};
+  }
+
+  const std::string repository_;
+};
+
+// GitHub Actions, as somebody whose tokens the account takes. There is one in an account: one that others made is used,
+// and left.
+class IdentityProvider final : public Resource {
+ public:
+  IdentityProvider() : Resource("identity provider", std::string(kGithubIssuer)) {}
+
+  std::optional<Json> Read(Context& context) override {
+    const auto found = context.CallUnless({"NoSuchEntity"}, "iam", "GetOpenIDConnectProvider",
+                                          {{"OpenIDConnectProviderArn", Arn(context)}});
+    if (!found) return std::nullopt;
+    const Json ours{{"Key", kManagedByTag}, {"Value", kManagedBy}};
+    const Json tags = found->value("Tags", Json::array());
+    return Json{{"arn", Arn(context)},
+                {"audiences", found->value("ClientIDList", Json::array())},
+                {"ours", std::find(tags.begin(), tags.end(), ours) != tags.end()}};
+  }
+
+  std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
+    const Json& audiences = observed["audiences"];
+    if (std::find(audiences.begin(), audiences.end(), Json(kGithubAudience)) != audiences.end()) return {};
+    return {{.what = "audience", .to = std::string(kGithubAudience)}};
+  }
+
+  Json Create(Context& context) override {
+    context.CallUnless({"EntityAlreadyExists"}, "iam", "CreateOpenIDConnectProvider",
+                       {{"Url", "https://" + name()},
+                        {"ClientIDList", Json::array({kGithubAudience})},
+                        {"Tags", Tags(context, context.shared())}});
+    return {{"arn", Arn(context)}, {"ours", true}};
+  }
+
+  Json Update(Context& context, const Json&) override {
+    throw Error(fmt::format("{} is not made for the audience {}", id(), kGithubAudience),
+                fmt::format("aws iam add-client-id-to-open-id-connect-provider --client-id {} "
+                            "--open-id-connect-provider-arn {}",
+                            kGithubAudience, Arn(context)));
+  }
+
+  void Delete(Context& context, const Json& observed) override {
+    if (!observed.value("ours", false)) return;
+    context.CallUnless({"NoSuchEntity"}, "iam", "DeleteOpenIDConnectProvider",
+                       {{"OpenIDConnectProviderArn", Arn(context)}});
+  }
+
+ private:
+  std::string Arn(const Context& context) const {
+    return fmt::format("arn:aws:iam::{}:oidc-provider/{}", context.config().target.account, name());
+  }
+};
+
 class BastionRole final : public Role {
  public:
-  explicit BastionRole(const std::string& shared) : Role(Join(shared, "bastion-role"), kInstances) {}
+  explicit BastionRole(const std::string& shared) : Role(Join(shared, "bastion-role")) {}
 
  private:
   std::string Owner(const Context& context) const override { return context.shared(); }
-  Json Policy(Context&) const override {
-    return {{"Version", "2012-10-17"},
-            {"Statement", Json::array({Statement({"ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel",
-                                                  "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel",
-                                                  "ssmmessages:OpenDataChannel"},
-                                                 {"*"})})}};
-  }
+  Json Trust(Context&) const override { return ServiceMayAssume("ec2.amazonaws.com"); }
+  Json Policy(Context&, const std::string&) const override { return BastionPolicy(); }
 };
 
 class Secret final : public Resource {
@@ -196,6 +275,10 @@ class Secret final : public Resource {
 ResourcePtr MakeExecutionRole(const std::string& shared) { return std::make_unique<ExecutionRole>(shared); }
 ResourcePtr MakeTaskRole(const std::string& env) { return std::make_unique<TaskRole>(env); }
 ResourcePtr MakeBastionRole(const std::string& shared) { return std::make_unique<BastionRole>(shared); }
+ResourcePtr MakeDeployRole(const std::string& shared, const std::string& repository) {
+  return std::make_unique<DeployRole>(shared, repository);
+}
+ResourcePtr MakeIdentityProvider() { return std::make_unique<IdentityProvider>(); }
 ResourcePtr MakeSecret(const std::string& env, const config::Secret& secret) {
   return std::make_unique<Secret>(env, secret);
 }

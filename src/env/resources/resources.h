@@ -74,12 +74,22 @@ ResourcePtr MakeDatabase(const std::string& env);             // "database alpha
 ResourcePtr MakeExecutionRole(const std::string& shared);  // "role dev-ecs-execution-role": arn
 ResourcePtr MakeTaskRole(const std::string& env);          // "role alpha-task-role": arn
 ResourcePtr MakeBastionRole(const std::string& shared);    // "role dev-bastion-role": arn
+// "role dev-deploy-role": arn. What the pipelines of a GitHub repository (owner/name) may do.
+ResourcePtr MakeDeployRole(const std::string& shared, const std::string& repository);
+// "identity provider token.actions.githubusercontent.com": arn
+ResourcePtr MakeIdentityProvider();
 // "secret alpha/DJANGO_SECRET_KEY": arn. The secret called `database` holds the environment's database role.
 ResourcePtr MakeSecret(const std::string& env, const config::Secret& secret);
 
 // --- storage.cc: CloudWatch Logs and Amazon S3 ---
 ResourcePtr MakeLogGroup(const std::string& env, const std::string& workload);  // "log group /ecs/alpha/gunicorn"
 ResourcePtr MakeBucket(const std::string& name, const config::Bucket& bucket);  // "bucket localhost-alpha-bucket": url
+
+// --- bootstrap.cc: what is there before the first environment ---
+// "bucket adhoc-records-123456789012-us-east-1": of records and locks
+ResourcePtr MakeRecordsBucket(const std::string& account, const std::string& region);
+// "image repository backend"
+ResourcePtr MakeRepository(const std::string& name);
 
 // --- compute.cc: Amazon ECS ---
 ResourcePtr MakeCluster(const std::string& env);  // "cluster alpha-cluster": arn

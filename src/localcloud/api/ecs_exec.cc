@@ -5,6 +5,7 @@
 
 #include "localcloud/api/ecs_internal.h"
 #include "localcloud/api/ssm.h"
+#include "localcloud/iam/task_roles.h"
 
 namespace adhoc::localcloud::ecs {
 namespace {
@@ -19,7 +20,8 @@ Json ExecuteCommand(Cloud& cloud, Call& call) {
   if (!input.value("interactive", false)) {
     throw ApiError("InvalidParameterException", "Interactive is the only mode supported currently.");
   }
-  if (!task->value("enableExecuteCommand", false) || task->value("lastStatus", "") != "RUNNING") {
+  if (!task->value("enableExecuteCommand", false) || task->value("lastStatus", "") != "RUNNING" ||
+      !iam::MayOpenChannels(cloud, call.txn, *task)) {
     throw ApiError("InvalidParameterException",
                    "The execute command failed because execute command was not enabled when the task was run or the "
                    "execute command agent isn’t running. Wait and try again or run a new task with execute command "

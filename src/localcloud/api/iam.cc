@@ -1,8 +1,10 @@
-// AWS IAM: roles, policies, instance profiles, OpenID Connect providers. Nothing is enforced; what is kept is what the
-// other services refer to (a task's roles must exist) and what tools read back.
+// AWS IAM: roles, policies, instance profiles, OpenID Connect providers. What is kept is what the other services refer
+// to (a task's roles must exist), what tools read back, and what is enforced where that is asked for (iam/authorize.h).
 #include <set>
 
 #include "localcloud/api/support.h"
+#include "localcloud/iam/evaluate.h"
+#include "localcloud/iam/managed_policies.h"
 #include "net/uri.h"
 
 namespace adhoc::localcloud {
@@ -25,10 +27,8 @@ ApiError NoSuchEntity(const std::string& message) { return {"NoSuchEntity", mess
 
 void CheckPolicyDocument(const std::string& document) {
   const Json parsed = Json::parse(document, nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("Statement")) {
-    throw ApiError("MalformedPolicyDocument",
-                   parsed.is_object() ? "Syntax errors in policy." : "This policy contains invalid Json");
-  }
+  const std::string mistake = parsed.is_discarded() ? "This policy contains invalid Json" : iam::FindMistake(parsed);
+  if (!mistake.empty()) throw ApiError("MalformedPolicyDocument", mistake);
 }
 
 Json Answer(const Json& items, const Page& page, const char* key) {
@@ -251,6 +251,8 @@ int AttachmentCount(const Call& call, const std::string& arn) {
 
 Json AwsManagedPolicy(const std::string& arn) {
   const auto slash = arn.rfind('/');
+  const char* known = iam::AwsManagedDocument(arn);
+  const char* everything = iam::AwsManagedDocument("arn:aws:iam::aws:policy/AdministratorAccess");
   return {{"PolicyName", arn.substr(slash + 1)},
           {"PolicyId", "ANPAAWSMANAGEDPOLICY"},
           {"Arn", arn},
@@ -259,10 +261,7 @@ Json AwsManagedPolicy(const std::string& arn) {
           {"IsAttachable", true},
           {"CreateDate", 1423206000},
           {"UpdateDate", 1423206000},
-          {"_versions",
-           {{"v1",
-             {{"Document", R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})"},
-              {"CreateDate", 1423206000}}}}}};
+          {"_versions", {{"v1", {{"Document", known != nullptr ? known : everything}, {"CreateDate", 1423206000}}}}}};
 }
 
 Json PolicyDocumentOf(const Call& call) {

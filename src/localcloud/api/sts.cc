@@ -1,8 +1,8 @@
-// AWS STS. Credentials it hands out are accepted like any others: the local cloud knows callers, it does not police
-// them.
+// AWS STS. Who may assume a role, and what its session may do then, is checked where IAM is enforced (iam/authorize.h).
 #include "localcloud/api/sts.h"
 
 #include "localcloud/api/support.h"
+#include "localcloud/iam/web_identity.h"
 
 namespace adhoc::localcloud {
 namespace {
@@ -15,6 +15,12 @@ Json MakeCredentials(Cloud& cloud, std::int64_t seconds) {
           {"SecretAccessKey", cloud.random.Pick(kSecretAlphabet, 40)},
           {"SessionToken", cloud.random.Pick(kSecretAlphabet, 200)},
           {"Expiration", cloud.Now() + static_cast<double>(seconds)}};
+}
+
+void Remember(Store::Transaction& txn, const Json& credentials, Json session) {
+  session["_expires"] = credentials["Expiration"];
+  session["_secret"] = credentials["SecretAccessKey"];  // what it signs can be checked (s3_post.cc)
+  txn.Put("sts.sessions", Text(credentials, "AccessKeyId"), std::move(session));
 }
 
 // 12 digits of arn:aws:iam::123456789012:role/name.
@@ -43,31 +49,20 @@ Json Assume(Cloud& cloud, Call& call) {
   }
   const RoleSession begun =
       BeginRoleSession(cloud, call.txn, role_arn, session, Number(call.input, "DurationSeconds", 3600));
+  Json& remembered = call.txn.Edit("sts.sessions", Text(begun.credentials, "AccessKeyId"));
+  if (call.input.contains("Policy")) remembered["_session_policies"] = Json::array({call.input["Policy"]});
+  for (const auto& policy : Items(call.input, "PolicyArns")) {
+    remembered["_session_policy_arns"].push_back(Text(policy, "arn"));
+  }
+  if (call.input.contains("Tags")) remembered["_tags"] = TagMap(call.input["Tags"]);
   return {{"Credentials", begun.credentials}, {"AssumedRoleUser", begun.user}, {"PackedPolicySize", 0}};
 }
 
 Json AssumeRole(Cloud& cloud, Call& call) { return Assume(cloud, call); }
 
-// The token's claims are read, its signature is not checked: there is no identity provider to ask.
+// The token's signature is not checked: there is no identity provider to ask.
 Json AssumeRoleWithWebIdentity(Cloud& cloud, Call& call) {
-  const std::string token = Text(call.input, "WebIdentityToken");
-  const auto first = token.find('.');
-  const auto second = first == std::string::npos ? first : token.find('.', first + 1);
-  Json claims;
-  if (second != std::string::npos) {
-    std::string payload = token.substr(first + 1, second - first - 1);
-    for (char& c : payload) c = c == '-' ? '+' : c == '_' ? '/' : c;
-    payload.resize((payload.size() + 3) / 4 * 4, '=');
-    try {
-      claims = Json::parse(Base64Decode(payload), nullptr, false);
-    } catch (const std::invalid_argument&) {
-      claims = Json();
-    }
-  }
-  if (!claims.is_object()) {
-    throw ApiError("InvalidIdentityToken",
-                   "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)");
-  }
+  const Json claims = iam::ClaimsOf(Text(call.input, "WebIdentityToken"));
   Json output = Assume(cloud, call);
   output["SubjectFromWebIdentityToken"] = Text(claims, "sub", "unknown");
   output["Provider"] = Text(claims, "iss", "unknown");
@@ -76,7 +71,9 @@ Json AssumeRoleWithWebIdentity(Cloud& cloud, Call& call) {
 }
 
 Json GetSessionToken(Cloud& cloud, Call& call) {
-  return {{"Credentials", MakeCredentials(cloud, Number(call.input, "DurationSeconds", 43200))}};
+  const Json credentials = MakeCredentials(cloud, Number(call.input, "DurationSeconds", 43200));
+  Remember(call.txn, credentials, {{"AssumedRoleId", cloud.settings.account}, {"Arn", cloud.GlobalArn("iam", "root")}});
+  return {{"Credentials", credentials}};
 }
 
 }  // namespace
@@ -97,10 +94,7 @@ RoleSession BeginRoleSession(Cloud& cloud, Store::Transaction& txn, const std::s
   begun.user = {{"AssumedRoleId", id + ":" + session},
                 {"Arn", "arn:aws:sts::" + AccountOf(cloud, role_arn) + ":assumed-role/" + name + "/" + session}};
   begun.credentials = MakeCredentials(cloud, seconds);
-  Json remembered = begun.user;
-  remembered["_expires"] = begun.credentials["Expiration"];
-  remembered["_secret"] = begun.credentials["SecretAccessKey"];  // what it signs can be checked (s3_post.cc)
-  txn.Put("sts.sessions", Text(begun.credentials, "AccessKeyId"), std::move(remembered));
+  Remember(txn, begun.credentials, begun.user);
   return begun;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "localcloud/files/file_systems.h"
+#include "localcloud/iam/task_roles.h"
 #include "localcloud/network/vpc_network.h"
 #include "localcloud/scheduler/documents.h"
 #include "localcloud/scheduler/targets.h"
@@ -173,6 +174,7 @@ bool TaskRunner::Provision(const std::string& key, const Snapshot& now) {
 
 bool TaskRunner::Prepare(const std::string& key, const Snapshot& now) {
   auto txn = cloud_.store.Begin();
+  iam::CheckExecutionRole(cloud_, *txn, now.definition, TaskId(now.task));
   ResolveSecrets(*txn, now.definition);
   for (const Json& container : now.definition.at("containerDefinitions")) {
     const auto target = LogTargetOf(now.definition, container.at("name").get<std::string>(), TaskId(now.task));

@@ -1,0 +1,343 @@
+#include "env/policies.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "env/names.h"
+
+namespace adhoc::env {
+namespace {
+
+using Words = std::vector<std::string>;
+
+const std::string kOurs(kManagedBy);
+
+// Actions of one service: `ecs` and `RunTask StopTask`.
+Words Actions(std::string_view service, std::string_view names) {
+  Words actions;
+  while (!names.empty()) {
+    const auto blank = names.find(' ');
+    actions.push_back(fmt::format("{}:{}", service, names.substr(0, blank)));
+    names.remove_prefix(blank == std::string_view::npos ? names.size() : blank + 1);
+  }
+  return actions;
+}
+
+Words operator+(Words a, const Words& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+Json Statement(const Words& actions, const Words& resources, const Json& condition = nullptr) {
+  Json statement{{"Effect", "Allow"}, {"Action", actions}, {"Resource", resources}};
+  if (!condition.is_null()) statement["Condition"] = condition;
+  return statement;
+}
+
+Json Document(Json statements) { return {{"Version", "2012-10-17"}, {"Statement", std::move(statements)}}; }
+
+Json ResourceTag(std::string_view tag, const std::string& value) {
+  return {{"StringEquals", {{fmt::format("aws:ResourceTag/{}", tag), value}}}};
+}
+Json RequestTag(std::string_view tag, const std::string& value) {
+  return {{"StringEquals", {{fmt::format("aws:RequestTag/{}", tag), value}}}};
+}
+
+class Policy {
+ public:
+  explicit Policy(const PolicyScope& scope) : scope_(scope) {}
+
+  void Allow(const char* sid, const Words& actions, const Words& resources, const Json& condition = nullptr) {
+    Json statement = Statement(actions, resources, condition);
+    statement["Sid"] = sid;
+    statements_.push_back(std::move(statement));
+  }
+  Json Done() && { return Document(std::move(statements_)); }
+
+  std::string Arn(std::string_view service, std::string_view resource) const {
+    return fmt::format("arn:aws:{}:{}:{}:{}", service, scope_.region, scope_.account, resource);
+  }
+  std::string Role(std::string_view name) const { return fmt::format("arn:aws:iam::{}:role/{}", scope_.account, name); }
+  std::string ExecutionRole() const { return Role(Join(scope_.shared, "ecs-execution-role")); }
+  std::string Balancer(std::string_view kind) const {
+    return Arn("elasticloadbalancing", fmt::format("{}/app/{}/*", kind, LoadBalancerName(scope_.shared)));
+  }
+  std::string RecordsBucket() const { return "arn:aws:s3:::" + RecordsBucketName(scope_.account, scope_.region); }
+  Words Repositories() const {
+    Words arns;
+    for (const auto& repository : scope_.repositories) arns.push_back(Arn("ecr", "repository/" + repository));
+    return arns;
+  }
+
+  // Records of environments, and the locks.
+  void AllowRecords(bool of_environments) {
+    Allow("RecordsBucket", Actions("s3", "GetBucketVersioning ListBucket"), {RecordsBucket()});
+    Words objects{RecordsBucket() + "/locks/*"};
+    if (of_environments) objects.push_back(RecordsBucket() + "/records/*");
+    Allow("RecordsAndLocks", Actions("s3", "GetObject PutObject DeleteObject"), objects);
+  }
+
+  // Names below the domain, in whatever zone has it.
+  void AllowDomain() {
+    Allow("ChangeNames", Actions("route53", "ChangeResourceRecordSets"), {"arn:aws:route53:::hostedzone/*"},
+          {{"ForAllValues:StringLike",
+            {{"route53:ChangeResourceRecordSetsNormalizedRecordNames", "*." + scope_.domain}}}});
+  }
+
+ private:
+  const PolicyScope& scope_;
+  Json statements_ = Json::array();
+};
+
+}  // namespace
+
+PolicyScope ScopeOf(const config::Config& config) {
+  PolicyScope scope{.account = config.target.account,
+                    .region = config.target.region,
+                    .shared = config.target.shared,
+                    .domain = config.target.domain};
+  for (const auto& image : config.images) scope.repositories.push_back(image.repository);
+  std::sort(scope.repositories.begin(), scope.repositories.end());
+  scope.repositories.erase(std::unique(scope.repositories.begin(), scope.repositories.end()), scope.repositories.end());
+  return scope;
+}
+
+// Without names of statements, as Terraform's modules write them: neither changes what the other made.
+Json ExecutionPolicy(const PolicyScope& scope) {
+  const Policy policy(scope);
+  return Document(
+      Json::array({Statement({"ecr:GetAuthorizationToken"}, {"*"}),
+                   Statement(Actions("ecr", "BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer"),
+                             {policy.Arn("ecr", "repository/*")}),
+                   Statement(Actions("logs", "CreateLogStream PutLogEvents"), {policy.Arn("logs", "log-group:/ecs/*")}),
+                   Statement({"secretsmanager:GetSecretValue"}, {policy.Arn("secretsmanager", "secret:*")},
+                             ResourceTag(kManagedByTag, kOurs)),
+                   // The master password of the shared database, for the task that makes an environment's own.
+                   Statement({"secretsmanager:GetSecretValue"}, {policy.Arn("secretsmanager", "secret:rds!db-*")})}));
+}
+
+Json TaskPolicy(const PolicyScope& scope, const std::string& environment, bool bucket) {
+  Json statements = Json::array({Statement(
+      Actions("ssmmessages", "CreateControlChannel CreateDataChannel OpenControlChannel OpenDataChannel"), {"*"})});
+  if (bucket) {
+    const std::string arn = "arn:aws:s3:::" + BucketName(scope.domain, environment);
+    statements.push_back(Statement({"s3:ListBucket"}, {arn}));
+    statements.push_back(Statement(Actions("s3", "GetObject PutObject DeleteObject"), {arn + "/*"}));
+  }
+  return Document(std::move(statements));
+}
+
+Json BastionPolicy() {
+  return Document(Json::array({Statement(
+      Words{"ssm:UpdateInstanceInformation"} +
+          Actions("ssmmessages", "CreateControlChannel CreateDataChannel OpenControlChannel OpenDataChannel"),
+      {"*"})}));
+}
+
+Json SharedPolicy(const PolicyScope& scope) {
+  Policy policy(scope);
+  const std::string anything = policy.Arn("ec2", "*/*");
+  const Json ours = ResourceTag(kEnvironmentTag, scope.shared);
+  const Json becomes_ours = RequestTag(kEnvironmentTag, scope.shared);
+
+  policy.Allow(
+      "Look",
+      Actions("ec2",
+              "DescribeAddresses DescribeAvailabilityZones DescribeInternetGateways DescribeNatGateways "
+              "DescribeRegions DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute "
+              "DescribeVpcs") +
+          Actions("elasticloadbalancing", "DescribeListeners DescribeLoadBalancers") +
+          Actions("rds", "DescribeDBInstances DescribeDBSubnetGroups") + Actions("acm", "ListCertificates") +
+          Actions("route53", "ListHostedZonesByName GetHostedZone") +
+          Actions("servicediscovery", "ListNamespaces GetOperation") + Actions("ecs", "ListClusters"),
+      {"*"});
+  policy.AllowRecords(false);
+
+  const Words makes =
+      Actions("ec2",
+              "AllocateAddress CreateInternetGateway CreateNatGateway CreateRouteTable CreateSecurityGroup "
+              "CreateSubnet CreateVpc");
+  policy.Allow("MakeNetwork", makes, {anything}, becomes_ours);
+  policy.Allow(
+      "ChangeNetwork",
+      Actions("ec2",
+              "CreateNatGateway CreateRouteTable CreateSecurityGroup CreateSubnet AssociateRouteTable "
+              "AttachInternetGateway AuthorizeSecurityGroupIngress CreateRoute DeleteInternetGateway "
+              "DeleteNatGateway DeleteRouteTable DeleteSecurityGroup DeleteSubnet DeleteVpc DetachInternetGateway "
+              "DisassociateRouteTable ModifyVpcAttribute ReleaseAddress RevokeSecurityGroupIngress"),
+      {anything}, ours);
+  Words create_actions;
+  for (const auto& action : makes) create_actions.push_back(action.substr(4));
+  policy.Allow("TagNetwork", {"ec2:CreateTags"}, {anything},
+               {{"StringEquals", {{"ec2:CreateAction", create_actions}}}});
+
+  policy.Allow("LoadBalancer",
+               Actions("elasticloadbalancing",
+                       "AddTags CreateListener CreateLoadBalancer DeleteListener DeleteLoadBalancer ModifyListener"),
+               {policy.Balancer("loadbalancer"), policy.Balancer("listener")});
+  policy.Allow("Database", Actions("rds", "AddTagsToResource CreateDBInstance DeleteDBInstance ModifyDBInstance"),
+               {policy.Arn("rds", "db:" + DatabaseInstanceName(scope.shared))});
+  policy.Allow("DatabaseSubnets",
+               Actions("rds", "AddTagsToResource CreateDBInstance CreateDBSubnetGroup DeleteDBSubnetGroup"),
+               {policy.Arn("rds", "subgrp:" + DatabaseInstanceName(scope.shared))});
+  // RDS makes the master password with the caller's permissions.
+  policy.Allow("MasterPassword", Actions("secretsmanager", "CreateSecret TagResource"),
+               {policy.Arn("secretsmanager", "secret:rds!db-*")});
+  policy.Allow("MasterPasswordKey", {"kms:DescribeKey"}, {policy.Arn("kms", "key/*")});
+
+  policy.Allow("RequestCertificate", Actions("acm", "AddTagsToCertificate RequestCertificate"), {"*"}, becomes_ours);
+  policy.Allow("ReadCertificate", Actions("acm", "DescribeCertificate ListTagsForCertificate"),
+               {policy.Arn("acm", "certificate/*")});
+  policy.Allow("DeleteCertificate", {"acm:DeleteCertificate"}, {policy.Arn("acm", "certificate/*")}, ours);
+  policy.AllowDomain();
+
+  policy.Allow("MakeNamespace", Actions("servicediscovery", "CreatePrivateDnsNamespace TagResource"), {"*"},
+               becomes_ours);
+  policy.Allow("DeleteNamespace", {"servicediscovery:DeleteNamespace"}, {policy.Arn("servicediscovery", "namespace/*")},
+               ours);
+  // A namespace is a hosted zone, which Cloud Map makes with the caller's permissions.
+  policy.Allow("NamespaceZone", Actions("route53", "CreateHostedZone DeleteHostedZone"), {"*"});
+
+  policy.Allow("ExecutionRole",
+               Actions("iam", "CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy PutRolePolicy TagRole"),
+               {policy.ExecutionRole()});
+  policy.Allow("ServiceLinkedRoles", {"iam:CreateServiceLinkedRole"}, {policy.Role("aws-service-role/*")},
+               {{"StringEquals",
+                 {{"iam:AWSServiceName", Json::array({"elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"})}}}});
+  return std::move(policy).Done();
+}
+
+Json EnvironmentsPolicy(const PolicyScope& scope) {
+  Policy policy(scope);
+  const Json ours = ResourceTag(kManagedByTag, kOurs);
+  const Json becomes_ours = RequestTag(kManagedByTag, kOurs);
+  const std::string clusters = ClusterName("*");
+  const Json in_clusters{{"ArnLike", {{"ecs:cluster", policy.Arn("ecs", "cluster/" + clusters)}}}};
+  const std::string tasks = policy.Arn("ecs", fmt::format("task/{}/*", clusters));
+
+  policy.Allow("Look",
+               Actions("ec2", "DescribeSecurityGroups DescribeSubnets DescribeVpcs") +
+                   Actions("elasticloadbalancing",
+                           "DescribeListeners DescribeLoadBalancers DescribeRules DescribeTargetGroupAttributes "
+                           "DescribeTargetGroups DescribeTargetHealth") +
+                   Actions("rds", "DescribeDBInstances") +
+                   Actions("route53", "GetHostedZone ListHostedZonesByName ListResourceRecordSets") +
+                   Actions("servicediscovery", "ListNamespaces ListServices") + Actions("logs", "DescribeLogGroups") +
+                   Actions("ecs",
+                           "DescribeTaskDefinition ListClusters ListServices ListTaskDefinitionFamilies "
+                           "ListTaskDefinitions"),
+               {"*"});
+  policy.AllowRecords(true);
+
+  policy.Allow("MakeCluster", {"ecs:CreateCluster"}, {"*"}, becomes_ours);
+  policy.Allow("Clusters", Actions("ecs", "DeleteCluster DescribeClusters ExecuteCommand"),
+               {policy.Arn("ecs", "cluster/" + clusters)});
+  policy.Allow("Services", Actions("ecs", "CreateService DeleteService DescribeServices UpdateService"),
+               {policy.Arn("ecs", fmt::format("service/{}/*", clusters))});
+  policy.Allow("Tasks", Actions("ecs", "DescribeTasks ExecuteCommand StopTask") + Actions("ssm", "StartSession"),
+               {tasks});
+  policy.Allow("RunTasks", Actions("ecs", "ListTasks RunTask"), {"*"}, in_clusters);
+  policy.Allow("Definitions", Actions("ecs", "DeleteTaskDefinitions DeregisterTaskDefinition RegisterTaskDefinition"),
+               {"*"});
+  policy.Allow("TagWhatIsMade", {"ecs:TagResource"}, {"*"},
+               {{"StringEquals",
+                 {{"ecs:CreateAction", Json::array({"CreateCluster", "CreateService", "RegisterTaskDefinition"})}}}});
+  policy.Allow("Forward", {"ssm:StartSession"},
+               {fmt::format("arn:aws:ssm:{}::document/AWS-StartPortForwardingSession", scope.region)});
+  policy.Allow("GoOnForwarding", {"ssm:ResumeSession"}, {policy.Arn("ssm", "session/*")});
+
+  policy.Allow("TaskRoles",
+               Actions("iam", "CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy PutRolePolicy TagRole"),
+               {policy.Role(TaskRoleName("*"))});
+  policy.Allow("ExecutionRole", Actions("iam", "GetRole GetRolePolicy"), {policy.ExecutionRole()});
+  policy.Allow("PassRoles", {"iam:PassRole"}, {policy.Role(TaskRoleName("*")), policy.ExecutionRole()},
+               {{"StringEquals", {{"iam:PassedToService", "ecs-tasks.amazonaws.com"}}}});
+  policy.Allow("ServiceLinkedRole", {"iam:CreateServiceLinkedRole"}, {policy.Role("aws-service-role/*")},
+               {{"StringEquals", {{"iam:AWSServiceName", "ecs.amazonaws.com"}}}});
+
+  policy.Allow("TargetGroups",
+               Actions("elasticloadbalancing",
+                       "AddTags CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes"),
+               {policy.Arn("elasticloadbalancing", "targetgroup/*")});
+  policy.Allow("Rules", Actions("elasticloadbalancing", "AddTags CreateRule DeleteRule ModifyRule"),
+               {policy.Balancer("listener"), policy.Balancer("listener-rule")});
+
+  policy.Allow(
+      "LogGroups",
+      Actions("logs", "CreateLogGroup DeleteLogGroup FilterLogEvents GetLogEvents PutRetentionPolicy TagResource"),
+      {policy.Arn("logs", "log-group:/ecs/*")});
+
+  // Of one that is not there the name is all that is known.
+  policy.Allow("FindSecrets", {"secretsmanager:DescribeSecret"}, {policy.Arn("secretsmanager", "secret:*/*")});
+  policy.Allow("MakeSecrets", Actions("secretsmanager", "CreateSecret TagResource"),
+               {policy.Arn("secretsmanager", "secret:*/*")}, becomes_ours);
+  policy.Allow(
+      "Secrets",
+      Actions("secretsmanager", "DeleteSecret GetSecretValue PutSecretValue RestoreSecret TagResource UntagResource"),
+      {policy.Arn("secretsmanager", "secret:*/*")}, ours);
+
+  const std::string buckets = "arn:aws:s3:::" + BucketName(scope.domain, "*");
+  policy.Allow("Buckets",
+               Actions("s3",
+                       "CreateBucket DeleteBucket DeleteBucketPolicy GetBucketPolicy ListBucket PutBucketCORS "
+                       "PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging"),
+               {buckets});
+  policy.Allow("Objects", {"s3:DeleteObject"}, {buckets + "/*"});
+
+  policy.Allow("MakeNames", Actions("servicediscovery", "CreateService TagResource"), {"*"}, becomes_ours);
+  policy.Allow("Names", {"servicediscovery:DeleteService"}, {policy.Arn("servicediscovery", "service/*")}, ours);
+  policy.AllowDomain();
+  if (!scope.repositories.empty()) {
+    policy.Allow("Images", Actions("ecr", "CreateRepository DescribeImages"), policy.Repositories());
+  }
+  return std::move(policy).Done();
+}
+
+Json DeployPolicy(const PolicyScope& scope) {
+  Json document = SharedPolicy(scope);
+  Json& statements = document["Statement"];
+  Json environments = EnvironmentsPolicy(scope);
+  for (Json& statement : environments["Statement"]) {
+    if (std::find(statements.begin(), statements.end(), statement) != statements.end()) continue;
+    // Sids are unique in a document.
+    const bool taken = std::any_of(statements.begin(), statements.end(),
+                                   [&](const Json& other) { return other["Sid"] == statement["Sid"]; });
+    if (taken) statement["Sid"] = "Environments" + statement["Sid"].get<std::string>();
+    statements.push_back(std::move(statement));
+  }
+  return document;
+}
+
+Json BootstrapPolicy(const PolicyScope& scope) {
+  Policy policy(scope);
+  policy.Allow(
+      "RecordsBucket",
+      Actions("s3",
+              "CreateBucket DeleteBucket GetBucketPublicAccessBlock GetBucketVersioning GetEncryptionConfiguration "
+              "ListBucket ListBucketVersions PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning "
+              "PutEncryptionConfiguration PutLifecycleConfiguration"),
+      {policy.RecordsBucket()});
+  policy.Allow("Records", Actions("s3", "DeleteObject DeleteObjectVersion"), {policy.RecordsBucket() + "/*"});
+  if (!scope.repositories.empty()) {
+    policy.Allow("Repositories",
+                 Actions("ecr",
+                         "CreateRepository DeleteRepository DescribeImages DescribeRepositories GetLifecyclePolicy "
+                         "PutLifecyclePolicy "
+                         "TagResource"),
+                 policy.Repositories());
+  }
+  policy.Allow("GitHub",
+               Actions("iam",
+                       "CreateOpenIDConnectProvider DeleteOpenIDConnectProvider GetOpenIDConnectProvider "
+                       "TagOpenIDConnectProvider"),
+               {fmt::format("arn:aws:iam::{}:oidc-provider/{}", scope.account, kGithubIssuer)});
+  policy.Allow("DeployRole",
+               Actions("iam",
+                       "CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy PutRolePolicy TagRole "
+                       "UpdateAssumeRolePolicy"),
+               {policy.Role(DeployRoleName(scope.shared))});
+  return std::move(policy).Done();
+}
+
+}  // namespace adhoc::env

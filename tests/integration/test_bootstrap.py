@@ -1,0 +1,170 @@
+"""adhoc bootstrap and adhoc iam policy, on a local cloud and on moto: two AWSs that share no code."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from conftest import free_port, wait_for
+
+ACCOUNTS = {"local": "000000000000", "moto": "123456789012"}
+DEFINITION = """
+name: tiny
+shared: tst
+variables:
+  tag: {type: string}
+images:
+  backend: {build: ., repository: tst-backend, tag: "${var.tag}"}
+services:
+  web: {image: backend, port: 8000}
+targets:
+  account: {kind: aws, region: us-east-1, account: "%s", domain: tst.example.com}
+"""
+BUCKET = "adhoc-records-%s-us-east-1"
+ISSUER = "token.actions.githubusercontent.com"
+
+
+@pytest.fixture
+def moto(tmp_path):
+    program = shutil.which("moto_server")
+    if program is None or subprocess.run([program, "--help"], capture_output=True).returncode != 0:
+        pytest.skip("moto_server is not on this machine")
+    port = free_port()
+    log = open(tmp_path / "moto.log", "wb")
+    process = subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    endpoint = f"http://127.0.0.1:{port}"
+
+    def answers():
+        try:
+            return urllib.request.urlopen(endpoint + "/moto-api/", timeout=2).status == 200
+        except OSError:
+            assert process.poll() is None, (tmp_path / "moto.log").read_text()
+            return False
+
+    wait_for(answers, "moto answers", 60)
+    yield endpoint
+    process.terminate()
+    process.wait(10)
+    log.close()
+
+
+@pytest.fixture(params=["local", "moto"])
+def account(request, cloud, tmp_path):
+    """An AWS to set up, our program on it, and boto3 to look at it."""
+    endpoint = cloud.endpoint if request.param == "local" else request.getfixturevalue("moto")
+    number = ACCOUNTS[request.param]
+    (tmp_path / "adhoc.yaml").write_text(DEFINITION % number)
+
+    class Account:
+        def __init__(self):
+            self.number = number
+            self.bucket = BUCKET % number
+            self.role = f"arn:aws:iam::{number}:role/tst-deploy-role"
+
+        def adhoc(self, *arguments, check=True):
+            variables = {"HOME": str(tmp_path), "AWS_ENDPOINT_URL": endpoint}
+            return cloud.adhoc(*arguments, cwd=tmp_path, check=check, **variables)
+
+        def client(self, service):
+            return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="test",
+                                aws_secret_access_key="test")
+
+    made = Account()
+    yield made
+    made.adhoc("bootstrap", "down", "--yes", "--force", check=False)
+
+
+def test_an_account_is_set_up_and_left(account):
+    plan = json.loads(account.adhoc("--json", "bootstrap", "plan", "--github", "shop/web").stdout)
+    assert [(change["action"], change["name"]) for change in plan["changes"]] == [
+        ("create", account.bucket), ("create", "tst-backend"), ("create", ISSUER), ("create", "tst-deploy-role")]
+    made = json.loads(account.adhoc("--json", "bootstrap", "up", "--github", "shop/web", "--yes").stdout)
+    assert made["role"] == account.role and made["bucket"] == account.bucket
+
+    s3, iam, ecr = account.client("s3"), account.client("iam"), account.client("ecr")
+    assert s3.get_bucket_versioning(Bucket=account.bucket)["Status"] == "Enabled"
+    assert all(s3.get_public_access_block(Bucket=account.bucket)["PublicAccessBlockConfiguration"].values())
+    policy = json.loads(ecr.get_lifecycle_policy(repositoryName="tst-backend")["lifecyclePolicyText"])
+    assert policy["rules"][0]["selection"]["tagStatus"] == "untagged"
+    role = iam.get_role(RoleName="tst-deploy-role")["Role"]
+    trust = role["AssumeRolePolicyDocument"]["Statement"][0]
+    assert trust["Principal"] == {"Federated": f"arn:aws:iam::{account.number}:oidc-provider/{ISSUER}"}
+    assert trust["Condition"]["StringLike"][f"{ISSUER}:sub"] == ["repo:shop/web:*", "repo:shop@*/web@*:*"]
+    assert iam.list_role_policies(RoleName="tst-deploy-role")["PolicyNames"] == ["adhoc-environments", "adhoc-shared"]
+    for part in ("shared", "environments"):
+        printed = json.loads(account.adhoc("iam", "policy", "deploy", "--part", part).stdout)
+        assert iam.get_role_policy(RoleName="tst-deploy-role", PolicyName=f"adhoc-{part}")["PolicyDocument"] == printed
+
+    assert "no changes" in account.adhoc("bootstrap", "plan", "--github", "shop/web").stdout
+    other = json.loads(account.adhoc("--json", "bootstrap", "plan", "--github", "shop/other").stdout)
+    assert [(c["action"], c["name"], c["reasons"]) for c in other["changes"]] == [
+        ("update", "tst-deploy-role", ["who may assume it changed"])]
+
+    s3.put_object(Bucket=account.bucket, Key="records/alpha.json", Body=b"{}")
+    refused = account.adhoc("bootstrap", "down", "--yes", check=False)
+    assert refused.returncode == 1 and "has records of environments" in refused.stderr
+    account.adhoc("bootstrap", "down", "--yes", "--force")
+    with pytest.raises(ClientError):
+        s3.head_bucket(Bucket=account.bucket)
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName="tst-deploy-role")
+    assert "there is nothing of adhoc" in account.adhoc("bootstrap", "down", "--yes").stdout
+
+
+def test_without_a_terminal_it_is_not_confirmed(cloud, tmp_path):
+    (tmp_path / "adhoc.yaml").write_text(DEFINITION % ACCOUNTS["local"])
+    variables = {"HOME": str(tmp_path), "AWS_ENDPOINT_URL": cloud.endpoint}
+    result = subprocess.run([cloud.program, "bootstrap", "up"], cwd=tmp_path, env={**cloud.environment, **variables},
+                            capture_output=True, text=True, stdin=subprocess.DEVNULL, start_new_session=True)
+    assert result.returncode == 1 and "not confirmed" in result.stderr and "--yes" in result.stderr
+    with pytest.raises(ClientError):
+        cloud.client("s3").head_bucket(Bucket=BUCKET % ACCOUNTS["local"])
+
+
+@pytest.mark.parametrize("policy", ["deploy", "bootstrap", "execution", "task"])
+def test_policies_are_printed(cloud, tmp_path, policy):
+    (tmp_path / "adhoc.yaml").write_text(DEFINITION % ACCOUNTS["local"])
+    result = cloud.adhoc("iam", "policy", policy, cwd=tmp_path)
+    document = json.loads(result.stdout)
+    assert document["Version"] == "2012-10-17" and document["Statement"]
+    assert ("--part" in result.stderr) == (policy == "deploy")
+
+
+def token(subject):
+    claims = {"iss": f"https://{ISSUER}", "aud": "sts.amazonaws.com", "sub": subject, "exp": int(time.time()) + 600}
+    return "e30." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".c2ln"
+
+
+def test_enforced_a_pipeline_may_do_what_its_role_may(fresh_cloud, tmp_path):
+    fresh_cloud.stop()
+    fresh_cloud.process = subprocess.Popen(
+        [fresh_cloud.program, "local", "run", "--state-dir", fresh_cloud.home, "--port", str(fresh_cloud.port), "--iam", "enforce"],
+        env=fresh_cloud.environment, stdin=subprocess.DEVNULL, stdout=fresh_cloud.log, stderr=subprocess.STDOUT)
+    health = wait_for(fresh_cloud.health, "the local cloud answers", 30)
+    assert health["iam"] == "enforce"
+    (tmp_path / "adhoc.yaml").write_text(DEFINITION % ACCOUNTS["local"])
+    variables = {"HOME": str(tmp_path), "AWS_ENDPOINT_URL": fresh_cloud.endpoint}
+    fresh_cloud.adhoc("bootstrap", "up", "--github", "shop/web", "--yes", cwd=tmp_path, **variables)
+
+    sts = fresh_cloud.client("sts")
+    role = f"arn:aws:iam::{ACCOUNTS['local']}:role/tst-deploy-role"
+    with pytest.raises(ClientError) as refused:
+        sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="ci", WebIdentityToken=token("repo:evil/web:pull_request"))
+    assert refused.value.response["Error"]["Message"] == "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+
+    (tmp_path / "token").write_text(token("repo:shop/web:ref:refs/heads/main"))
+    pipeline = {**variables, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{tmp_path}/token", "AWS_ROLE_ARN": role, "AWS_ACCESS_KEY_ID": "",
+                "AWS_SECRET_ACCESS_KEY": ""}
+    assert "no environments" in fresh_cloud.adhoc("ls", cwd=tmp_path, **pipeline).stdout
+    assert "to create" in fresh_cloud.adhoc("shared", "plan", cwd=tmp_path, **pipeline).stdout
+    denied = fresh_cloud.adhoc("bootstrap", "down", "--yes", cwd=tmp_path, check=False, **pipeline)
+    assert denied.returncode == 1
+    assert "assumed-role/tst-deploy-role/" in denied.stderr and "is not authorized to perform: " in denied.stderr
