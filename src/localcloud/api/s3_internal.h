@@ -33,6 +33,7 @@ BlobStore Blobs(Cloud& cloud);
 void Discard(Cloud& cloud, Store::Transaction& txn, const Json& holder);
 
 const Json& GetBucket(const Call& call, const std::string& name);
+const Json& GetBucket(const Store::Transaction& txn, const std::string& name);
 Json& EditBucket(Call& call);
 std::string ObjectKey(const std::string& bucket, const std::string& key);
 Json OwnerOf(const Cloud& cloud);
@@ -43,6 +44,8 @@ void Authorize(Cloud& cloud, const Call& call, const std::string& action, const 
                const std::string& key = "");
 // Whether a policy gives this to everybody.
 bool PolicyAllowsEveryone(const std::string& policy, const std::string& action, const std::string& resource);
+// Whether it lets Elastic Load Balancing's log delivery put objects there.
+bool PolicyAllowsLogDelivery(const std::string& policy, const std::string& region, const std::string& resource);
 // Whether it gives anything to everybody.
 bool PolicyIsPublic(const std::string& policy);
 
@@ -54,7 +57,7 @@ void AddCorsHeaders(const Json& bucket, const net::Request& request, std::string
 Json ObjectFrom(const Json& input);
 // Makes it the current version, of this key and time, and returns the document with its VersionId, if the bucket has
 // versions.
-Json PutVersion(Cloud& cloud, Call& call, const std::string& bucket, const std::string& key, Json object);
+Json PutVersion(Cloud& cloud, Store::Transaction& txn, const std::string& bucket, const std::string& key, Json object);
 // If-Match and If-None-Match of a write.
 void CheckWriteConditions(const Call& call, const std::string& bucket, const std::string& key);
 // The bucket and key (and version) of `CopySource`.

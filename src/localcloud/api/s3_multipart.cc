@@ -239,7 +239,7 @@ Json CompleteMultipartUpload(Cloud& cloud, Call& call) {
     if (object["ChecksumType"] == "COMPOSITE") CopyChecksum(*part, kept);
     object["_parts"].push_back(std::move(kept));
   }
-  const Json stored = PutVersion(cloud, call, bucket, key, std::move(object));
+  const Json stored = PutVersion(cloud, call.txn, bucket, key, std::move(object));
   assembled.upload->blob->Keep();
   EraseUpload(cloud, call.txn, Text(call.input, "UploadId"));
   Json output{{"Location", "http://" + call.http.headers.GetOr("Host", "localhost") + "/" + bucket + "/" + key},

@@ -326,7 +326,7 @@ Json CopyObject(Cloud& cloud, Call& call) {
   CopyMembers(source, object, {"ETag", "Size", "_parts"});
   CopyChecksum(source, object);
   object["_blob"] = Blobs(cloud).Link(Text(source, "_blob"));
-  const Json stored = PutVersion(cloud, call, bucket, key, std::move(object));
+  const Json stored = PutVersion(cloud, call.txn, bucket, key, std::move(object));
   Json output{{"CopyObjectResult", {{"ETag", stored["ETag"]}, {"LastModified", stored["LastModified"]}}}};
   CopyChecksum(stored, output["CopyObjectResult"]);
   CopyMembers(stored, output, {"VersionId", "ServerSideEncryption"});
@@ -383,7 +383,7 @@ Deleted DeleteOne(Cloud& cloud, Call& call, const std::string& bucket_name, cons
     }
     return {};
   }
-  const Json marker = PutVersion(cloud, call, bucket_name, key, {{"_marker", true}});
+  const Json marker = PutVersion(cloud, call.txn, bucket_name, key, {{"_marker", true}});
   return {true, VersionOf(marker)};
 }
 
@@ -500,7 +500,7 @@ Json StoreUpload(Cloud& cloud, Call& call, const std::string& bucket, const std:
   object["_blob"] = blob.name;
   object[ChecksumMember(upload.algorithm)] = Base64Encode(blob.checksum);
   object["ChecksumType"] = "FULL_OBJECT";
-  Json stored = PutVersion(cloud, call, bucket, key, std::move(object));
+  Json stored = PutVersion(cloud, call.txn, bucket, key, std::move(object));
   upload.blob->Keep();
   return stored;
 }
@@ -571,10 +571,11 @@ Json ObjectFrom(const Json& input) {
   return object;
 }
 
-Json PutVersion(Cloud& cloud, Call& call, const std::string& bucket_name, const std::string& key, Json object) {
-  const std::string versioning = VersioningOf(GetBucket(call, bucket_name));
+Json PutVersion(Cloud& cloud, Store::Transaction& txn, const std::string& bucket_name, const std::string& key,
+                Json object) {
+  const std::string versioning = VersioningOf(GetBucket(txn, bucket_name));
   const std::string object_key = ObjectKey(bucket_name, key);
-  const Json* current = call.txn.Find(kObjects, object_key);
+  const Json* current = txn.Find(kObjects, object_key);
   if (key.size() > kLongestKey) {
     throw Fault("KeyTooLongError", "Your key is too long",
                 {{"Size", std::to_string(key.size())}, {"MaxSizeAllowed", std::to_string(kLongestKey)}});
@@ -590,14 +591,14 @@ Json PutVersion(Cloud& cloud, Call& call, const std::string& bucket_name, const 
   if (current != nullptr) {
     const bool replaces = versioning.empty() || (versioning == "Suspended" && VersionOf(*current) == "null");
     if (replaces) {
-      Discard(cloud, call.txn, *current);
+      Discard(cloud, txn, *current);
     } else {
       Json older = *current;
       if (!older.contains("VersionId")) older["VersionId"] = "null";
-      call.txn.Put(kVersions, VersionKey(bucket_name, key, call.txn.NextNumber("s3.versions")), std::move(older));
+      txn.Put(kVersions, VersionKey(bucket_name, key, txn.NextNumber("s3.versions")), std::move(older));
     }
   }
-  call.txn.Put(kObjects, object_key, object);
+  txn.Put(kObjects, object_key, object);
   return object;
 }
 
