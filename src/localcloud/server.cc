@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/sync.h"
 #include "localcloud/api/api.h"
+#include "localcloud/api/log_delivery.h"
 #include "localcloud/api/s3_lifecycle.h"
 #include "localcloud/cloud.h"
 #include "localcloud/database/database_controller.h"
@@ -29,6 +30,7 @@
 #include "localcloud/network/metadata_route.h"
 #include "localcloud/network/network_cleaner.h"
 #include "localcloud/objects/object_cleaner.h"
+#include "localcloud/proxy/access_log_controller.h"
 #include "localcloud/proxy/proxy_controller.h"
 #include "localcloud/runtime/clearing.h"
 #include "localcloud/runtime/engine_setup.h"
@@ -133,6 +135,12 @@ struct Controllers {
         route(cloud),
         routed(!engineless),
         scheduler(cloud, {.route_metadata = [this] { return routed && route.Reconcile(); }}),
+        access_logs(cloud,
+                    [&cloud](const std::string& bucket, const std::string& key, const std::string& bytes) {
+                      const auto txn = cloud.store.Begin();
+                      DeliverLog(cloud, *txn, bucket, key, bytes);
+                      txn->Commit();
+                    }),
         proxy(cloud, *haproxy, *prober),
         metrics(cloud, *haproxy),
         scaling(cloud) {}
@@ -146,6 +154,7 @@ struct Controllers {
     files.Start();
     databases.Start();
     instances.Start();
+    access_logs.Start();
     proxy.Start();
     scheduler.Start();
     metrics.Start();
@@ -163,6 +172,7 @@ struct Controllers {
   Scheduler scheduler;
   std::unique_ptr<proxy::HaproxyCli> haproxy = proxy::MakeHaproxyCli();
   std::unique_ptr<proxy::Prober> prober = proxy::MakeHttpProber();
+  proxy::AccessLogController access_logs;
   proxy::ProxyController proxy;
   MetricsController metrics;
   ScalingController scaling;

@@ -24,7 +24,7 @@ class FakeHaproxy : public localcloud::proxy::HaproxyCli {
   struct Worker {
     int pid = 0;
     std::string version;
-    std::map<std::string, std::map<std::string, bool>> servers;
+    localcloud::proxy::ServerStates servers;
   };
   struct Process {
     std::string container;
@@ -56,16 +56,17 @@ class FakeHaproxy : public localcloud::proxy::HaproxyCli {
       if (verb == "show") {
         std::string text = "1\n# be_id\n";
         for (const auto& [backend, servers] : worker.servers) {
-          for (const auto& [server, ready] : servers)
-            text += fmt::format("3 {} 1 {} 10.0.0.1 2 {} 1 1\n", backend, server, ready ? 0 : 1);
+          for (const auto& [server, state] : servers)
+            text += fmt::format("3 {} 1 {} 10.0.0.1 2 {} {} 100\n", backend, server, state.ready ? 0 : 1, state.weight);
         }
         return text;
       }
       const std::string backend = name.substr(0, name.find('/'));
       const std::string server = name.substr(name.find('/') + 1);
-      if (verb == "add") worker.servers[backend][server] = false;
+      if (verb == "add") worker.servers[backend][server] = {false, Weight(command)};
       if (verb == "del") worker.servers[backend].erase(server);
-      if (verb == "set") worker.servers[backend][server] = state == "ready";
+      if (verb == "set" && rest == "state") worker.servers[backend][server].ready = state == "ready";
+      if (verb == "set" && rest == "weight") worker.servers[backend][server].weight = Weight(command);
     }
     return "";
   }
@@ -74,10 +75,13 @@ class FakeHaproxy : public localcloud::proxy::HaproxyCli {
   std::vector<std::string> Ready(const std::string& backend) {
     std::vector<std::string> ready;
     if (processes_.empty()) return ready;
-    for (const auto& [server, takes_requests] : processes_.begin()->second.workers.back().servers[backend]) {
-      if (takes_requests) ready.push_back(server);
+    for (const auto& [server, state] : processes_.begin()->second.workers.back().servers[backend]) {
+      if (state.ready) ready.push_back(server);
     }
     return ready;
+  }
+  int WeightOf(const std::string& backend, const std::string& server) {
+    return processes_.begin()->second.workers.back().servers.at(backend).at(server).weight;
   }
   int Count(const std::string& command) const {
     return static_cast<int>(std::count(commands.begin(), commands.end(), command));
@@ -87,6 +91,12 @@ class FakeHaproxy : public localcloud::proxy::HaproxyCli {
   bool refuses = false;
 
  private:
+  // The number after `weight`, which is last.
+  static int Weight(const std::string& text) {
+    const auto at = text.find(" weight ");
+    return at == std::string::npos ? 100 : std::atoi(text.c_str() + at + 8);
+  }
+
   Process& Find(const std::filesystem::path& directory) {
     for (const auto& container : runtime_.List({{"adhoc.loadbalancer", ""}})) {
       const auto spec = runtime_.SpecOf(container.id);
@@ -108,7 +118,7 @@ class FakeHaproxy : public localcloud::proxy::HaproxyCli {
       words >> first >> second >> third;
       if (second == "proc.adhoc_version") worker.version = third.substr(4, 16);
       if (first == "backend") backend = second;
-      if (first == "server") worker.servers[backend][second] = true;
+      if (first == "server") worker.servers[backend][second] = {true, Weight(line)};
     }
     return worker;
   }

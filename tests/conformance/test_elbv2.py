@@ -1,5 +1,7 @@
 """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/"""
 
+import json
+
 import pytest
 
 from conftest import wait_for
@@ -210,3 +212,80 @@ def test_a_protected_load_balancer_is_not_deleted(elbv2, balancer):
 def test_deleting_what_is_gone_succeeds(elbv2, balancer):
     elbv2.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
     elbv2.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
+
+
+def set_attributes(elbv2, arn, **attributes):
+    elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[
+        {"Key": key.replace("__", "."), "Value": value} for key, value in attributes.items()])
+
+
+@pytest.mark.parametrize("algorithm, words", [
+    ("least_outstanding_requests", "least outstanding requests algorithm"), ("weighted_random", "weighted random algorithm"),
+])
+def test_slow_start_goes_with_round_robin_only(elbv2, vpc, name, algorithm, words):
+    arn = group(elbv2, vpc, name)["TargetGroupArn"]
+    set_attributes(elbv2, arn, slow_start__duration_seconds="30")
+    message = f"You cannot enable both slow start and {words} on a target group"
+    refuses("InvalidConfigurationRequest", set_attributes, message, elbv2=elbv2, arn=arn, load_balancing__algorithm__type=algorithm)
+    set_attributes(elbv2, arn, slow_start__duration_seconds="0", load_balancing__algorithm__type=algorithm)
+    refuses("InvalidConfigurationRequest", set_attributes, message, elbv2=elbv2, arn=arn, slow_start__duration_seconds="900")
+
+
+@pytest.mark.parametrize("attribute, value", [
+    ("slow_start.duration_seconds", "29"), ("slow_start.duration_seconds", "901"),
+    ("stickiness.lb_cookie.duration_seconds", "0"), ("stickiness.lb_cookie.duration_seconds", "604801"),
+    ("stickiness.app_cookie.duration_seconds", "0"), ("stickiness.type", "source_ip"), ("stickiness.enabled", "yes"),
+    ("stickiness.app_cookie.cookie_name", "AWSALBTG"), ("load_balancing.algorithm.type", "random"),
+])
+def test_attributes_of_a_target_group_have_limits(elbv2, vpc, name, attribute, value):
+    arn = group(elbv2, vpc, name)["TargetGroupArn"]
+    refuses("ValidationError", elbv2.modify_target_group_attributes, TargetGroupArn=arn,
+            Attributes=[{"Key": attribute, "Value": value}])
+
+
+def test_an_application_cookie_needs_a_name(elbv2, vpc, name):
+    arn = group(elbv2, vpc, name)["TargetGroupArn"]
+    sticky = {"stickiness__enabled": "true", "stickiness__type": "app_cookie"}
+    refuses("InvalidConfigurationRequest", set_attributes, elbv2=elbv2, arn=arn, **sticky)
+    set_attributes(elbv2, arn, stickiness__app_cookie__cookie_name="sessionid", **sticky)
+
+
+def test_a_forward_action_is_sticky_for_seven_days_at_most(elbv2, vpc, listener, name):
+    arns = [group(elbv2, vpc, f"{name}{i}")["TargetGroupArn"] for i in (1, 2)]
+
+    def forward(**stickiness):
+        return {"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": arn, "Weight": 1} for arn in arns],
+                                                     "TargetGroupStickinessConfig": stickiness}}
+
+    made = rule(elbv2, listener, 1, host("a.test"), action=forward(Enabled=True, DurationSeconds=604800))
+    assert made["Actions"][0]["ForwardConfig"]["TargetGroupStickinessConfig"] == {"Enabled": True, "DurationSeconds": 604800}
+    refuses("ValidationError", elbv2.modify_rule, RuleArn=made["RuleArn"],
+            Actions=[forward(Enabled=True, DurationSeconds=604801)])
+
+
+def test_access_logs_need_a_bucket_that_takes_them(elbv2, client, balancer, name):
+    arn, s3, bucket = balancer["LoadBalancerArn"], client("s3"), f"logs-{name}"
+
+    def enable(prefix="", **more):
+        elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[
+            {"Key": "access_logs.s3.enabled", "Value": "true"}, {"Key": "access_logs.s3.bucket", "Value": bucket},
+            {"Key": "access_logs.s3.prefix", "Value": prefix}])
+
+    refuses("InvalidConfigurationRequest", enable)
+    s3.create_bucket(Bucket=bucket)
+    denied = f"Access Denied for bucket: {bucket}. Please check S3bucket permission"
+    refuses("InvalidConfigurationRequest", enable, denied)
+
+    def allow(principal, resource="/AWSLogs/*", effect="Allow"):
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": {
+            "Effect": effect, "Principal": principal, "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}{resource}"}}))
+
+    allow({"Service": "delivery.logs.amazonaws.com"})
+    refuses("InvalidConfigurationRequest", enable, denied)
+    allow({"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}, "/elsewhere/*")
+    refuses("InvalidConfigurationRequest", enable, denied)
+    allow({"Service": "logdelivery.elasticloadbalancing.amazonaws.com"})
+    refuses("InvalidConfigurationRequest", enable, denied, prefix="web")
+    enable()
+    [key] = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert key.startswith("AWSLogs/") and key.endswith("/ELBAccessLogTestFile")

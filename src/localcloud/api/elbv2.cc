@@ -5,7 +5,9 @@
 #include <map>
 #include <stdexcept>
 
+#include "aws/codec/values.h"
 #include "localcloud/api/elbv2_internal.h"
+#include "localcloud/api/log_delivery.h"
 #include "localcloud/api/support.h"
 
 namespace adhoc::localcloud {
@@ -244,15 +246,48 @@ Json DescribeLoadBalancerAttributes(Cloud&, Call& call) {
   return {{"Attributes", AttributeList(LoadBalancer(call.txn, Text(call.input, "LoadBalancerArn"))["_attributes"])}};
 }
 
-Json ModifyLoadBalancerAttributes(Cloud&, Call& call) {
+// Puts a first file into the bucket of the access logs, as AWS does to find out whether it may.
+void CheckAccessLogs(Cloud& cloud, Txn& txn, const Json& load_balancer) {
+  const Json& attributes = load_balancer["_attributes"];
+  if (Text(attributes, "access_logs.s3.enabled") != "true") return;
+  const std::string bucket = Text(attributes, "access_logs.s3.bucket");
+  const std::string prefix = Text(attributes, "access_logs.s3.prefix");
+  if (bucket.empty()) {
+    throw ApiError("InvalidConfigurationRequest", "The value of 'access_logs.s3.bucket' cannot be empty");
+  }
+  if (prefix.starts_with('/') || prefix.ends_with('/') || prefix.find("AWSLogs") != std::string::npos) {
+    throw ApiError("InvalidConfigurationRequest",
+                   fmt::format("The value of 'access_logs.s3.prefix', '{}', must not begin or end with '/' or contain "
+                               "'AWSLogs'",
+                               prefix));
+  }
+  try {
+    DeliverLog(
+        cloud, txn, bucket,
+        fmt::format("{}{}AWSLogs/{}/ELBAccessLogTestFile", prefix, prefix.empty() ? "" : "/", cloud.settings.account),
+        fmt::format("Enable AccessLog for ELB: {} at {}", Text(load_balancer, "LoadBalancerName"),
+                    aws::FormatTimestamp(cloud.Now(), aws::TimestampFormat::kIso8601)));
+  } catch (const ApiError& error) {
+    if (error.code() == "NoSuchBucket") {
+      throw ApiError("InvalidConfigurationRequest", fmt::format("S3 bucket '{}' does not exist", bucket));
+    }
+    throw ApiError("InvalidConfigurationRequest",
+                   fmt::format("Access Denied for bucket: {}. Please check S3bucket permission", bucket));
+  }
+}
+
+Json ModifyLoadBalancerAttributes(Cloud& cloud, Call& call) {
   const std::string arn = Text(call.input, "LoadBalancerArn");
   LoadBalancer(call.txn, arn);
   Json& document = call.txn.Edit(kLoadBalancers, arn);
+  bool logs_change = false;
   for (const auto& attribute : Items(call.input, "Attributes")) {
     const std::string key = Text(attribute, "Key");
     CheckAttribute(key, Text(attribute, "Value"));
     document["_attributes"][key] = Text(attribute, "Value");
+    logs_change |= key.starts_with("access_logs.");
   }
+  if (logs_change) CheckAccessLogs(cloud, call.txn, document);
   return {{"Attributes", AttributeList(document["_attributes"])}};
 }
 

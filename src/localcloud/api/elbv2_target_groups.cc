@@ -72,9 +72,42 @@ void CheckAttribute(const std::string& key, const std::string& value) {
   if (key == "stickiness.enabled" && value != "true" && value != "false") fail("must be true or false");
   if (key == "stickiness.type" && value != "lb_cookie" && value != "app_cookie")
     fail("must be lb_cookie or app_cookie");
+  if (key == "load_balancing.algorithm.anomaly_mitigation" && value != "on" && value != "off")
+    fail("must be on or off");
+  if (key == "stickiness.app_cookie.cookie_name") {
+    // AWS allows every token of RFC 7230; names that occur have nothing but these.
+    const bool allowed = std::all_of(value.begin(), value.end(), [](unsigned char c) {
+      return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+    });
+    if (!allowed) fail("is not the name of a cookie");
+    for (const auto reserved : {"AWSALB", "AWSALBAPP", "AWSALBTG"}) {
+      if (value == reserved) fail("is reserved for use by the load balancer");
+    }
+  }
   if (key == "load_balancing.algorithm.type" && value != "round_robin" && value != "least_outstanding_requests" &&
       value != "weighted_random") {
     fail("must be round_robin, least_outstanding_requests or weighted_random");
+  }
+}
+
+// What may not go together.
+void CheckAttributes(const Json& attributes) {
+  const auto is = [&](const char* key, std::string_view value) { return Text(attributes, key) == value; };
+  const auto refuse = [](const std::string& why) { throw ApiError("InvalidConfigurationRequest", why); };
+  const bool slow_start = !is("slow_start.duration_seconds", "0");
+  if (slow_start && is("load_balancing.algorithm.type", "least_outstanding_requests")) {
+    refuse("You cannot enable both slow start and least outstanding requests algorithm on a target group");
+  }
+  if (slow_start && is("load_balancing.algorithm.type", "weighted_random")) {
+    refuse("You cannot enable both slow start and weighted random algorithm on a target group");
+  }
+  if (is("load_balancing.algorithm.anomaly_mitigation", "on") &&
+      !is("load_balancing.algorithm.type", "weighted_random")) {
+    refuse("You can enable anomaly mitigation only with the weighted random algorithm on a target group");
+  }
+  if (is("stickiness.enabled", "true") && is("stickiness.type", "app_cookie") &&
+      is("stickiness.app_cookie.cookie_name", "")) {
+    refuse("You must specify 'stickiness.app_cookie.cookie_name' when 'stickiness.type' is 'app_cookie'");
   }
 }
 
@@ -267,6 +300,7 @@ Json ModifyTargetGroupAttributes(Cloud&, Call& call) {
     CheckAttribute(Text(attribute, "Key"), Text(attribute, "Value"));
     group["_attributes"][Text(attribute, "Key")] = Text(attribute, "Value");
   }
+  CheckAttributes(group["_attributes"]);
   return {{"Attributes", AttributeList(group["_attributes"])}};
 }
 

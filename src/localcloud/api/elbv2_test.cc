@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <map>
 #include <string>
 
 #include "localcloud/api/elbv2_internal.h"
@@ -449,6 +450,31 @@ TEST_F(Elbv2Test, TargetGroupDefaultsAndIdempotency) {
   EXPECT_EQ(set("deregistration_delay.timeout_seconds", "3601"), "ValidationError");
   EXPECT_EQ(set("deregistration_delay.timeout_seconds", "5s"), "ValidationError");
   EXPECT_EQ(set("nope", "5"), "InvalidConfigurationRequest");
+}
+
+TEST_F(Elbv2Test, AttributesOfTargetGroupsThatExcludeEachOther) {
+  const std::string arn = MakeGroup("web");
+  const auto set = [&](const std::map<std::string, std::string>& attributes) {
+    Json list = Json::array();
+    for (const auto& [key, value] : attributes) list.push_back({{"Key", key}, {"Value", value}});
+    return MessageOf("ModifyTargetGroupAttributes", {{"TargetGroupArn", arn}, {"Attributes", list}});
+  };
+  const std::string algorithm = "load_balancing.algorithm.type";
+  EXPECT_EQ(set({{"slow_start.duration_seconds", "30"}}), "no error");
+  EXPECT_EQ(set({{algorithm, "least_outstanding_requests"}}),
+            "You cannot enable both slow start and least outstanding requests algorithm on a target group");
+  EXPECT_EQ(set({{algorithm, "weighted_random"}}),
+            "You cannot enable both slow start and weighted random algorithm on a target group");
+  EXPECT_EQ(set({{algorithm, "weighted_random"}, {"slow_start.duration_seconds", "0"}}), "no error");
+  EXPECT_EQ(set({{"load_balancing.algorithm.anomaly_mitigation", "on"}}), "no error");
+  EXPECT_NE(set({{algorithm, "round_robin"}}), "no error");
+  EXPECT_NE(set({{"stickiness.enabled", "true"}, {"stickiness.type", "app_cookie"}}), "no error") << "which cookie?";
+  EXPECT_NE(set({{"stickiness.app_cookie.cookie_name", "AWSALBAPP"}}), "no error");
+  EXPECT_NE(set({{"stickiness.app_cookie.cookie_name", "a; b"}}), "no error");
+  EXPECT_EQ(set({{"stickiness.enabled", "true"},
+                 {"stickiness.type", "app_cookie"},
+                 {"stickiness.app_cookie.cookie_name", "sessionid"}}),
+            "no error");
 }
 
 TEST_F(Elbv2Test, ListenersHaveAttributes) {

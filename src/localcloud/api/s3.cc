@@ -104,6 +104,45 @@ bool PolicyAllowsEveryone(const std::string& policy, const std::string& action, 
   return allowed;
 }
 
+bool PolicyAllowsLogDelivery(const std::string& policy, const std::string& region, const std::string& resource) {
+  // Who delivers: a service, before 2022 an account of Elastic Load Balancing's in each region.
+  // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+  static const std::map<std::string, std::string, std::less<>> kAccounts = {
+      {"af-south-1", "098369216593"},     {"ap-east-1", "754344448648"},      {"ap-northeast-1", "582318560864"},
+      {"ap-northeast-2", "600734575887"}, {"ap-northeast-3", "383597477331"}, {"ap-south-1", "718504428378"},
+      {"ap-southeast-1", "114774131450"}, {"ap-southeast-2", "783225319266"}, {"ap-southeast-3", "589379963580"},
+      {"ca-central-1", "985666609251"},   {"eu-central-1", "054676820928"},   {"eu-north-1", "897822967062"},
+      {"eu-south-1", "635631232127"},     {"eu-west-1", "156460612806"},      {"eu-west-2", "652711504416"},
+      {"eu-west-3", "009996457667"},      {"me-south-1", "076674570225"},     {"sa-east-1", "507241528517"},
+      {"us-east-1", "127311923021"},      {"us-east-2", "033677994240"},      {"us-west-1", "027434742980"},
+      {"us-west-2", "797873946194"}};
+  const auto names = [](const Json& principals, const Json& name) {
+    return principals == name ||
+           (principals.is_array() && std::find(principals.begin(), principals.end(), name) != principals.end());
+  };
+  const auto is_delivery = [&](const Json& principal) {
+    if (IsEveryone(principal)) return true;
+    if (!principal.is_object()) return false;
+    if (names(principal.value("Service", Json()), "logdelivery.elasticloadbalancing.amazonaws.com")) return true;
+    const auto account = kAccounts.find(region);
+    const Json accounts = principal.value("AWS", Json());
+    return account != kAccounts.end() &&
+           (names(accounts, account->second) || names(accounts, "arn:aws:iam::" + account->second + ":root"));
+  };
+  bool allowed = false;
+  for (const auto& statement : StatementsOf(policy)) {
+    if (!statement.is_object() || !is_delivery(statement.value("Principal", Json())) ||
+        !AnyMatches(statement.value("Action", Json()), "s3:PutObject", true) ||
+        !AnyMatches(statement.value("Resource", Json()), resource, false))
+      continue;
+    // The usual conditions are on what is always so: this account as the source, TLS, the owner's full control.
+    const std::string effect = Text(statement, "Effect");
+    if (effect == "Deny" && !statement.contains("Condition")) return false;
+    if (effect == "Allow") allowed = true;
+  }
+  return allowed;
+}
+
 bool PolicyIsPublic(const std::string& policy) {
   for (const auto& statement : StatementsOf(policy)) {
     if (statement.is_object() && Text(statement, "Effect") == "Allow" &&

@@ -32,8 +32,8 @@ BlobStore Blobs(Cloud& cloud);
 // The blob goes when nothing can be sending it any more.
 void Discard(Cloud& cloud, Store::Transaction& txn, const Json& holder);
 
-const Json& GetBucket(const Store::Transaction& txn, const std::string& name);
 const Json& GetBucket(const Call& call, const std::string& name);
+const Json& GetBucket(const Store::Transaction& txn, const std::string& name);
 Json& EditBucket(Call& call);
 std::string ObjectKey(const std::string& bucket, const std::string& key);
 Json OwnerOf(const Cloud& cloud);
@@ -44,6 +44,8 @@ void Authorize(Cloud& cloud, const Call& call, const std::string& action, const 
                const std::string& key = "");
 // Whether a policy gives this to everybody.
 bool PolicyAllowsEveryone(const std::string& policy, const std::string& action, const std::string& resource);
+// Whether it lets Elastic Load Balancing's log delivery put objects there.
+bool PolicyAllowsLogDelivery(const std::string& policy, const std::string& region, const std::string& resource);
 // Whether it gives anything to everybody.
 bool PolicyIsPublic(const std::string& policy);
 

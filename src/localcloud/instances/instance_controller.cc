@@ -45,262 +45,261 @@ fi
 exec sleep infinity)sh";
 
 TimePoint After(TimePoint time, Duration duration) {
-    return time + std::chrono::duration_cast<TimePoint::duration>(duration);
+  return time + std::chrono::duration_cast<TimePoint::duration>(duration);
+}
+
+TimePoint TimeOf(const Json& instance, const char* member) { return FromSeconds(instance.value(member, 0.0)); }
+
+std::string TextOf(const Json& document, const char* member) { return document.value(member, std::string()); }
+
+}  // namespace
+
+struct InstanceController::Impl {
+  explicit Impl(Cloud& the_cloud)
+      : cloud(the_cloud),
+        thread("instance controller", the_cloud.store, {std::string(kInstances)},
+               [this](std::stop_token) { return Pass(); }) {}
+
+  Labels LabelsOf(const std::string& id) const {
+    return {{kInstanceLabel, cloud.settings.instance}, {kMachineLabel, id}};
   }
 
-  TimePoint TimeOf(const Json& instance, const char* member) { return FromSeconds(instance.value(member, 0.0)); }
-
-  std::string TextOf(const Json& document, const char* member) { return document.value(member, std::string()); }
-
-  }  // namespace
-
-  struct InstanceController::Impl {
-    explicit Impl(Cloud& the_cloud)
-        : cloud(the_cloud),
-          thread("instance controller", the_cloud.store, {std::string(kInstances)},
-                 [this](std::stop_token) { return Pass(); }) {}
-
-    Labels LabelsOf(const std::string& id) const {
-      return {{kInstanceLabel, cloud.settings.instance}, {kMachineLabel, id}};
-    }
-
-    struct Failure {
-      int count = 0;
-      TimePoint retry_at;
-      std::string message;
-      std::string state;  // that the instance had: in another one, there is something else to do
-    };
-    using Containers = std::vector<ContainerState>;
-
-    TimePoint Reconcile() {
-      std::lock_guard one_at_a_time(reconcile_mutex);
-      std::map<std::string, Json> instances;
-      {
-        const auto txn = cloud.store.Begin();
-        for (const auto& [id, instance] : txn->All(kInstances)) instances[id] = instance;
-      }
-      std::map<std::string, Containers> containers;
-      try {
-        for (auto& container : cloud.runtime.List(LabelsOf(""))) {
-          containers[container.labels.at(kMachineLabel)].push_back(std::move(container));
-        }
-      } catch (const Error& error) {
-        return NoteFailure("", "", error);
-      }
-      failures.erase("");
-
-      TimePoint next = kNever;
-      for (const auto& [id, instance] : instances) {
-        const auto failed = failures.find(id);
-        if (failed != failures.end() && failed->second.state == StateOf(instance) &&
-            cloud.clock.Now() < failed->second.retry_at) {
-          next = std::min(next, failed->second.retry_at);
-          continue;
-        }
-        try {
-          next = std::min(next, Advance(id, instance, containers[id]));
-          failures.erase(id);
-        } catch (const Error& error) {
-          next = std::min(next, NoteFailure(id, StateOf(instance), error));
-          GiveUp(id, instance, error);
-        }
-      }
-      for (const auto& [id, list] : containers) {
-        if (!instances.contains(id)) next = std::min(next, RemoveAll(id, list));
-      }
-      return next;
-    }
-
-    TimePoint NoteFailure(const std::string& id, const std::string& state, const Error& error) {
-      auto& failure = failures[id];
-      if (failure.message != error.what() && !stop.stop_requested()) {
-        spdlog::warn("instance {}: {}", id.empty() ? "containers" : id, error.what());
-      }
-      failure.message = error.what();
-      failure.state = state;
-      failure.count = std::min(failure.count + 1, 5);
-      failure.retry_at = After(cloud.clock.Now(), 500ms * (1 << (failure.count - 1)));
-      return failure.retry_at;
-    }
-
-    // Of an instance that is no longer, also when this program was not running then.
-    TimePoint RemoveAll(const std::string& id, const Containers& containers) {
-      try {
-        for (const auto& container : containers) cloud.runtime.Remove(container.id, true);
-        failures.erase(id);
-        return kNever;
-      } catch (const Error& error) {
-        return NoteFailure(id, "", error);
-      }
-    }
-
-    // An instance that can't start goes the way of one that EC2 has no room for. Only a missing image is hopeless.
-    void GiveUp(const std::string& id, const Json& instance, const Error& error) {
-      const auto* engine = dynamic_cast<const RuntimeError*>(&error);
-      if (engine == nullptr || engine->kind() != RuntimeErrorKind::kImageNotFound || StateOf(instance) != "pending")
-        return;
-      Change(id, instance, [&](Json& document, Store::Transaction&) {
-        document["StateReason"] = {{"Code", "Server.InternalError"},
-                                   {"Message", fmt::format("Server.InternalError: {}", error.what())}};
-        SetState(document, "shutting-down");
-      });
-    }
-
-    TimePoint Advance(const std::string& id, const Json& instance, const Containers& containers) {
-      const std::string state = StateOf(instance);
-      const TimePoint due = TimeOf(instance, "_due_at");
-      if (state == "terminated") {
-        for (const auto& container : containers) cloud.runtime.Remove(container.id, true);
-        return Forget(id, instance);
-      }
-      if (state == "shutting-down") {
-        for (const auto& container : containers) cloud.runtime.Remove(container.id, true);
-        if (cloud.clock.Now() < due) return due;
-        Change(id, instance, [&](Json& document, Store::Transaction& txn) { Terminate(document, txn); });
-        return kNever;
-      }
-      if (state == "stopping" || state == "stopped" || instance.value("_restart", false)) {
-        for (const auto& container : containers) cloud.runtime.Stop(container.id, kStopGrace);
-        if (state == "stopped") return kNever;
-        if (state == "stopping" && cloud.clock.Now() < due) return due;
-        Change(id, instance, [&](Json& document, Store::Transaction&) {
-          document.erase("_restart");
-          if (state == "stopping") SetState(document, "stopped");
-        });
-        return cloud.clock.Now();
-      }
-      return Run(id, instance, containers);
-    }
-
-    // Unless it has another state by now.
-    void Change(const std::string& id, const Json& seen,
-                const std::function<void(Json&, Store::Transaction&)>& change) {
-      const auto txn = cloud.store.Begin();
-      const Json* found = txn->Find(kInstances, id);
-      if (found == nullptr || StateOf(*found) != StateOf(seen)) return;
-      change(txn->Edit(kInstances, id), *txn);
-      txn->Commit();
-    }
-
-    void Terminate(Json& document, Store::Transaction& txn) const {
-      EraseInterface(txn, TextOf(document, "_interface"));
-      for (const auto& mapping : document.at("BlockDeviceMappings")) {
-        const std::string volume = mapping.at("Ebs").at("VolumeId");
-        if (mapping.at("Ebs").value("DeleteOnTermination", true)) {
-          txn.Erase(kVolumes, volume);
-        } else if (txn.Find(kVolumes, volume) != nullptr) {
-          Json& kept = txn.Edit(kVolumes, volume);
-          kept["State"] = "available";
-          kept["Attachments"] = Json::array();
-        }
-      }
-      for (const char* member : {"PrivateIpAddress", "PublicIpAddress", "VpcId", "SubnetId", "IamInstanceProfile",
-                                 "_interface", "_container", "_profile"}) {
-        document.erase(member);
-      }
-      for (const char* member : {"NetworkInterfaces", "SecurityGroups", "BlockDeviceMappings"}) {
-        document[member] = Json::array();
-      }
-      for (const char* member : {"PrivateDnsName", "PublicDnsName"}) document[member] = "";
-      document["_forget_at"] = cloud.Now() + kRemembered;
-      SetState(document, "terminated");
-    }
-
-    TimePoint Forget(const std::string& id, const Json& instance) {
-      const TimePoint due = TimeOf(instance, "_forget_at");
-      if (cloud.clock.Now() < due) return due;
-      const auto txn = cloud.store.Begin();
-      txn->Erase(kInstances, id);
-      txn->Commit();
-      return kNever;
-    }
-
-    TimePoint Run(const std::string& id, const Json& instance, const Containers& containers) {
-      const ContainerState* container = containers.empty() ? nullptr : &containers.front();
-      for (std::size_t i = 1; i < containers.size(); ++i) cloud.runtime.Remove(containers[i].id, true);
-      if (container == nullptr || !container->running()) {
-        if (container != nullptr && container->finished_at) {
-          const TimePoint due = After(*container->finished_at, kRestartPause);
-          if (cloud.clock.Now() < due) return due;
-        }
-        cloud.runtime.Start(container != nullptr ? container->id : Create(id, instance));
-        return cloud.clock.Now();
-      }
-      const bool pending = StateOf(instance) == "pending";
-      if (const TimePoint due = TimeOf(instance, "_due_at"); pending && cloud.clock.Now() < due) return due;
-      if (!pending && TextOf(instance, "_container") == container->id) return kNever;
-      Change(id, instance, [&](Json& document, Store::Transaction&) {
-        document["_container"] = container->id;
-        if (!pending) return;
-        document["_checks_until"] = cloud.DueAt(Slow::kInstanceChecks);
-        SetState(document, "running");
-      });
-      return kNever;
-    }
-
-    std::string Create(const std::string& id, const Json& instance) {
-      const VpcNetwork network = EnsureVpcNetwork(cloud, instance.at("VpcId").get<std::string>());
-      ContainerSpec spec;
-      spec.name = fmt::format("adhoc-{}-{}", cloud.settings.instance, id);
-      spec.image = cloud.settings.machine_image;
-      spec.entrypoint = {"/bin/sh", "-c", kBoot, "boot", TextOf(instance, "_user_data")};
-      spec.environment = {{"AWS_DEFAULT_REGION", cloud.settings.region},
-                          {"AWS_REGION", cloud.settings.region},
-                          {"AWS_ENDPOINT_URL", fmt::format("http://{}:{}", network.gateway, cloud.settings.port)}};
-      spec.labels = LabelsOf(id);
-      spec.user = "0";
-      spec.network = network.name;
-      spec.ip = instance.at("PrivateIpAddress");
-      const std::string name = instance.at("PrivateDnsName");
-      spec.hostname = name.substr(0, name.find('.'));
-      spec.aliases = {name};
-      spec.init = true;
-      return cloud.runtime.Create(spec);
-    }
-
-    // ---- The loop
-
-    std::chrono::milliseconds Pass() {
-      const TimePoint next = Reconcile();
-      if (next == kNever) return kResync;
-      return std::clamp(std::chrono::ceil<std::chrono::milliseconds>(next - cloud.clock.Now()), 0ms, kResync);
-    }
-
-    void WatchLoop() {
-      while (!stop.stop_requested()) {
-        try {
-          cloud.runtime.WatchEvents(
-              LabelsOf(""), [&] { thread.Wake(); },
-              [&](const ContainerEvent& event) {
-                if (event.kind != ContainerEventKind::kStarted) thread.Wake();
-              },
-              stop.get_token());
-        } catch (const Error&) {
-          // The engine went away; the passes say so.
-        }
-        cloud.clock.SleepFor(1s, stop.get_token());
-      }
-    }
-
-    Cloud& cloud;
-    std::stop_source stop;
-
-    std::mutex reconcile_mutex;               // guards what follows
-    std::map<std::string, Failure> failures;  // by instance; "": the engine
-
-    ControllerThread thread;  // after what it uses
-    std::jthread watcher;
+  struct Failure {
+    int count = 0;
+    TimePoint retry_at;
+    std::string message;
+    std::string state;  // that the instance had: in another one, there is something else to do
   };
+  using Containers = std::vector<ContainerState>;
 
-  InstanceController::InstanceController(Cloud& cloud) : impl_(std::make_unique<Impl>(cloud)) {}
+  TimePoint Reconcile() {
+    std::lock_guard one_at_a_time(reconcile_mutex);
+    std::map<std::string, Json> instances;
+    {
+      const auto txn = cloud.store.Begin();
+      for (const auto& [id, instance] : txn->All(kInstances)) instances[id] = instance;
+    }
+    std::map<std::string, Containers> containers;
+    try {
+      for (auto& container : cloud.runtime.List(LabelsOf(""))) {
+        containers[container.labels.at(kMachineLabel)].push_back(std::move(container));
+      }
+    } catch (const Error& error) {
+      return NoteFailure("", "", error);
+    }
+    failures.erase("");
 
-  InstanceController::~InstanceController() { impl_->stop.request_stop(); }
-
-  void InstanceController::Start() {
-    impl_->thread.Start();
-    impl_->watcher = std::jthread([impl = impl_.get()] { impl->WatchLoop(); });
+    TimePoint next = kNever;
+    for (const auto& [id, instance] : instances) {
+      const auto failed = failures.find(id);
+      if (failed != failures.end() && failed->second.state == StateOf(instance) &&
+          cloud.clock.Now() < failed->second.retry_at) {
+        next = std::min(next, failed->second.retry_at);
+        continue;
+      }
+      try {
+        next = std::min(next, Advance(id, instance, containers[id]));
+        failures.erase(id);
+      } catch (const Error& error) {
+        next = std::min(next, NoteFailure(id, StateOf(instance), error));
+        GiveUp(id, instance, error);
+      }
+    }
+    for (const auto& [id, list] : containers) {
+      if (!instances.contains(id)) next = std::min(next, RemoveAll(id, list));
+    }
+    return next;
   }
 
-  TimePoint InstanceController::Reconcile() { return impl_->Reconcile(); }
+  TimePoint NoteFailure(const std::string& id, const std::string& state, const Error& error) {
+    auto& failure = failures[id];
+    if (failure.message != error.what() && !stop.stop_requested()) {
+      spdlog::warn("instance {}: {}", id.empty() ? "containers" : id, error.what());
+    }
+    failure.message = error.what();
+    failure.state = state;
+    failure.count = std::min(failure.count + 1, 5);
+    failure.retry_at = After(cloud.clock.Now(), 500ms * (1 << (failure.count - 1)));
+    return failure.retry_at;
+  }
 
-  }  // namespace adhoc::localcloud::ec2
+  // Of an instance that is no longer, also when this program was not running then.
+  TimePoint RemoveAll(const std::string& id, const Containers& containers) {
+    try {
+      for (const auto& container : containers) cloud.runtime.Remove(container.id, true);
+      failures.erase(id);
+      return kNever;
+    } catch (const Error& error) {
+      return NoteFailure(id, "", error);
+    }
+  }
+
+  // An instance that can't start goes the way of one that EC2 has no room for. Only a missing image is hopeless.
+  void GiveUp(const std::string& id, const Json& instance, const Error& error) {
+    const auto* engine = dynamic_cast<const RuntimeError*>(&error);
+    if (engine == nullptr || engine->kind() != RuntimeErrorKind::kImageNotFound || StateOf(instance) != "pending")
+      return;
+    Change(id, instance, [&](Json& document, Store::Transaction&) {
+      document["StateReason"] = {{"Code", "Server.InternalError"},
+                                 {"Message", fmt::format("Server.InternalError: {}", error.what())}};
+      SetState(document, "shutting-down");
+    });
+  }
+
+  TimePoint Advance(const std::string& id, const Json& instance, const Containers& containers) {
+    const std::string state = StateOf(instance);
+    const TimePoint due = TimeOf(instance, "_due_at");
+    if (state == "terminated") {
+      for (const auto& container : containers) cloud.runtime.Remove(container.id, true);
+      return Forget(id, instance);
+    }
+    if (state == "shutting-down") {
+      for (const auto& container : containers) cloud.runtime.Remove(container.id, true);
+      if (cloud.clock.Now() < due) return due;
+      Change(id, instance, [&](Json& document, Store::Transaction& txn) { Terminate(document, txn); });
+      return kNever;
+    }
+    if (state == "stopping" || state == "stopped" || instance.value("_restart", false)) {
+      for (const auto& container : containers) cloud.runtime.Stop(container.id, kStopGrace);
+      if (state == "stopped") return kNever;
+      if (state == "stopping" && cloud.clock.Now() < due) return due;
+      Change(id, instance, [&](Json& document, Store::Transaction&) {
+        document.erase("_restart");
+        if (state == "stopping") SetState(document, "stopped");
+      });
+      return cloud.clock.Now();
+    }
+    return Run(id, instance, containers);
+  }
+
+  // Unless it has another state by now.
+  void Change(const std::string& id, const Json& seen, const std::function<void(Json&, Store::Transaction&)>& change) {
+    const auto txn = cloud.store.Begin();
+    const Json* found = txn->Find(kInstances, id);
+    if (found == nullptr || StateOf(*found) != StateOf(seen)) return;
+    change(txn->Edit(kInstances, id), *txn);
+    txn->Commit();
+  }
+
+  void Terminate(Json& document, Store::Transaction& txn) const {
+    EraseInterface(txn, TextOf(document, "_interface"));
+    for (const auto& mapping : document.at("BlockDeviceMappings")) {
+      const std::string volume = mapping.at("Ebs").at("VolumeId");
+      if (mapping.at("Ebs").value("DeleteOnTermination", true)) {
+        txn.Erase(kVolumes, volume);
+      } else if (txn.Find(kVolumes, volume) != nullptr) {
+        Json& kept = txn.Edit(kVolumes, volume);
+        kept["State"] = "available";
+        kept["Attachments"] = Json::array();
+      }
+    }
+    for (const char* member : {"PrivateIpAddress", "PublicIpAddress", "VpcId", "SubnetId", "IamInstanceProfile",
+                               "_interface", "_container", "_profile"}) {
+      document.erase(member);
+    }
+    for (const char* member : {"NetworkInterfaces", "SecurityGroups", "BlockDeviceMappings"}) {
+      document[member] = Json::array();
+    }
+    for (const char* member : {"PrivateDnsName", "PublicDnsName"}) document[member] = "";
+    document["_forget_at"] = cloud.Now() + kRemembered;
+    SetState(document, "terminated");
+  }
+
+  TimePoint Forget(const std::string& id, const Json& instance) {
+    const TimePoint due = TimeOf(instance, "_forget_at");
+    if (cloud.clock.Now() < due) return due;
+    const auto txn = cloud.store.Begin();
+    txn->Erase(kInstances, id);
+    txn->Commit();
+    return kNever;
+  }
+
+  TimePoint Run(const std::string& id, const Json& instance, const Containers& containers) {
+    const ContainerState* container = containers.empty() ? nullptr : &containers.front();
+    for (std::size_t i = 1; i < containers.size(); ++i) cloud.runtime.Remove(containers[i].id, true);
+    if (container == nullptr || !container->running()) {
+      if (container != nullptr && container->finished_at) {
+        const TimePoint due = After(*container->finished_at, kRestartPause);
+        if (cloud.clock.Now() < due) return due;
+      }
+      cloud.runtime.Start(container != nullptr ? container->id : Create(id, instance));
+      return cloud.clock.Now();
+    }
+    const bool pending = StateOf(instance) == "pending";
+    if (const TimePoint due = TimeOf(instance, "_due_at"); pending && cloud.clock.Now() < due) return due;
+    if (!pending && TextOf(instance, "_container") == container->id) return kNever;
+    Change(id, instance, [&](Json& document, Store::Transaction&) {
+      document["_container"] = container->id;
+      if (!pending) return;
+      document["_checks_until"] = cloud.DueAt(Slow::kInstanceChecks);
+      SetState(document, "running");
+    });
+    return kNever;
+  }
+
+  std::string Create(const std::string& id, const Json& instance) {
+    const VpcNetwork network = EnsureVpcNetwork(cloud, instance.at("VpcId").get<std::string>());
+    ContainerSpec spec;
+    spec.name = fmt::format("adhoc-{}-{}", cloud.settings.instance, id);
+    spec.image = cloud.settings.machine_image;
+    spec.entrypoint = {"/bin/sh", "-c", kBoot, "boot", TextOf(instance, "_user_data")};
+    spec.environment = {{"AWS_DEFAULT_REGION", cloud.settings.region},
+                        {"AWS_REGION", cloud.settings.region},
+                        {"AWS_ENDPOINT_URL", fmt::format("http://{}:{}", network.gateway, cloud.settings.port)}};
+    spec.labels = LabelsOf(id);
+    spec.user = "0";
+    spec.network = network.name;
+    spec.ip = instance.at("PrivateIpAddress");
+    const std::string name = instance.at("PrivateDnsName");
+    spec.hostname = name.substr(0, name.find('.'));
+    spec.aliases = {name};
+    spec.init = true;
+    return cloud.runtime.Create(spec);
+  }
+
+  // ---- The loop
+
+  std::chrono::milliseconds Pass() {
+    const TimePoint next = Reconcile();
+    if (next == kNever) return kResync;
+    return std::clamp(std::chrono::ceil<std::chrono::milliseconds>(next - cloud.clock.Now()), 0ms, kResync);
+  }
+
+  void WatchLoop() {
+    while (!stop.stop_requested()) {
+      try {
+        cloud.runtime.WatchEvents(
+            LabelsOf(""), [&] { thread.Wake(); },
+            [&](const ContainerEvent& event) {
+              if (event.kind != ContainerEventKind::kStarted) thread.Wake();
+            },
+            stop.get_token());
+      } catch (const Error&) {
+        // The engine went away; the passes say so.
+      }
+      cloud.clock.SleepFor(1s, stop.get_token());
+    }
+  }
+
+  Cloud& cloud;
+  std::stop_source stop;
+
+  std::mutex reconcile_mutex;               // guards what follows
+  std::map<std::string, Failure> failures;  // by instance; "": the engine
+
+  ControllerThread thread;  // after what it uses
+  std::jthread watcher;
+};
+
+InstanceController::InstanceController(Cloud& cloud) : impl_(std::make_unique<Impl>(cloud)) {}
+
+InstanceController::~InstanceController() { impl_->stop.request_stop(); }
+
+void InstanceController::Start() {
+  impl_->thread.Start();
+  impl_->watcher = std::jthread([impl = impl_.get()] { impl->WatchLoop(); });
+}
+
+TimePoint InstanceController::Reconcile() { return impl_->Reconcile(); }
+
+}  // namespace adhoc::localcloud::ec2

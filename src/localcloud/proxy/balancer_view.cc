@@ -10,16 +10,14 @@ std::string Member(const Json& object, const char* key, const char* otherwise = 
   return object.value(key, std::string(otherwise));
 }
 
-int Attribute(const Json& document, const char* key, int otherwise) {
+std::string TextAttribute(const Json& document, const char* key, const char* otherwise = "") {
   const auto attributes = document.find("_attributes");
-  if (attributes == document.end()) return otherwise;
-  const std::string text = Member(*attributes, key);
-  return text.empty() ? otherwise : std::atoi(text.c_str());
+  return attributes == document.end() ? otherwise : Member(*attributes, key, otherwise);
 }
 
-bool HasAttribute(const Json& document, const char* key, std::string_view value) {
-  const auto attributes = document.find("_attributes");
-  return attributes != document.end() && Member(*attributes, key) == value;
+int Attribute(const Json& document, const char* key, int otherwise) {
+  const std::string text = TextAttribute(document, key);
+  return text.empty() ? otherwise : std::atoi(text.c_str());
 }
 
 // Certificate, chain and key in one text, or nothing when ACM no longer has it.
@@ -51,11 +49,16 @@ std::vector<RuleModel> Rules(const std::map<std::string, std::vector<const Json*
   return sorted;
 }
 
-TargetGroupModel Group(const Store::Transaction& txn, const Json& group, std::set<std::string>& used) {
+TargetGroupModel Group(const Store::Transaction& txn, const Json& group, TimePoint now, BalancerView& view) {
   TargetGroupModel model{.name = Member(group, "TargetGroupName"), .tls = Member(group, "Protocol") == "HTTPS"};
-  model.least_outstanding_requests = HasAttribute(group, "load_balancing.algorithm.type", "least_outstanding_requests");
-  if (HasAttribute(group, "stickiness.enabled", "true")) {
-    model.sticky_seconds = Attribute(group, "stickiness.lb_cookie.duration_seconds", 86400);
+  model.algorithm = TextAttribute(group, "load_balancing.algorithm.type", "round_robin");
+  if (TextAttribute(group, "stickiness.enabled") == "true") {
+    if (TextAttribute(group, "stickiness.type") == "app_cookie") {
+      model.stickiness = {Attribute(group, "stickiness.app_cookie.duration_seconds", 86400),
+                          TextAttribute(group, "stickiness.app_cookie.cookie_name")};
+    } else {
+      model.stickiness.seconds = Attribute(group, "stickiness.lb_cookie.duration_seconds", 86400);
+    }
   }
   const std::string prefix = Member(group, "TargetGroupArn") + "|";
   const auto& targets = txn.All(kTargets);
@@ -66,10 +69,12 @@ TargetGroupModel Group(const Store::Transaction& txn, const Json& group, std::se
     if (state == "draining") continue;
     const Json& target = it->second.at("Target");
     (state == "healthy" || it->second.contains(kPassed) ? healthy : others)
-        .emplace_back(it->first, ServerModel{Member(target, "Id"), target.value("Port", 0)});
+        .emplace_back(it->first, ServerModel{Member(target, "Id"), target.value("Port", 0),
+                                             SlowStartWeight(group, it->second, now)});
   }
   for (auto& [key, server] : healthy.empty() ? others : healthy) {
-    used.insert(key);
+    view.targets.insert(key);
+    view.starts_slowly |= server.weight < 100;
     model.servers.push_back(std::move(server));
   }
   return model;
@@ -77,9 +82,18 @@ TargetGroupModel Group(const Store::Transaction& txn, const Json& group, std::se
 
 }  // namespace
 
-std::string BalancerView::id() const { return name + "-" + arn.substr(arn.rfind('/') + 1); }
+std::string ContainerId(const std::string& arn) {
+  const auto app = arn.rfind("app/");
+  std::string id = arn.substr(app == std::string::npos ? 0 : app + 4);
+  std::replace(id.begin(), id.end(), '/', '-');
+  return id;
+}
 
-std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn) {
+std::filesystem::path DirectoryOf(const std::filesystem::path& state_dir, const std::string& arn) {
+  return state_dir / "proxy" / ContainerId(arn);
+}
+
+std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn, TimePoint now) {
   std::map<std::string, std::vector<const Json*>> listeners;  // by load balancer
   std::map<std::string, std::vector<const Json*>> rules;      // by listener
   for (const auto& [arn, listener] : txn.All(kListeners))
@@ -96,10 +110,14 @@ std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn) {
     if (!document.at("AvailabilityZones").empty())
       view.subnet_id = Member(document["AvailabilityZones"][0], "SubnetId");
     view.model.idle_seconds = Attribute(document, "idle_timeout.timeout_seconds", 60);
-    view.model.preserve_host_header = HasAttribute(document, "routing.http.preserve_host_header.enabled", "true");
-    if (document.contains("_attributes")) {
-      view.model.forwarded_for = Member(document["_attributes"], "routing.http.xff_header_processing.mode", "append");
-    }
+    const auto enabled = [&](const std::string& key) { return TextAttribute(document, (key + ".enabled").c_str()); };
+    view.model.preserve_host_header = enabled("routing.http.preserve_host_header") == "true";
+    view.model.forwarded_for = TextAttribute(document, "routing.http.xff_header_processing.mode", "append");
+    view.model.forwarded_for_port = enabled("routing.http.xff_client_port") == "true";
+    view.model.drop_invalid_headers = enabled("routing.http.drop_invalid_header_fields") == "true";
+    view.model.tls_headers = enabled("routing.http.x_amzn_tls_version_and_cipher_suite") == "true";
+    view.model.http2 = enabled("routing.http2") != "false";
+    view.model.access_log = enabled("access_logs.s3") == "true";
     std::set<std::string> groups;
     for (const Json* listener : listeners[arn]) {
       ListenerModel model{.port = listener->value("Port", 0), .tls = Member(*listener, "Protocol") == "HTTPS"};
@@ -128,7 +146,7 @@ std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn) {
               [](const ListenerModel& a, const ListenerModel& b) { return a.port < b.port; });
     for (const auto& group : groups) {
       if (const Json* target_group = txn.Find(kTargetGroups, group)) {
-        view.model.target_groups[group] = Group(txn, *target_group, view.targets);
+        view.model.target_groups[group] = Group(txn, *target_group, now, view);
       }
     }
     views.push_back(std::move(view));
@@ -151,6 +169,26 @@ HealthCheck ReadHealthCheck(const Json& group, Duration initial_interval) {
 
 Duration DeregistrationDelay(const Json& group) {
   return std::chrono::seconds(Attribute(group, "deregistration_delay.timeout_seconds", 300));
+}
+
+int SlowStartWeight(const Json& group, const Json& target, TimePoint now) {
+  const std::chrono::duration<double> whole = std::chrono::seconds(Attribute(group, "slow_start.duration_seconds", 0));
+  const double since = target.value(kSlowStartSince, 0.0);
+  if (since == 0 || whole.count() == 0) return 100;
+  const std::chrono::duration<double> gone = now - FromSeconds(since);
+  return std::clamp(static_cast<int>(100 * gone / whole), 1, 100);
+}
+
+bool StartsSlowly(const Store::Transaction& txn, const Json& group, TimePoint now) {
+  if (Attribute(group, "slow_start.duration_seconds", 0) == 0) return false;
+  const std::string prefix = Member(group, "TargetGroupArn") + "|";
+  const auto& targets = txn.All(kTargets);
+  for (auto it = targets.lower_bound(prefix); it != targets.end() && it->first.starts_with(prefix); ++it) {
+    if (Member(it->second.at("TargetHealth"), "State") == "healthy" && SlowStartWeight(group, it->second, now) == 100) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace adhoc::localcloud::proxy

@@ -1,6 +1,7 @@
 // What the documents say about a load balancer, as the proxy needs it. Pure functions over a transaction.
 #pragma once
 
+#include <filesystem>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,6 +23,9 @@ inline constexpr std::string_view kCertificates = "acm.certificates";
 // In a target's document: it has passed its health checks, and becomes healthy as soon as HAProxy has it.
 inline constexpr const char* kPassed = "_passed";
 
+// In a target's document: since when its share of the requests grows (slow_start.duration_seconds).
+inline constexpr const char* kSlowStartSince = "_slow_start_since";
+
 struct BalancerView {
   std::string arn;
   std::string name;
@@ -31,20 +35,30 @@ struct BalancerView {
   std::vector<int> ports;  // of its listeners, ascending
   TimePoint active_at;     // it is not called active before
   LoadBalancerModel model;
+  bool starts_slowly = false;  // the weight of a server is about to grow
   // Keys in elbv2.targets of the servers in the model: the healthy targets of each group and those about to be, or all
   // of them when there are none. Draining ones never.
   std::set<std::string> targets;
-
-  // The directory of its container below <state dir>/proxy, and a part of the container's name.
-  std::string id() const;
 };
 
-std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn);
+// From a load balancer's ARN: `<name>-<id>`, a part of its container's name.
+std::string ContainerId(const std::string& arn);
+// What its container sees as its own directory.
+std::filesystem::path DirectoryOf(const std::filesystem::path& state_dir, const std::string& arn);
+
+std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn, TimePoint now);
 
 // The part of a target's key before the first '|': its target group's ARN.
 std::string GroupOf(std::string_view target_key);
 
 HealthCheck ReadHealthCheck(const Json& target_group, Duration initial_interval);
 Duration DeregistrationDelay(const Json& target_group);
+
+// A target's share of the requests in percent: from 1 to 100 in the time of the slow start of its group, if that has
+// begun.
+int SlowStartWeight(const Json& target_group, const Json& target, TimePoint now);
+// Whether a target that becomes healthy starts slowly: its group says so, and another target is healthy and has
+// started.
+bool StartsSlowly(const Store::Transaction& txn, const Json& target_group, TimePoint now);
 
 }  // namespace adhoc::localcloud::proxy

@@ -9,114 +9,11 @@
 
 #include "aws/sign/sigv4.h"
 #include "base/error.h"
+#include "localcloud/proxy/access_log.h"
+#include "localcloud/proxy/haproxy_match.h"
 
 namespace adhoc::localcloud::proxy {
 namespace {
-
-bool IsAlphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
-
-bool IsOneOf(std::string_view characters, char c) { return characters.find(c) != std::string_view::npos; }
-
-// Whether the text means itself to HAProxy's parser, unquoted and in every match method.
-bool IsPlain(std::string_view text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return IsAlphanumeric(c) || IsOneOf("/_.~:@+-", c); });
-}
-
-std::string Member(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() ? "" : found->get<std::string>();
-}
-
-// The regular expression of one character that must not mean anything.
-std::string EscapeForRegex(char c) {
-  if (IsAlphanumeric(c) || IsOneOf("/_-", c)) return {c};
-  if (c == '.') return "\\.";
-  return fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-}
-
-std::string Wildcards(std::string_view pattern, bool escapes, std::string_view any) {
-  std::string regex;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (escapes && pattern[i] == '\\' && i + 1 < pattern.size()) {
-      regex += EscapeForRegex(pattern[++i]);
-    } else if (pattern[i] == '*') {
-      regex += fmt::format("{}*", any);
-    } else if (pattern[i] == '?') {
-      regex += any;
-    } else {
-      regex += EscapeForRegex(pattern[i]);
-    }
-  }
-  return regex;
-}
-
-// A pattern as the cheapest match that means the same.
-std::string Match(std::string_view pattern) {
-  if (IsPlain(pattern)) return fmt::format("-m str -- {}", pattern);
-  if (pattern.ends_with('*') && IsPlain(pattern.substr(0, pattern.size() - 1))) {
-    return fmt::format("-m beg -- {}", pattern.substr(0, pattern.size() - 1));
-  }
-  if (pattern.starts_with('*') && IsPlain(pattern.substr(1))) return fmt::format("-m end -- {}", pattern.substr(1));
-  return fmt::format("-m reg -- '{}'", WildcardToRegex(pattern));
-}
-
-std::string QueryMatch(const Json& pair) {
-  const std::string key = Member(pair, "Key");
-  const std::string value = Wildcards(Member(pair, "Value"), true, "[^&]");
-  const std::string name = key.empty() ? "([^&=]*=)?" : Wildcards(key, true, "[^&=]") + "=";
-  return fmt::format("-m reg -- '(^|&){}{}(&|$)'", name, value);
-}
-
-// An IPv4 or IPv6 range.
-bool IsRange(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0 || IsOneOf(".:/", c); });
-}
-
-bool IsHeaderName(std::string_view text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return IsAlphanumeric(c) || IsOneOf("-_.", c); });
-}
-
-// The lines `acl <name> …`, any of which makes the condition true.
-std::vector<std::string> ConditionTests(const Json& condition) {
-  const std::string field = Member(condition, "Field");
-  std::vector<std::string> tests;
-  const auto values = [&](const char* config) -> const Json& { return condition.at(config).at("Values"); };
-  if (field == "host-header") {
-    for (const auto& value : values("HostHeaderConfig")) {
-      tests.push_back("req.hdr(host),host_only -i " + Match(value.get<std::string>()));
-    }
-  } else if (field == "path-pattern") {
-    for (const auto& value : values("PathPatternConfig")) tests.push_back("path " + Match(value.get<std::string>()));
-  } else if (field == "http-header") {
-    const std::string name = Member(condition.at("HttpHeaderConfig"), "HttpHeaderName");
-    if (!IsHeaderName(name))
-      throw Error(fmt::format("cannot match the header '{}': its name has unusual characters", name));
-    for (const auto& value : values("HttpHeaderConfig")) {
-      tests.push_back(
-          fmt::format("req.fhdr({}) -i -m reg -- '{}'", name, WildcardToRegex(value.get<std::string>(), true)));
-    }
-  } else if (field == "http-request-method") {
-    for (const auto& value : values("HttpRequestMethodConfig")) {
-      const std::string method = value.get<std::string>();
-      if (!IsHeaderName(method)) throw Error(fmt::format("cannot match the method '{}': unusual characters", method));
-      tests.push_back("method -m str -- " + method);
-    }
-  } else if (field == "query-string") {
-    for (const auto& value : values("QueryStringConfig")) tests.push_back("query -i " + QueryMatch(value));
-  } else if (field == "source-ip") {
-    for (const auto& value : values("SourceIpConfig")) {
-      const std::string range = value.get<std::string>();
-      if (!IsRange(range)) throw Error(fmt::format("cannot match the source '{}': not an address range", range));
-      tests.push_back("src -- " + range);
-    }
-  } else {
-    throw Error(fmt::format("cannot match a condition on '{}'", field));
-  }
-  return tests;
-}
 
 std::string Page(std::string_view title) {
   return fmt::format(
@@ -124,13 +21,31 @@ std::string Page(std::string_view title) {
       title);
 }
 
-// A whole response, as `errorfile` wants it.
-std::string ErrorFile(std::string_view status) {
-  const std::string page = Page(status);
-  return fmt::format(
-      "HTTP/1.1 {}\r\nServer: awselb/2.0\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: "
-      "close\r\n\r\n{}",
-      status, page.size(), page);
+// The headers that every answer of a load balancer's own has.
+constexpr std::string_view kOwnHeaders = "hdr Server awselb/2.0 hdr Date %[date,http_date]";
+
+// The lines that put a cookie of the load balancer into an answer, twice: browsers send the second one to other sites'
+// requests too. `value` is in base64.
+std::string SetCookies(std::string_view name, std::string_view value, std::string_view condition) {
+  const auto line = [&](std::string_view suffix, std::string_view attributes) {
+    return fmt::format(
+        "  http-response add-header Set-Cookie \"{}{}={}; Expires=%[date(604800),http_date]; Path=/{}\"{}\n", name,
+        suffix, value, attributes, condition);
+  };
+  return line("", "") + line("CORS", "; SameSite=None%[var(txn.secure)]");
+}
+
+// Reads what a cookie of the load balancer's says into a variable, unless its time is over.
+std::string ReadCookie(std::string_view variable, std::initializer_list<std::string_view> names) {
+  std::string text;
+  for (const auto name : names) {
+    text +=
+        fmt::format("  http-request set-var({0}) req.cook({1}),b64dec if !{{ var({0}) -m found }}\n", variable, name);
+  }
+  return text + fmt::format(
+                    "  http-request set-var(txn.now) date\n"
+                    "  http-request unset-var({0}) if {{ var({0}),field(2,|),sub(txn.now) -m int le 0 }}\n",
+                    variable);
 }
 
 class Renderer {
@@ -156,18 +71,22 @@ class Renderer {
  private:
   // Continues the global section.
   std::string Head() {
-    const std::string errors = fmt::format(
-        "  errorfile 400 {}\n  errorfile 408 {}\n  errorfile 502 {}\n  errorfile 503 {}\n  errorfile 504 {}\n",
-        File(".http", ErrorFile("400 Bad Request")), File(".http", ErrorFile("408 Request Timeout")),
-        File(".http", ErrorFile("502 Bad Gateway")), File(".http", ErrorFile("503 Service Temporarily Unavailable")),
-        File(".http", ErrorFile("504 Gateway Time-out")));
+    // Of a request that cannot be parsed HAProxy knows an answer before all this, and takes no other: a 400 of its own.
+    std::string errors;
+    for (const std::string_view title :
+         {"400 Bad Request", "408 Request Timeout", "500 Internal Server Error", "502 Bad Gateway",
+          "503 Service Temporarily Unavailable", "504 Gateway Time-out"}) {
+      errors += fmt::format("  http-error status {}\n", Answer(title));
+    }
     return fmt::format(
         "  log stdout format raw local0 notice\n"
         "  nbthread 2\n"
         "  fd-hard-limit 20000\n"
         "  no strict-limits\n"
         "  hard-stop-after 10m\n"
-        "\n"
+        // An ALB takes 64 K of headers.
+        "  tune.bufsize 69632\n"
+        "{2}\n"
         "defaults\n"
         "  mode http\n"
         "  log global\n"
@@ -175,15 +94,18 @@ class Renderer {
         "  option http-server-close\n"
         "  option idle-close-on-response\n"
         "  option redispatch 1\n"
+        "  option abortonclose\n"
         "  retries 3\n"
-        "  timeout connect 10s\n"
+        // Four attempts: like an ALB it gives up after ten seconds.
+        "  timeout connect 2500ms\n"
         "  timeout client {0}s\n"
         "  timeout server {0}s\n"
         "  timeout tunnel {0}s\n"
         "  timeout http-request {0}s\n"
         "  timeout http-keep-alive {0}s\n"
         "{1}",
-        model_.idle_seconds, errors);
+        model_.idle_seconds, errors,
+        model_.access_log ? AccessLogRing(fmt::format("{}/{}", directory_, kAccessLogSocket)) : "");
   }
 
   // The path of a file with this content.
@@ -191,6 +113,12 @@ class Renderer {
     const std::string name = aws::Sha256Hex(content).substr(0, 16) + std::string(suffix);
     config_.files[name] = content;
     return directory_ + "/" + name;
+  }
+
+  // The arguments of `http-error` or `http-request return` for a page of the load balancer's own.
+  std::string Answer(std::string_view title) {
+    return fmt::format("{} content-type text/html file {} {}", title.substr(0, 3), File(".html", Page(title)),
+                       kOwnHeaders);
   }
 
   // `servers` may change without a new version.
@@ -213,94 +141,161 @@ class Renderer {
     if (listener.tls) {
       text += " ssl";
       for (const auto& pem : listener.certificates) text += " crt " + File(".pem", pem);
-      text += " alpn h2,http/1.1";
+      text += model_.http2 ? " alpn h2,http/1.1" : " alpn http/1.1";
     }
     // A kept-alive connection outlives a reload: its next request still comes to the old worker, whose rules and
     // targets are no longer true and can no longer be changed. It hands the request as it is to the worker in charge,
     // then closes.
     text += fmt::format(
         "\n  bind {} accept-proxy mode 600\n"
+        "{}"
         "  http-request allow if {{ stopping }}\n",
-        again);
+        again, model_.access_log ? "  http-request set-log-level silent if { stopping }\n" : "");
+    if (model_.access_log) text += AccessLogRules(listener.tls, listener.port);
     answering_backends_.push_back(
         fmt::format("\nbackend {}-again\n  server again {} send-proxy-v2\n", frontend, again));
     text += fmt::format(
-        "  http-request return status 405 content-type text/html file {} hdr Server awselb/2.0 if METH_TRACE\n",
-        File(".html", Page("405 Not Allowed")));
+        "  http-request return status {} if METH_TRACE\n"
+        "  http-request return status {} if {{ url -m len gt 16384 }}\n"
+        "  http-request return status {} if {{ req.hdr_cnt(x-forwarded-for) gt 30 }}\n",
+        Answer("405 Not Allowed"), Answer("414 Request-URI Too Large"), Answer("463"));
+    if (std::any_of(listener.rules.begin(), listener.rules.end(),
+                    [](const RuleModel& rule) { return GroupSeconds(rule) > 0; })) {
+      text += ReadCookie("txn.group", {"AWSALBTG", "AWSALBTGCORS"});
+    }
+    text += RequestHeaders(listener);
+    for (const auto& rule : listener.rules) text += RenderRule(listener, frontend, rule);
+    text += RenderGroupStickiness(listener);
+    text += fmt::format(
+        "  use_backend {}-again if {{ stopping }}\n"
+        "  use_backend %[var(txn.rule),field(2,|)]\n",
+        frontend);
+    AddSection(std::move(text));
+    for (auto& backend : std::exchange(answering_backends_, {})) AddSection(std::move(backend));
+  }
+
+  // What a target is told in headers.
+  std::string RequestHeaders(const ListenerModel& listener) const {
+    std::string text;
+    if (model_.drop_invalid_headers) text += "  http-request del-header [^-a-zA-Z0-9] -m reg\n";
     text += ForwardedFor();
     text += fmt::format(
         "  http-request set-header X-Forwarded-Proto {}\n"
-        "  http-request set-header X-Forwarded-Port {}\n"
-        "  http-request set-header X-Amzn-Trace-Id Root=1-%[date,hex,bytes(8)]-%[uuid,regsub(-,,g),bytes(0,24)] "
-        "if !{{ req.hdr(x-amzn-trace-id) -m found }}\n",
+        "  http-request set-header X-Forwarded-Port {}\n",
         listener.tls ? "https" : "http", listener.port);
+    if (listener.tls && model_.tls_headers) {
+      text +=
+          "  http-request set-header X-Amzn-Tls-Version %[ssl_fc_protocol]\n"
+          "  http-request set-header X-Amzn-Tls-Cipher-Suite %[ssl_fc_cipher]\n";
+    }
+    // A trace that somebody has begun goes on, with this load balancer as `Self`.
+    constexpr std::string_view kDigits = "%[rand(4294967295),hex,bytes(8),lower]";
+    text += fmt::format(
+        "  http-request set-var(txn.traced) req.fhdr(x-amzn-trace-id)\n"
+        "  acl is_traced var(txn.traced) -m found\n"
+        "  acl has_root var(txn.traced) -m sub Root=\n"
+        "  http-request set-var-fmt(txn.trace_id) \"1-%[date,hex,bytes(8),lower]-{0}{0}{0}\"\n"
+        "  http-request set-header X-Amzn-Trace-Id Root=%[var(txn.trace_id)] if !is_traced\n"
+        "  http-request set-header X-Amzn-Trace-Id "
+        "\"Self=%[var(txn.trace_id)];%[var(txn.traced),regsub(Self=[^;]*;?,)]\" if has_root\n"
+        "  http-request set-header X-Amzn-Trace-Id \"Root=%[var(txn.trace_id)];%[var(txn.traced)]\" "
+        "if is_traced !has_root\n",
+        kDigits);
+    if (model_.access_log) text += "  http-request set-var(txn.trace) req.hdr(x-amzn-trace-id)\n";
+    if (listener.tls) text += "  http-request set-var(txn.secure) str(\"; Secure\")\n";
     if (!model_.preserve_host_header) {
       const bool usual = listener.port == 80 || listener.port == 443;
       text +=
           fmt::format("  http-request set-header Host %[req.hdr(host),host_only]{} if {{ req.hdr(host) -m found }}\n",
                       usual ? "" : fmt::format(":{}", listener.port));
     }
-    // Chosen once per request, before the rules refer to it.
-    std::string choices;
-    std::string rules = fmt::format("  use_backend {}-again if {{ stopping }}\n", frontend);
-    for (const auto& rule : listener.rules) RenderRule(listener, frontend, rule, choices, rules);
-    AddSection(text + choices + rules);
-    for (auto& backend : std::exchange(answering_backends_, {})) AddSection(std::move(backend));
+    return text;
   }
 
   std::string ForwardedFor() const {
     if (model_.forwarded_for == "preserve") return "";
     if (model_.forwarded_for == "remove") return "  http-request del-header X-Forwarded-For\n";
-    return "  http-request set-header X-Forwarded-For \"%[req.fhdr(x-forwarded-for)], %[src]\" "
-           "if { req.fhdr_cnt(x-forwarded-for) eq 1 }\n"
-           "  http-request add-header X-Forwarded-For %[src] if !{ req.fhdr_cnt(x-forwarded-for) eq 1 }\n";
+    const std::string client = model_.forwarded_for_port ? "%[src]:%[src_port]" : "%[src]";
+    return fmt::format(
+        "  http-request set-header X-Forwarded-For \"%[req.fhdr(x-forwarded-for)], {0}\" "
+        "if {{ req.fhdr_cnt(x-forwarded-for) eq 1 }}\n"
+        "  http-request add-header X-Forwarded-For {0} if !{{ req.fhdr_cnt(x-forwarded-for) eq 1 }}\n",
+        client);
   }
 
-  void RenderRule(const ListenerModel& listener, const std::string& frontend, const RuleModel& rule,
-                  std::string& choices, std::string& rules) {
+  std::string RenderRule(const ListenerModel& listener, const std::string& frontend, const RuleModel& rule) {
+    std::string text;
     std::string when;
     int number = 0;
     for (const auto& condition : rule.conditions) {
       const std::string acl = fmt::format("r{}-{}", rule.name, number++);
-      for (const auto& test : ConditionTests(condition)) rules += fmt::format("  acl {} {}\n", acl, test);
+      for (const auto& test : ConditionTests(condition)) text += fmt::format("  acl {} {}\n", acl, test);
       when += " " + acl;
     }
-    const Json& action = rule.actions.at(0);
-    const std::string type = Member(action, "Type");
-    if (type != "forward") {
+    const auto choose = [&](const std::string& backend, const std::string& condition = "") {
+      text += fmt::format("  http-request set-var(txn.rule) str({}|{}) if !{{ var(txn.rule) -m found }}{}{}\n",
+                          rule.name, backend, when, condition);
+    };
+    const auto answer = [&](const std::string& how) {
       const std::string backend = fmt::format("{}-r{}", frontend, rule.name);
-      answering_backends_.push_back(fmt::format("\nbackend {}\n{}", backend, Answer(listener, action)));
-      rules += UseBackend(backend, when);
-      return;
+      answering_backends_.push_back(fmt::format("\nbackend {}\n{}", backend, how));
+      choose(backend);
+    };
+    const Json& action = rule.actions.at(0);
+    if (Member(action, "Type") != "forward") {
+      answer(Respond(listener, action));
+      return text;
     }
     const Json& groups = action.at("ForwardConfig").at("TargetGroups");
     std::vector<std::pair<std::string, int>> weighted;
     for (const auto& group : groups) {
       const int weight = groups.size() == 1 ? 1 : group.value("Weight", 1);
-      if (weight > 0) weighted.emplace_back(Member(group, "TargetGroupArn"), weight);
+      if (weight > 0) weighted.emplace_back(BackendOf(Member(group, "TargetGroupArn")), weight);
     }
     if (weighted.empty()) {
-      const std::string backend = fmt::format("{}-r{}", frontend, rule.name);
-      answering_backends_.push_back(fmt::format("\nbackend {}\n{}", backend, Unavailable()));
-      rules += UseBackend(backend, when);
-      return;
+      answer(fmt::format("  http-request return status {}\n", Answer("503 Service Temporarily Unavailable")));
+      return text;
     }
-    const int total =
-        std::accumulate(weighted.begin(), weighted.end(), 0, [](int sum, const auto& w) { return sum + w.second; });
-    const std::string variable = fmt::format("txn.choice_{}", rule.name);
-    if (weighted.size() > 1) choices += fmt::format("  http-request set-var({}) rand({})\n", variable, total);
-    int below = 0;
-    for (std::size_t i = 0; i < weighted.size(); ++i) {
-      below += weighted[i].second;
-      const bool last = i + 1 == weighted.size();
-      const std::string choice = last ? "" : fmt::format(" {{ var({}) -m int lt {} }}", variable, below);
-      rules += UseBackend(BackendOf(weighted[i].first), when + choice);
+    if (weighted.size() > 1) {
+      if (GroupSeconds(rule) > 0) {
+        for (const auto& [backend, weight] : weighted) {
+          choose(backend, fmt::format(" {{ var(txn.group),field(1,|) -m str -- {} }}", backend));
+        }
+      }
+      const int total =
+          std::accumulate(weighted.begin(), weighted.end(), 0, [](int sum, const auto& w) { return sum + w.second; });
+      text += fmt::format("  http-request set-var(txn.choice) rand({}) if !{{ var(txn.rule) -m found }}\n", total);
+      int below = 0;
+      for (std::size_t i = 0; i + 1 < weighted.size(); ++i) {
+        below += weighted[i].second;
+        choose(weighted[i].first, fmt::format(" {{ var(txn.choice) -m int lt {} }}", below));
+      }
     }
+    choose(weighted.back().first);
+    return text;
   }
 
-  static std::string UseBackend(const std::string& backend, const std::string& when) {
-    return when.empty() ? fmt::format("  default_backend {}\n", backend)
-                        : fmt::format("  use_backend {} if{}\n", backend, when);
+  // For how long a rule's requests of one client go to the same target group; 0: it isn't sticky.
+  static int GroupSeconds(const RuleModel& rule) {
+    const Json& action = rule.actions.at(0);
+    if (!action.contains("ForwardConfig")) return 0;
+    const Json stickiness = action["ForwardConfig"].value("TargetGroupStickinessConfig", Json::object());
+    return stickiness.value("Enabled", false) ? stickiness.value("DurationSeconds", 0) : 0;
+  }
+
+  // The cookies that name the target group.
+  static std::string RenderGroupStickiness(const ListenerModel& listener) {
+    std::string text;
+    for (const auto& rule : listener.rules) {
+      if (const int seconds = GroupSeconds(rule); seconds > 0) {
+        text += fmt::format(
+            "  http-response set-var-fmt(txn.group_cookie) \"%[var(txn.rule),field(2,|)]|%[date({})]\" "
+            "if {{ var(txn.rule) -m beg -- {}| }}\n",
+            seconds, rule.name);
+      }
+    }
+    if (text.empty()) return text;
+    return text + SetCookies("AWSALBTG", "%[var(txn.group_cookie),base64]", " if { var(txn.group_cookie) -m found }");
   }
 
   std::string BackendOf(const std::string& arn) const {
@@ -309,20 +304,18 @@ class Renderer {
     return "tg-" + found->second.name;
   }
 
-  std::string Unavailable() {
-    return fmt::format("  http-request return status 503 content-type text/html file {} hdr Server awselb/2.0\n",
-                       File(".html", Page("503 Service Temporarily Unavailable")));
-  }
-
-  std::string Answer(const ListenerModel& listener, const Json& action) {
+  std::string Respond(const ListenerModel& listener, const Json& action) {
     if (Member(action, "Type") == "redirect") {
       const Json& redirect = action.at("RedirectConfig");
       const bool permanent = Member(redirect, "StatusCode") == "HTTP_301";
       return fmt::format(
           "  http-request set-var-fmt(txn.query) ?%[query] if {{ query -m len gt 0 }}\n"
-          "  http-request return status {} content-type text/html file {} hdr Server awselb/2.0 hdr Location '{}'\n",
-          permanent ? 301 : 302, File(".html", Page(permanent ? "301 Moved Permanently" : "302 Found")),
-          RedirectFormat(redirect, listener));
+          "  http-request set-var-fmt(txn.location) '{}'\n"
+          "  http-request return status {} hdr Location %[var(txn.location)]\n"
+          "{}",
+          RedirectFormat(redirect, listener.tls, listener.port),
+          Answer(permanent ? "301 Moved Permanently" : "302 Found"),
+          permanent ? "" : "  http-after-response set-status 302 reason Found\n");
     }
     const Json& fixed = action.at("FixedResponseConfig");
     const std::string status = Member(fixed, "StatusCode");
@@ -331,29 +324,41 @@ class Renderer {
       throw Error(fmt::format("cannot answer with the status '{}'", status));
     }
     const std::string body = Member(fixed, "MessageBody");
-    if (body.empty()) return fmt::format("  http-request return status {} hdr Server awselb/2.0\n", status);
+    if (body.empty()) return fmt::format("  http-request return status {} {}\n", status, kOwnHeaders);
     std::string type = Member(fixed, "ContentType");
     if (!IsPlain(type)) type = "text/plain";
-    return fmt::format("  http-request return status {} content-type {} file {} hdr Server awselb/2.0\n", status, type,
-                       File(".body", body));
+    return fmt::format("  http-request return status {} content-type {} file {} {}\n", status, type,
+                       File(".body", body), kOwnHeaders);
   }
 
   void RenderTargetGroups() {
-    const std::string unreachable = File(".http", ErrorFile("502 Bad Gateway"));
+    // What HAProxy calls 503 with a server to try: it could not be reached, for ten seconds or at once.
+    const std::string unreachable =
+        File(".html", Page("%[date(0,ms),sub(txn.begun),div(9900),bool,iif(504 Gateway Time-out,502 Bad Gateway)]"));
     for (const auto& [arn, group] : model_.target_groups) {
       const std::string backend = "tg-" + group.name;
       std::string text = fmt::format("\nbackend {}\n  balance {}\n", backend,
-                                     group.least_outstanding_requests ? "leastconn" : "roundrobin");
-      if (group.sticky_seconds > 0) {
-        text += fmt::format("  cookie AWSALB insert indirect nocache maxlife {}s\n", group.sticky_seconds);
-      }
+                                     group.algorithm == "least_outstanding_requests" ? "leastconn"
+                                     : group.algorithm == "weighted_random"          ? "random(1)"
+                                                                                     : "roundrobin");
       // Not `nbsrv`, which is 0 in every worker that a reload has replaced, whatever servers it has.
+      text += fmt::format("  http-request return status {} if {{ connslots({}) eq 0 }}\n",
+                          Answer("503 Service Temporarily Unavailable"), backend);
+      if (group.stickiness.seconds > 0) text += RenderStickiness(group.stickiness);
       text += fmt::format(
-          "  http-request return status 503 content-type text/html file {} hdr Server awselb/2.0 "
-          "if {{ connslots({}) eq 0 }}\n",
-          File(".html", Page("503 Service Temporarily Unavailable")), backend);
-      // With a server to try, HAProxy's own 503 means that it could not be reached.
-      text += fmt::format("  errorfile 503 {}\n", unreachable);
+          "  http-request set-var(txn.begun) date(0,ms)\n"
+          "  http-response set-var(txn.target_status) status\n"
+          "  http-error status 503 content-type text/html lf-file {} {}\n"
+          "  acl unreachable status 503\n"
+          "  acl has_begun var(txn.begun) -m found\n"
+          "  acl has_answered var(txn.target_status) -m found\n"
+          "  http-after-response set-status 504 reason \"Gateway Time-out\" if unreachable has_begun !has_answered "
+          "{{ date(0,ms),sub(txn.begun) ge 9900 }}\n"
+          "  http-after-response set-status 502 reason \"Bad Gateway\" if unreachable has_begun !has_answered\n",
+          unreachable, kOwnHeaders);
+      if (group.stickiness.seconds > 0) {
+        text += "  use-server %[var(txn.stuck),field(1,|)] if { var(txn.stuck) -m found }\n";
+      }
       std::string servers;
       HaproxyConfig::Backend entry;
       for (const auto& server : group.servers) {
@@ -361,18 +366,38 @@ class Renderer {
         std::replace(name.begin(), name.end(), '.', '_');
         name = fmt::format("t{}-{}", name, server.port);
         const std::string address = fmt::format("{}:{}{}", server.ip, server.port, group.tls ? " ssl verify none" : "");
-        // A running HAProxy takes no servers with cookies, so with stickiness each change is a new version.
-        servers += group.sticky_seconds > 0 ? fmt::format("  server {} {} cookie {}\n", name, address, name)
-                                            : fmt::format("  server {} {}\n", name, address);
-        entry.servers[name] = address;
+        servers += fmt::format("  server {} {} weight {}\n", name, address, server.weight);
+        entry.servers[name] = {address, server.weight};
       }
-      if (group.sticky_seconds > 0) {
-        AddSection(text + servers);
-      } else {
-        AddSection(std::move(text), std::move(servers));
-        config_.backends[backend] = std::move(entry);
-      }
+      AddSection(std::move(text), std::move(servers));
+      config_.backends[backend] = std::move(entry);
     }
+  }
+
+  // A cookie names the server. One that isn't there (any more) is as good as none.
+  static std::string RenderStickiness(const StickinessModel& stickiness) {
+    const std::string& application = stickiness.application;
+    std::string text = application.empty() ? ReadCookie("txn.stuck", {"AWSALB", "AWSALBCORS"})
+                                           : ReadCookie("txn.stuck", {"AWSALBAPP-0"});
+    if (!application.empty()) {
+      if (!IsHeaderName(application)) {
+        throw Error(fmt::format("cannot be sticky by the cookie '{}': its name has unusual characters", application));
+      }
+      text += fmt::format("  http-request unset-var(txn.stuck) if !{{ req.cook({}) -m found }}\n", application);
+    }
+    text += fmt::format("  http-response set-var-fmt(txn.cookie) \"%s|%[date({})]\"\n", stickiness.seconds);
+    if (application.empty()) return text + SetCookies("AWSALB", "%[var(txn.cookie),base64]", "");
+    // An ALB spreads what doesn't fit over four cookies, and takes back those that it does not need.
+    text += fmt::format("  acl is_stuck res.cook({}) -m found\n  acl is_stuck var(txn.stuck) -m found\n", application);
+    const auto set = [&](int number, std::string_view value, std::string_view condition) {
+      text += fmt::format(
+          "  http-response add-header Set-Cookie \"AWSALBAPP-{}={}; Expires=%[date(604800),http_date]; Path=/\"{}\n",
+          number, value, condition);
+    };
+    set(0, "%[var(txn.cookie),base64]", " if is_stuck");
+    set(0, "_remove_", " if !is_stuck");
+    for (int number = 1; number <= 3; ++number) set(number, "_remove_", "");
+    return text;
   }
 
   const LoadBalancerModel& model_;
@@ -388,57 +413,6 @@ class Renderer {
 
 HaproxyConfig RenderHaproxyConfig(const LoadBalancerModel& model, const std::string& directory) {
   return Renderer(model, directory).Render();
-}
-
-std::string WildcardToRegex(std::string_view pattern, bool escapes) {
-  return fmt::format("^{}$", Wildcards(pattern, escapes, "."));
-}
-
-std::string RedirectFormat(const Json& redirect, const ListenerModel& listener) {
-  const std::string protocol = listener.tls ? "https" : "http";
-  const auto expand = [&](const std::string& text) {
-    std::string format;
-    for (std::size_t i = 0; i < text.size();) {
-      const std::string_view rest = std::string_view(text).substr(i);
-      bool replaced = false;
-      for (const auto& [keyword, meaning] :
-           {std::pair<std::string_view, std::string>{"#{host}", "%[req.hdr(host),host_only]"},
-            {"#{path}", "%[path,bytes(1)]"},
-            {"#{query}", "%[query]"},
-            {"#{port}", std::to_string(listener.port)},
-            {"#{protocol}", protocol}}) {
-        if (!rest.starts_with(keyword)) continue;
-        format += meaning;
-        i += keyword.size();
-        replaced = true;
-        break;
-      }
-      if (replaced) continue;
-      const char c = text[i++];
-      if (c == '%') {
-        format += "%%";
-      } else if (IsAlphanumeric(c) || IsOneOf("/_.~:@!$&()*+,;=?-#[]", c)) {
-        format += c;
-      } else {
-        format += fmt::format("%%{:02X}", static_cast<unsigned char>(c));
-      }
-    }
-    return format;
-  };
-  const std::string wanted = Member(redirect, "Protocol");
-  const std::string port = Member(redirect, "Port");
-  std::string location = fmt::format("{}://{}:{}{}",
-                                     wanted == "HTTPS"  ? "https"
-                                     : wanted == "HTTP" ? "http"
-                                                        : protocol,
-                                     expand(Member(redirect, "Host")), expand(port), expand(Member(redirect, "Path")));
-  const std::string query = Member(redirect, "Query");
-  if (query == "#{query}") {
-    location += "%[var(txn.query)]";  // with its '?', or nothing
-  } else if (!query.empty()) {
-    location += "?" + expand(query);
-  }
-  return location;
 }
 
 }  // namespace adhoc::localcloud::proxy

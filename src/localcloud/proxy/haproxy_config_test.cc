@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/process.h"
+#include "localcloud/proxy/haproxy_match.h"
 #include "testing/fake_random.h"
 #include "testing/temporary_folder.h"
 
@@ -78,19 +79,25 @@ class Checker {
 TEST(HaproxyConfigTest, RulesBecomeBackendsInOrder) {
   const HaproxyConfig config = RenderHaproxyConfig(Sample(), "/d");
   const std::string frontend = Section(config.text, "frontend p8080");
-  EXPECT_NE(frontend.find("  acl r10-0 req.hdr(host),host_only -i -m str -- alpha.localhost\n"
-                          "  acl r10-1 path -m beg -- /api/\n"
-                          "  acl r10-1 path -m str -- /admin\n"
-                          "  use_backend tg-alpha-gunicorn if r10-0 r10-1\n"
-                          "  acl r20-0 req.hdr(host),host_only -i -m str -- alpha.localhost\n"
-                          "  use_backend tg-alpha-frontend if r20-0\n"
-                          "  default_backend p8080-rdefault\n"),
-            std::string::npos)
+  EXPECT_NE(
+      frontend.find("  acl r10-0 req.hdr(host),host_only -i -m str -- alpha.localhost\n"
+                    "  acl r10-1 path -m beg -- /api/\n"
+                    "  acl r10-1 path -m str -- /admin\n"
+                    "  http-request set-var(txn.rule) str(10|tg-alpha-gunicorn) if !{ var(txn.rule) -m found } "
+                    "r10-0 r10-1\n"
+                    "  acl r20-0 req.hdr(host),host_only -i -m str -- alpha.localhost\n"
+                    "  http-request set-var(txn.rule) str(20|tg-alpha-frontend) if !{ var(txn.rule) -m found } "
+                    "r20-0\n"
+                    "  http-request set-var(txn.rule) str(default|p8080-rdefault) if !{ var(txn.rule) -m found }\n"
+                    "  use_backend p8080-again if { stopping }\n"
+                    "  use_backend %[var(txn.rule),field(2,|)]\n"),
+      std::string::npos)
       << frontend;
   EXPECT_NE(frontend.find("  bind :8080\n"), std::string::npos);
   EXPECT_NE(frontend.find("set-header X-Forwarded-Port 8080\n"), std::string::npos);
   EXPECT_NE(Section(config.text, "backend tg-alpha-gunicorn")
-                .find("  server t10_0_1_5-8000 10.0.1.5:8000\n  server t10_0_2_6-8000 10.0.2.6:8000\n"),
+                .find("  server t10_0_1_5-8000 10.0.1.5:8000 weight 100\n"
+                      "  server t10_0_2_6-8000 10.0.2.6:8000 weight 100\n"),
             std::string::npos)
       << config.text;
   EXPECT_EQ(config.backends.at("tg-alpha-gunicorn").servers.size(), 2u);
@@ -105,8 +112,6 @@ TEST(HaproxyConfigTest, AReplacedWorkerHandsRequestsOnUntouched) {
                       "  http-request "),
             std::string::npos)
       << text;
-  EXPECT_NE(text.find("  use_backend p8080-again if { stopping }\n  acl r10-0 "), std::string::npos)
-      << "before any rule";
   EXPECT_NE(text.find("backend p8080-again\n  server again unix@/d/p8080.sock send-proxy-v2\n"), std::string::npos);
   EXPECT_EQ(text.find("nbsrv"), std::string::npos) << "is 0 in a replaced worker";
 }
@@ -135,30 +140,67 @@ TEST(HaproxyConfigTest, TheVersionTellsEverythingButTargetsApart) {
   EXPECT_NE(RenderHaproxyConfig(model, "/d").version, version);
 }
 
-TEST(HaproxyConfigTest, StickyTargetsArePartOfTheVersion) {
+TEST(HaproxyConfigTest, StickyTargetsComeAndGoAtRunTimeToo) {
   LoadBalancerModel model = Sample();
-  model.target_groups["arn:api"].sticky_seconds = 60;
+  model.target_groups["arn:api"].stickiness.seconds = 60;
   const HaproxyConfig config = RenderHaproxyConfig(model, "/d");
-  EXPECT_NE(config.text.find("cookie AWSALB insert indirect nocache maxlife 60s"), std::string::npos);
-  EXPECT_NE(config.text.find("server t10_0_1_5-8000 10.0.1.5:8000 cookie t10_0_1_5-8000\n"), std::string::npos);
-  EXPECT_FALSE(config.backends.contains("tg-alpha-gunicorn"));
+  const std::string backend = Section(config.text, "backend tg-alpha-gunicorn");
+  for (const std::string line :
+       {"  http-request set-var(txn.stuck) req.cook(AWSALB),b64dec if !{ var(txn.stuck) -m found }\n",
+        "  http-request set-var(txn.stuck) req.cook(AWSALBCORS),b64dec if !{ var(txn.stuck) -m found }\n",
+        "  use-server %[var(txn.stuck),field(1,|)] if { var(txn.stuck) -m found }\n",
+        "  http-response set-var-fmt(txn.cookie) \"%s|%[date(60)]\"\n",
+        "Set-Cookie \"AWSALB=%[var(txn.cookie),base64]; Expires=%[date(604800),http_date]; Path=/\"\n",
+        "Path=/; SameSite=None%[var(txn.secure)]\"\n"}) {
+    EXPECT_NE(backend.find(line), std::string::npos) << line << backend;
+  }
   model.target_groups["arn:api"].servers.pop_back();
-  EXPECT_NE(RenderHaproxyConfig(model, "/d").version, config.version);
+  EXPECT_EQ(RenderHaproxyConfig(model, "/d").version, config.version);
+}
+
+TEST(HaproxyConfigTest, AnApplicationsCookieMakesItsClientsSticky) {
+  LoadBalancerModel model = Sample();
+  model.target_groups["arn:api"].stickiness = {60, "sessionid"};
+  const std::string backend = Section(RenderHaproxyConfig(model, "/d").text, "backend tg-alpha-gunicorn");
+  EXPECT_NE(backend.find("  http-request unset-var(txn.stuck) if !{ req.cook(sessionid) -m found }\n"),
+            std::string::npos);
+  EXPECT_NE(backend.find("  acl is_stuck res.cook(sessionid) -m found\n"), std::string::npos);
+  EXPECT_NE(backend.find("AWSALBAPP-3=_remove_;"), std::string::npos);
+  model.target_groups["arn:api"].stickiness.application = "a) b";
+  EXPECT_THROW(RenderHaproxyConfig(model, "/d"), Error);
 }
 
 TEST(HaproxyConfigTest, WeightsDivideTheRequests) {
   LoadBalancerModel model = Sample();
   model.listeners[0].rules[1].actions = Forward({{"arn:api", 30}, {"arn:web", 70}});
   std::string text = RenderHaproxyConfig(model, "/d").text;
-  EXPECT_NE(text.find("  http-request set-var(txn.choice_20) rand(100)\n"), std::string::npos);
-  EXPECT_NE(text.find("  use_backend tg-alpha-gunicorn if r20-0 { var(txn.choice_20) -m int lt 30 }\n"
-                      "  use_backend tg-alpha-frontend if r20-0\n"),
+  const std::string chosen = "  http-request set-var(txn.rule) str(20|";
+  EXPECT_NE(text.find("  http-request set-var(txn.choice) rand(100) if !{ var(txn.rule) -m found }\n" + chosen +
+                      "tg-alpha-gunicorn) if !{ var(txn.rule) -m found } r20-0 { var(txn.choice) -m int lt 30 }\n" +
+                      chosen + "tg-alpha-frontend) if !{ var(txn.rule) -m found } r20-0\n"),
             std::string::npos)
       << text;
   model.listeners[0].rules[1].actions = Forward({{"arn:api", 0}, {"arn:web", 7}});
   text = RenderHaproxyConfig(model, "/d").text;
-  EXPECT_NE(text.find("  use_backend tg-alpha-frontend if r20-0\n"), std::string::npos);
-  EXPECT_EQ(text.find("choice_20"), std::string::npos);
+  EXPECT_NE(text.find(chosen + "tg-alpha-frontend) if !{ var(txn.rule) -m found } r20-0\n"), std::string::npos);
+  EXPECT_EQ(text.find("txn.choice"), std::string::npos);
+}
+
+TEST(HaproxyConfigTest, ACookieMayNameTheTargetGroup) {
+  LoadBalancerModel model = Sample();
+  EXPECT_EQ(RenderHaproxyConfig(model, "/d").text.find("AWSALBTG"), std::string::npos);
+  auto& actions = model.listeners[0].rules[1].actions;
+  actions = Forward({{"arn:api", 30}, {"arn:web", 70}});
+  actions[0]["ForwardConfig"]["TargetGroupStickinessConfig"] = {{"Enabled", true}, {"DurationSeconds", 90}};
+  const std::string frontend = Section(RenderHaproxyConfig(model, "/d").text, "frontend p8080");
+  for (const std::string line :
+       {"  http-request set-var(txn.group) req.cook(AWSALBTG),b64dec if !{ var(txn.group) -m found }\n",
+        " r20-0 { var(txn.group),field(1,|) -m str -- tg-alpha-gunicorn }\n",
+        " r20-0 { var(txn.group),field(1,|) -m str -- tg-alpha-frontend }\n",
+        "\"%[var(txn.rule),field(2,|)]|%[date(90)]\" if { var(txn.rule) -m beg -- 20| }\n",
+        "Set-Cookie \"AWSALBTGCORS=%[var(txn.group_cookie),base64]; "}) {
+    EXPECT_NE(frontend.find(line), std::string::npos) << line << frontend;
+  }
 }
 
 TEST(HaproxyConfigTest, WildcardsBecomeAnchoredExpressions) {
@@ -173,8 +215,7 @@ TEST(HaproxyConfigTest, WildcardsBecomeAnchoredExpressions) {
 }
 
 TEST(HaproxyConfigTest, RedirectsAreExpandedAndEncoded) {
-  const ListenerModel http{.port = 80};
-  const auto format = [&](const Json& more) { return RedirectFormat(Redirect(more)[0]["RedirectConfig"], http); };
+  const auto format = [&](const Json& more) { return RedirectFormat(Redirect(more)[0]["RedirectConfig"], false, 80); };
   EXPECT_EQ(format({{"Protocol", "HTTPS"}, {"Port", "443"}}),
             "https://%[req.hdr(host),host_only]:443/%[path,bytes(1)]%[var(txn.query)]");
   EXPECT_EQ(format({{"Host", "www.#{host}"}, {"Path", "/x/#{path}"}, {"Query", ""}}),
@@ -222,8 +263,10 @@ TEST(HaproxyConfigTest, HaproxyAcceptsEveryKindOfRule) {
   if (!Checker::available()) GTEST_SKIP() << "no haproxy on this machine";
   LoadBalancerModel model = Sample();
   model.target_groups["arn:tls"] = {
-      .name = "tls", .tls = true, .least_outstanding_requests = true, .servers = {{"10.0.1.7", 443}}};
-  model.target_groups["arn:sticky"] = {.name = "sticky", .sticky_seconds = 60, .servers = {{"10.0.1.8", 80}}};
+      .name = "tls", .tls = true, .algorithm = "least_outstanding_requests", .servers = {{"10.0.1.7", 443}}};
+  model.target_groups["arn:sticky"] = {
+      .name = "sticky", .algorithm = "weighted_random", .stickiness = {60, ""}, .servers = {{"10.0.1.8", 80}}};
+  model.target_groups["arn:app"] = {.name = "app", .stickiness = {60, "sessionid"}, .servers = {{"10.0.1.9", 80}}};
   auto& rules = model.listeners[0].rules;
   const auto add = [&](const std::string& name, const Json& conditions, const Json& actions) {
     rules.insert(rules.end() - 1, {name, conditions, actions});
@@ -246,11 +289,27 @@ TEST(HaproxyConfigTest, HaproxyAcceptsEveryKindOfRule) {
       Fixed("503", "down for\n'maintenance' \"${HOME}\" %[src]", "text/html"));
   add("34", Json::array({Path({"/empty"})}), Fixed("200", ""));
   add("35", Json::array({Path({"/zero"})}), Forward({{"arn:tls", 0}, {"arn:sticky", 0}}));
+  Json both = Forward({{"arn:app", 1}, {"arn:sticky", 2}});
+  both[0]["ForwardConfig"]["TargetGroupStickinessConfig"] = {{"Enabled", true}, {"DurationSeconds", 90}};
+  add("36", Json::array({Path({"/sticky"})}), both);
   model.listeners.push_back(
       {.port = 80, .rules = {{"default", Json::array(), Redirect({{"Protocol", "HTTPS"}, {"Port", "443"}})}}});
   Checker checker;
   EXPECT_EQ(checker.Complaints(model), "");
   model.listeners[1].rules[0].actions = Redirect({{"Path", "no\nslash' }"}});
+  EXPECT_EQ(checker.Complaints(model), "");
+}
+
+TEST(HaproxyConfigTest, HaproxyAcceptsWhatAttributesAdd) {
+  if (!Checker::available()) GTEST_SKIP() << "no haproxy on this machine";
+  LoadBalancerModel model = Sample();
+  model.forwarded_for_port = model.drop_invalid_headers = model.tls_headers = model.access_log = true;
+  model.http2 = false;
+  const std::string text = RenderHaproxyConfig(model, "/d").text;
+  EXPECT_NE(text.find("set-header X-Forwarded-For \"%[req.fhdr(x-forwarded-for)], %[src]:%[src_port]\""),
+            std::string::npos);
+  EXPECT_NE(text.find("\n  server collector unix@/d/access.sock\n"), std::string::npos);
+  Checker checker;
   EXPECT_EQ(checker.Complaints(model), "");
 }
 

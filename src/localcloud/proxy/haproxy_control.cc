@@ -95,8 +95,9 @@ ServerStates ParseServers(std::string_view show_servers_state) {
     std::string backend_id, backend, server_id, server, address;
     int running = 0;
     int administrative = 0;
-    if (words >> backend_id >> backend >> server_id >> server >> address >> running >> administrative) {
-      states[backend][server] = administrative == 0;
+    int weight = 0;
+    if (words >> backend_id >> backend >> server_id >> server >> address >> running >> administrative >> weight) {
+      states[backend][server] = {administrative == 0, weight};
     }
   }
   return states;
@@ -106,20 +107,24 @@ Commands ServerCommands(const std::map<std::string, HaproxyConfig::Backend>& wan
   Commands commands;
   for (const auto& [backend, target] : wanted) {
     const auto found = observed.find(backend);
-    static const std::map<std::string, bool> kNone;
+    static const std::map<std::string, ServerState> kNone;
     const auto& present = found == observed.end() ? kNone : found->second;
-    for (const auto& [server, address] : target.servers) {
+    for (const auto& [server, entry] : target.servers) {
       const auto state = present.find(server);
-      if (state == present.end())
-        commands.additions.push_back(fmt::format("add server {}/{} {}", backend, server, address));
-      if (state == present.end() || !state->second) {
-        commands.additions.push_back(fmt::format("set server {}/{} state ready", backend, server));
+      const std::string name = backend + "/" + server;
+      if (state == present.end()) {
+        commands.additions.push_back(fmt::format("add server {} {} weight {}", name, entry.address, entry.weight));
+      } else if (state->second.weight != entry.weight) {
+        commands.additions.push_back(fmt::format("set server {} weight {}", name, entry.weight));
+      }
+      if (state == present.end() || !state->second.ready) {
+        commands.additions.push_back(fmt::format("set server {} state ready", name));
       }
     }
-    for (const auto& [server, ready] : present) {
+    for (const auto& [server, state] : present) {
       if (target.servers.contains(server)) continue;
-      commands.removals.push_back(ready ? fmt::format("set server {}/{} state maint", backend, server)
-                                        : fmt::format("del server {}/{}", backend, server));
+      commands.removals.push_back(state.ready ? fmt::format("set server {}/{} state maint", backend, server)
+                                              : fmt::format("del server {}/{}", backend, server));
     }
   }
   return commands;
@@ -130,8 +135,8 @@ bool HasServers(const std::map<std::string, HaproxyConfig::Backend>& wanted, con
     const auto found = observed.find(backend);
     std::size_t ready = 0;
     if (found != observed.end()) {
-      for (const auto& [server, takes_requests] : found->second) {
-        if (!takes_requests) continue;
+      for (const auto& [server, state] : found->second) {
+        if (!state.ready) continue;
         if (!target.servers.contains(server)) return false;
         ++ready;
       }

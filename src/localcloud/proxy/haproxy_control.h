@@ -31,13 +31,18 @@ std::unique_ptr<HaproxyCli> MakeHaproxyCli();
 // The process id of the worker that accepts connections, or nothing.
 std::string ParseWorker(std::string_view show_proc);
 
-// Of each backend, its servers and whether they take requests.
-using ServerStates = std::map<std::string, std::map<std::string, bool>>;
+// Of each backend, its servers.
+struct ServerState {
+  bool ready = false;  // takes requests
+  int weight = 0;
+  bool operator==(const ServerState&) const = default;
+};
+using ServerStates = std::map<std::string, std::map<std::string, ServerState>>;
 ServerStates ParseServers(std::string_view show_servers_state);
 
-// What makes `observed` as `wanted`: first the additions, then the removals, so that no moment has fewer servers than
-// needed. Servers that are out already are deleted; HAProxy refuses that while they have connections, which does no
-// harm.
+// What makes `observed` as `wanted`: first the additions (and weights), then the removals, so that no moment has fewer
+// servers than needed. Servers that are out already are deleted; HAProxy refuses that while they have connections,
+// which does no harm.
 struct Commands {
   std::vector<std::string> additions;
   std::vector<std::string> removals;

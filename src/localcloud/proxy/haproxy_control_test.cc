@@ -19,8 +19,8 @@ constexpr const char* kProcesses =
 constexpr const char* kServers =
     "1\n"
     "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight\n"
-    "3 tg-web 1 t10_0_1_5-80 10.0.1.5 2 0 1 1 1 1 0 0 0 0 0 0 - 80 - 0 0 - - 0\n"
-    "3 tg-web 2 t10_0_1_6-80 10.0.1.6 0 1 1 1 1 1 0 0 0 0 0 0 - 80 - 0 0 - - 0\n\n";
+    "3 tg-web 1 t10_0_1_5-80 10.0.1.5 2 0 100 1 1 1 0 0 0 0 0 0 - 80 - 0 0 - - 0\n"
+    "3 tg-web 2 t10_0_1_6-80 10.0.1.6 0 1 100 1 1 1 0 0 0 0 0 0 - 80 - 0 0 - - 0\n\n";
 
 using Backends = std::map<std::string, HaproxyConfig::Backend>;
 using List = std::vector<std::string>;
@@ -33,22 +33,29 @@ TEST(HaproxyControlTest, FindsTheWorkerInCharge) {
 
 TEST(HaproxyControlTest, ReadsServers) {
   const ServerStates states = ParseServers(kServers);
-  EXPECT_EQ(states, (ServerStates{{"tg-web", {{"t10_0_1_5-80", true}, {"t10_0_1_6-80", false}}}}));
+  EXPECT_EQ(states, (ServerStates{{"tg-web", {{"t10_0_1_5-80", {true, 100}}, {"t10_0_1_6-80", {false, 100}}}}}));
 }
 
 TEST(HaproxyControlTest, AddsAndTakesOut) {
-  const Backends wanted{{"tg-web", {{{"t10_0_1_7-80", "10.0.1.7:80"}}}}};
+  const Backends wanted{{"tg-web", {{{"t10_0_1_7-80", {"10.0.1.7:80"}}}}}};
   const Commands commands = ServerCommands(wanted, ParseServers(kServers));
-  EXPECT_EQ(commands.additions,
-            (List{"add server tg-web/t10_0_1_7-80 10.0.1.7:80", "set server tg-web/t10_0_1_7-80 state ready"}));
+  EXPECT_EQ(commands.additions, (List{"add server tg-web/t10_0_1_7-80 10.0.1.7:80 weight 100",
+                                      "set server tg-web/t10_0_1_7-80 state ready"}));
   EXPECT_EQ(commands.removals, (List{"set server tg-web/t10_0_1_5-80 state maint", "del server tg-web/t10_0_1_6-80"}));
 }
 
 TEST(HaproxyControlTest, BringsAServerBack) {
-  const Backends wanted{{"tg-web", {{{"t10_0_1_5-80", "10.0.1.5:80"}, {"t10_0_1_6-80", "10.0.1.6:80"}}}}};
+  const Backends wanted{{"tg-web", {{{"t10_0_1_5-80", {"10.0.1.5:80"}}, {"t10_0_1_6-80", {"10.0.1.6:80"}}}}}};
   const Commands commands = ServerCommands(wanted, ParseServers(kServers));
   EXPECT_EQ(commands.additions, List{"set server tg-web/t10_0_1_6-80 state ready"});
   EXPECT_TRUE(commands.removals.empty());
+}
+
+TEST(HaproxyControlTest, ChangesWeights) {
+  const Backends wanted{{"tg-web", {{{"t10_0_1_5-80", {"10.0.1.5:80", 7}}, {"t10_0_1_7-80", {"10.0.1.7:80", 1}}}}}};
+  EXPECT_EQ(ServerCommands(wanted, ParseServers(kServers)).additions,
+            (List{"set server tg-web/t10_0_1_5-80 weight 7", "add server tg-web/t10_0_1_7-80 10.0.1.7:80 weight 1",
+                  "set server tg-web/t10_0_1_7-80 state ready"}));
 }
 
 TEST(HaproxyControlTest, LeavesBackendsAloneThatItWasNotAskedAbout) {
@@ -69,17 +76,17 @@ class Stubborn : public HaproxyCli {
 
 TEST(HaproxyControlTest, TakesNothingOutUntilTheNewServersAreIn) {
   Stubborn cli;
-  EXPECT_FALSE(ApplyServers(cli, "/d", {{"tg-web", {{{"t10_0_1_7-80", "10.0.1.7:80"}}}}}));
+  EXPECT_FALSE(ApplyServers(cli, "/d", {{"tg-web", {{{"t10_0_1_7-80", {"10.0.1.7:80"}}}}}}));
   for (const auto& command : cli.commands) EXPECT_EQ(command.find("maint"), std::string::npos) << command;
 }
 
 TEST(HaproxyControlTest, ComparesOnlyServersThatTakeRequests) {
   const ServerStates states = ParseServers(kServers);
-  EXPECT_TRUE(HasServers({{"tg-web", {{{"t10_0_1_5-80", ""}}}}}, states));
-  EXPECT_FALSE(HasServers({{"tg-web", {{{"t10_0_1_6-80", ""}}}}}, states));
+  EXPECT_TRUE(HasServers({{"tg-web", {{{"t10_0_1_5-80", {""}}}}}}, states));
+  EXPECT_FALSE(HasServers({{"tg-web", {{{"t10_0_1_6-80", {""}}}}}}, states));
   EXPECT_FALSE(HasServers({{"tg-web", {}}}, states));
   EXPECT_TRUE(HasServers({{"tg-other", {}}}, states));
-  EXPECT_FALSE(HasServers({{"tg-other", {{{"t1", ""}}}}}, states));
+  EXPECT_FALSE(HasServers({{"tg-other", {{{"t1", {""}}}}}}, states));
 }
 
 }  // namespace

@@ -145,7 +145,7 @@ struct ProxyController::Impl {
     std::map<std::string, Json> holdings;
     {
       const auto txn = cloud.store.Begin();
-      views = ReadBalancers(*txn);
+      views = ReadBalancers(*txn, cloud.clock.Now());
       for (const auto& [arn, holding] : txn->All(kHoldings)) holdings[arn] = holding;
     }
     std::map<std::string, std::vector<ContainerState>> containers;
@@ -162,6 +162,7 @@ struct ProxyController::Impl {
     std::set<std::string> wanted;
     for (const auto& view : views) {
       if (cloud.clock.Now() < view.active_at) next = std::min(next, view.active_at);
+      if (view.starts_slowly) next = std::min(next, After(cloud.clock.Now(), std::chrono::seconds(1)));
       if (view.ports.empty()) {
         SetState(view.arn, "active", "");
         continue;
@@ -210,14 +211,14 @@ struct ProxyController::Impl {
     return failure.retry_at;
   }
 
-  fs::path DirectoryOf(const std::string& id) const { return cloud.settings.state_dir / "proxy" / id; }
+  fs::path DirectoryOf(const std::string& arn) const { return proxy::DirectoryOf(cloud.settings.state_dir, arn); }
 
   // False when something failed before and isn't to be tried again yet (`waiting`); what is known to work is kept up to
   // date.
   bool Apply(const BalancerView& view, const std::vector<ContainerState>& containers, bool waiting) {
     if (containers.empty()) SetLive(view.arn, {});
     const HaproxyConfig config = RenderHaproxyConfig(view.model, kInside);
-    const fs::path directory = DirectoryOf(view.id());
+    const fs::path directory = DirectoryOf(view.arn);
     const std::string ip = Hold(view);
     const std::string identity = Identity(view, ip);
     const ContainerState* running = nullptr;
@@ -279,7 +280,7 @@ struct ProxyController::Impl {
 
   std::string Identity(const BalancerView& view, const std::string& ip) const {
     std::string text =
-        cloud.settings.haproxy_image + "\n" + ip + "\n" + view.vpc_id + "\n" + DirectoryOf(view.id()).string();
+        cloud.settings.haproxy_image + "\n" + ip + "\n" + view.vpc_id + "\n" + DirectoryOf(view.arn).string();
     for (const int port : view.ports) text += fmt::format("\n{}", port);
     return aws::Sha256Hex(text).substr(0, 16);
   }
@@ -288,7 +289,7 @@ struct ProxyController::Impl {
                              const fs::path& directory) {
     const VpcNetwork network = EnsureVpcNetwork(cloud, view.vpc_id);
     ContainerSpec spec;
-    spec.name = fmt::format("adhoc-{}-lb-{}", cloud.settings.instance, view.id());
+    spec.name = fmt::format("adhoc-{}-lb-{}", cloud.settings.instance, ContainerId(view.arn));
     spec.image = cloud.settings.haproxy_image;
     spec.entrypoint = {"haproxy",
                        "-W",
@@ -413,11 +414,8 @@ struct ProxyController::Impl {
     txn->Erase(kHoldings, arn);
     txn->Commit();
     live.lock()->erase(arn);
-    const auto id = arn.rfind("app/");
-    std::string name = arn.substr(id == std::string::npos ? 0 : id + 4);
-    std::replace(name.begin(), name.end(), '/', '-');
     std::error_code ignored;
-    fs::remove_all(DirectoryOf(name), ignored);
+    fs::remove_all(DirectoryOf(arn), ignored);
   }
 
   // An empty code: what it is, or was, stays true but for the reason.
@@ -575,17 +573,20 @@ struct ProxyController::Impl {
                          .timeout = check.timeout}});
     }
     if (!machine.probing()) next = std::min(next, machine.next_probe());
-    // Whoever sees a healthy target may rely on it getting requests, so HAProxy comes first.
-    if (machine.state() == TargetState::kHealthy && state != "healthy" && !is_in_service()) {
-      if (!target.contains(kPassed)) {
-        changed[key] = target;
-        changed[key][kPassed] = true;
-      }
-    } else if (Json document = machine.Document(); document != health || target.contains(kPassed)) {
-      changed[key] = target;
-      changed[key]["TargetHealth"] = std::move(document);
-      changed[key].erase(kPassed);
+    Json fresh = target;
+    const bool passes = machine.state() == TargetState::kHealthy;
+    if (!passes) fresh.erase(kSlowStartSince);
+    if (passes && state != "healthy" && !target.contains(kPassed) && StartsSlowly(txn, *group, now)) {
+      fresh[kSlowStartSince] = cloud.Now();
     }
+    // Whoever sees a healthy target may rely on it getting requests, so HAProxy comes first.
+    if (passes && state != "healthy" && !is_in_service()) {
+      fresh[kPassed] = true;
+    } else {
+      fresh["TargetHealth"] = machine.Document();
+      fresh.erase(kPassed);
+    }
+    if (fresh != target) changed[key] = std::move(fresh);
   }
 
   // ---- Threads

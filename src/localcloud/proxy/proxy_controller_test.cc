@@ -464,7 +464,7 @@ TEST_F(ProxyControllerTest, HttpsListenersGetTheirCertificates) {
     listener["_certificates"] = Json::array({{{"CertificateArn", "arn:two"}}, {{"CertificateArn", "arn:gone"}}});
   });
   const auto txn = store_.Begin();
-  const auto listener = ReadBalancers(*txn).at(0).model.listeners.at(0);
+  const auto listener = ReadBalancers(*txn, clock_.Now()).at(0).model.listeners.at(0);
   EXPECT_TRUE(listener.tls);
   EXPECT_EQ(listener.certificates,
             (std::vector<std::string>{"CERT one\nCHAIN\nKEY one\n", "CERT two\nCHAIN\nKEY two\n"}));
@@ -502,6 +502,45 @@ TEST_F(ProxyControllerTest, ThreadsReactToCommits) {
   PutTarget("10.0.1.20");
   std::unique_lock lock(mutex);
   EXPECT_TRUE(changed.wait_for(lock, seconds(10), [&] { return healthy; }));
+}
+
+TEST_F(ProxyControllerTest, ANewTargetStartsSlowlyBesideOneThatHasStarted) {
+  Edit([&](Store::Transaction& txn) {
+    txn.Edit(kTargetGroups, kGroup)["_attributes"]["slow_start.duration_seconds"] = "30";
+  });
+  PutListener();
+  PutTarget("10.0.1.20");
+  PutTarget("10.0.1.21");
+  Settle();
+  EXPECT_EQ(haproxy_.WeightOf("tg-web", "t10_0_1_20-80"), 100) << "nobody had started before it";
+  EXPECT_EQ(haproxy_.WeightOf("tg-web", "t10_0_1_21-80"), 100);
+  PutTarget("10.0.1.22");
+  Settle();
+  EXPECT_EQ(StateOf("10.0.1.22"), "healthy");
+  EXPECT_EQ(haproxy_.WeightOf("tg-web", "t10_0_1_22-80"), 1);
+  clock_.Advance(seconds(15));
+  EXPECT_LE(controller_->Reconcile(), clock_.Now() + seconds(1)) << "it goes on growing by itself";
+  EXPECT_EQ(haproxy_.WeightOf("tg-web", "t10_0_1_22-80"), 50);
+
+  // A failure ends the slow start, and the next success begins another.
+  prober_.results["10.0.1.22"] = {ProbeResult::Kind::kFailed, 0};
+  for (int i = 0; i < 4; ++i) {
+    clock_.Advance(seconds(30));
+    Settle();
+  }
+  EXPECT_EQ(StateOf("10.0.1.22"), "unhealthy");
+  EXPECT_FALSE(Document(kTargets, Key("10.0.1.22")).contains(kSlowStartSince));
+  prober_.results.clear();
+  for (int i = 0; i < 5; ++i) {
+    clock_.Advance(seconds(30));
+    Settle();
+  }
+  EXPECT_EQ(StateOf("10.0.1.22"), "healthy");
+  EXPECT_EQ(haproxy_.WeightOf("tg-web", "t10_0_1_22-80"), 1);
+  clock_.Advance(seconds(31));
+  Settle();
+  EXPECT_EQ(haproxy_.WeightOf("tg-web", "t10_0_1_22-80"), 100);
+  EXPECT_EQ(haproxy_.Count("reload"), 0);
 }
 
 }  // namespace
