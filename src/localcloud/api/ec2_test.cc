@@ -60,6 +60,14 @@ TEST_F(Ec2, TheDefaultVpcStaysAwayOnceDeleted) {
   EXPECT_TRUE(api.Call("ec2", "DescribeVpcs")["Vpcs"].empty());
 }
 
+TEST_F(Ec2, AnInterfacesAddressIsNoElasticOne) {
+  const std::string subnet = api.Call("ec2", "DescribeSubnets")["Subnets"][0]["SubnetId"];
+  api.Call("ec2", "CreateNetworkInterface", {{"SubnetId", subnet}});
+  EXPECT_TRUE(api.Call("ec2", "DescribeAddresses")["Addresses"].empty());
+  api.Call("ec2", "AllocateAddress", {{"Domain", "vpc"}});
+  EXPECT_EQ(api.Call("ec2", "DescribeAddresses")["Addresses"].size(), 1u);
+}
+
 TEST_F(Ec2, FindsSubnetsByTagWithWildcards) {
   const std::string vpc = MakeVpc();
   MakeSubnet(vpc, "10.213.1.0/24", "dev-public-a");

@@ -63,6 +63,7 @@ class Needs {
     if (call_.service == "rds") AddRds();
     if (call_.service == "iam" && row_.operation == "AddRoleToInstanceProfile")
       AddPassRole(RoleArn(), "ec2.amazonaws.com");
+    if (call_.service == "ec2") AddInstanceProfile();
     AddServiceLinkedRole();
     AddCloudMap();
     return std::move(needs_);
@@ -157,6 +158,9 @@ class Needs {
     }
     if (name == "new_listener") return {Reshaped(Input("LoadBalancerArn"), ":loadbalancer/", ":listener/")};
     if (name == "new_rule") return {Reshaped(Input("ListenerArn"), ":listener/", ":listener-rule/")};
+    // An image belongs to whoever made it.
+    if (name == "image")
+      return {fmt::format("arn:aws:ec2:{}::image/{}", call_.region, Text(call_.input, "ImageId", "*"))};
     if (name == "ids") {
       std::vector<std::string> arns;
       for (const auto& id : Strings(call_.input, "Resources")) arns.push_back(Prefix() + Ec2Resource(id));
@@ -363,6 +367,19 @@ class Needs {
     Keys keys{{"iam:passedtoservice", {to}}};
     for (const auto& [key, value] : ResourceTags(call_.txn, arn)) keys["iam:resourcetag/" + ToLower(key)] = {value};
     Need("iam:PassRole", arn, std::move(keys));
+  }
+
+  // An instance's role is passed with its profile.
+  void AddInstanceProfile() {
+    const Json& profile = Fields(call_.input, "IamInstanceProfile");
+    if (profile.empty()) return;
+    const std::string arn = Text(profile, "Arn");
+    const Json* found = call_.txn.Find("iam.instance_profiles", Text(profile, "Name", arn.substr(arn.rfind('/') + 1)));
+    if (found == nullptr) return;  // refused by the handler
+    for (const auto& role : Strings(*found, "_roles")) {
+      const Json* document = call_.txn.Find("iam.roles", role);
+      if (document != nullptr) AddPassRole(Text(*document, "Arn"), "ec2.amazonaws.com");
+    }
   }
 
   void AddEcs() {

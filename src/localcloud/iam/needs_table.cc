@@ -119,6 +119,34 @@ constexpr Row kEc2[] = {
     {"RevokeSecurityGroupIngress", "security-group/{GroupId|*}"},
     {"UpdateSecurityGroupRuleDescriptionsEgress", "security-group/{GroupId|*}"},
     {"UpdateSecurityGroupRuleDescriptionsIngress", "security-group/{GroupId|*}"},
+    {"AssociateIamInstanceProfile", "instance/{InstanceId}"},
+    {"CreateKeyPair", "key-pair/{KeyName}"},
+    {"DeleteKeyPair", "key-pair/{KeyName|*}"},
+    {"DeleteVolume", "volume/{VolumeId}"},
+    {"DescribeIamInstanceProfileAssociations"},
+    {"DescribeImages"},
+    {"DescribeInstanceAttribute"},
+    {"DescribeInstanceCreditSpecifications"},
+    {"DescribeInstanceStatus"},
+    {"DescribeInstanceTypeOfferings"},
+    {"DescribeInstanceTypes"},
+    {"DescribeKeyPairs"},
+    {"DescribeVolumes"},
+    {"DisassociateIamInstanceProfile", "instance/*"},
+    {"ImportKeyPair", "key-pair/{KeyName}"},
+    {"ModifyInstanceAttribute", "instance/{InstanceId}"},
+    {"ModifyInstanceCreditSpecification", "instance/{InstanceCreditSpecifications[].InstanceId}"},
+    {"ModifyInstanceMetadataOptions", "instance/{InstanceId}"},
+    {"MonitorInstances", "instance/{InstanceIds[]}"},
+    {"RebootInstances", "instance/{InstanceIds[]}"},
+    {"ReplaceIamInstanceProfileAssociation", "instance/*"},
+    {"RunInstances",
+     "instance/* volume/* network-interface/* @image subnet/{SubnetId} security-group/{SecurityGroupIds[]} "
+     "key-pair/{KeyName}"},
+    {"StartInstances", "instance/{InstanceIds[]}"},
+    {"StopInstances", "instance/{InstanceIds[]}"},
+    {"TerminateInstances", "instance/{InstanceIds[]}"},
+    {"UnmonitorInstances", "instance/{InstanceIds[]}"},
 };
 
 constexpr Row kEcr[] = {
@@ -281,6 +309,9 @@ constexpr Row kIam[] = {
     {"UpdateAssumeRolePolicy", "@role"},
     {"UpdateRole", "@role"},
     {"UpdateRoleDescription", "@role"},
+    {"ListInstanceProfileTags", "@profile"},
+    {"TagInstanceProfile", "@profile"},
+    {"UntagInstanceProfile", "@profile"},
 };
 
 constexpr Row kLogs[] = {
@@ -435,6 +466,16 @@ constexpr Row kSecretsmanager[] = {
     {"UpdateSecretVersionStage", "@secret"},
 };
 
+constexpr Row kServiceQuotas[] = {
+    {"GetAWSDefaultServiceQuota"},
+    {"GetRequestedServiceQuotaChange"},
+    {"GetServiceQuota"},
+    {"ListAWSDefaultServiceQuotas"},
+    {"ListServiceQuotas"},
+    {"ListServices"},
+    {"RequestServiceQuotaIncrease", "{ServiceCode}/{QuotaCode}"},
+};
+
 constexpr Row kServicediscovery[] = {
     {"CreateHttpNamespace", "*", "*"},
     {"CreatePrivateDnsNamespace", "*", "*"},
@@ -480,6 +521,8 @@ constexpr Row kSsm[] = {
     {"StartSession", "@session_target"},
     {"TerminateSession", "session/{SessionId}"},
     {"UnlabelParameterVersion", "@parameter"},
+    {"DescribeInstanceInformation"},
+    {"GetConnectionStatus"},
 };
 
 constexpr Row kSts[] = {
@@ -505,6 +548,7 @@ constexpr ServiceRows kServices[] = {
     {"route53", "route53", "arn:aws:route53:::", "", kRoute53},
     {"s3", "s3", "arn:aws:s3:::", "", kS3},
     {"secretsmanager", "secretsmanager", "arn:aws:secretsmanager:{region}:{account}:", "TagResource", kSecretsmanager},
+    {"service-quotas", "servicequotas", "arn:aws:servicequotas:{region}:{account}:", "TagResource", kServiceQuotas},
     {"servicediscovery", "servicediscovery", "arn:aws:servicediscovery:{region}:{account}:", "TagResource",
      kServicediscovery},
     {"ssm", "ssm", "arn:aws:ssm:{region}:{account}:", "AddTagsToResource", kSsm},

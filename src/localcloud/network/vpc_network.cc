@@ -13,7 +13,8 @@ namespace {
 
 // AWS keeps a subnet's first four addresses (network, router, DNS, future use) and its last one.
 constexpr std::uint32_t kReservedAtStart = 4;
-constexpr std::string_view kAddresses = "ec2.addresses";  // which interface has an address, so that nobody has to look
+constexpr std::string_view kAddresses =
+    "ec2.interface_addresses";  // which interface has an address, so that nobody has to look
 
 bool IsFree(const Ipv4Range& range, const std::vector<Ipv4Range>& used) {
   return std::none_of(used.begin(), used.end(), [&](const Ipv4Range& other) { return range.Overlaps(other); });

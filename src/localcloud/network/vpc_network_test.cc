@@ -93,6 +93,12 @@ TEST_F(VpcTest, GivesEachInterfaceAnAddressOfItsOwnUntilNoneIsLeft) {
   EXPECT_EQ(PutInterface(cloud, *txn, {.subnet_id = "subnet-1"})["PrivateIpAddress"], "10.213.1.5");
 }
 
+TEST_F(VpcTest, KnowsTheAddressesOfAStateFromBeforeTheyWereCollected) {
+  const auto txn = store.Begin();
+  txn->Put("ec2.enis", "eni-1", {{"NetworkInterfaceId", "eni-1"}, {"PrivateIpAddress", "10.213.1.4"}});
+  EXPECT_EQ(PutInterface(cloud, *txn, {.subnet_id = "subnet-1"})["PrivateIpAddress"], "10.213.1.5");
+}
+
 // A new task at the address of one that had just ended was unreachable until the neighbours forgot the old one.
 TEST_F(VpcTest, GivesAnAddressAgainOnlyAfterTheOthers) {
   const auto txn = store.Begin();
