@@ -15,6 +15,7 @@ struct Workflow {
   std::string step;
   std::string command;
   int minutes = 30;
+  std::string WorkflowTarget::*role = &WorkflowTarget::role;
   bool on_tags = false;  // also runs when a tag is pushed, which is then the input `tag`
 };
 
@@ -101,10 +102,9 @@ std::string Render(const WorkflowOptions& options, const Workflow& workflow) {
   std::string targets;
   for (const auto& each : options.targets) targets += fmt::format("          - {}\n", each.name);
   const std::string credentials =
-      options.stored_keys
-          ? "          aws-access-key-id: ${{ secrets.AWS_ACCESS_KEY_ID }}\n"
-            "          aws-secret-access-key: ${{ secrets.AWS_SECRET_ACCESS_KEY }}\n"
-          : fmt::format("          role-to-assume: {}\n", OfTarget(options, target, &WorkflowTarget::role));
+      options.stored_keys ? "          aws-access-key-id: ${{ secrets.AWS_ACCESS_KEY_ID }}\n"
+                            "          aws-secret-access-key: ${{ secrets.AWS_SECRET_ACCESS_KEY }}\n"
+                          : fmt::format("          role-to-assume: {}\n", OfTarget(options, target, workflow.role));
   return Replace(
       kHead, {{"@WRITTEN@", kWrittenBy},
               {"@TITLE@", workflow.title},
@@ -140,13 +140,15 @@ std::map<std::string, std::string> MakeWorkflows(const WorkflowOptions& options)
         .group = "shared",
         .step = "Create or update the shared resources",
         .command = R"(adhoc --target "$TARGET" shared up)",
-        .minutes = 60}},
+        .minutes = 60,
+        .role = &WorkflowTarget::shared_role}},
       {"shared_resources_destroy.yml",
        {.title = "Shared resources, destroy",
         .group = "shared",
         .step = "Destroy the shared resources",
         .command = R"(adhoc --target "$TARGET" shared down)",
-        .minutes = 60}},
+        .minutes = 60,
+        .role = &WorkflowTarget::shared_role}},
       {"ad_hoc_env_create_update.yml",
        {.title = "Environment, create or update",
         .inputs = {{"environment", "Name of the environment; the repository has envs/<name>.tfvars"}},

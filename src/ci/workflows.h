@@ -13,7 +13,9 @@ struct WorkflowTarget {
   std::string name;
   std::string shared;
   std::string region;
-  std::string role;  // ARN that the workflows assume by OIDC
+  // ARNs that the workflows assume by OIDC.
+  std::string role;         // for environments and images
+  std::string shared_role;  // for the shared resources
 };
 
 struct WorkflowOptions {

@@ -22,9 +22,9 @@ constexpr const char* kHelp =
     R"(Write the GitHub workflows of this application into .github/workflows: create, update and destroy shared resources and
 environments, deploy an image, build and push one at a tag.
 
-They take an account's credentials by OIDC from its role <shared>-deploy-role, which `adhoc bootstrap up` makes; with --stored-keys
-from the repository's secrets AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Files that it wrote before are written again; others are
-left alone.
+They take an account's credentials by OIDC from its roles <shared>-deploy-role and <shared>-shared-role, which `adhoc bootstrap up`
+makes; with --stored-keys from the repository's secrets AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Files that it wrote before are
+written again; others are left alone.
 
   adhoc ci init --action my-team/adhoc@v1)";
 
@@ -51,10 +51,12 @@ int Init(Shell& shell, const Arguments& arguments) {
     if (target.kind != config::TargetKind::kAws) continue;
     const auto at = target.name == definition.default_target ? options.targets.begin() : options.targets.end();
     options.targets.insert(
-        at, {.name = target.name,
-             .shared = target.shared,
-             .region = target.region,
-             .role = fmt::format("arn:aws:iam::{}:role/{}", target.account, env::DeployRoleName(target.shared))});
+        at,
+        {.name = target.name,
+         .shared = target.shared,
+         .region = target.region,
+         .role = fmt::format("arn:aws:iam::{}:role/{}", target.account, env::DeployRoleName(target.shared)),
+         .shared_role = fmt::format("arn:aws:iam::{}:role/{}", target.account, env::SharedRoleName(target.shared))});
   }
   if (options.targets.empty()) {
     throw Error(fmt::format("{} has no target that is an AWS account", path),

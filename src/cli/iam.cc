@@ -15,16 +15,16 @@ namespace {
 constexpr const char* kHelp =
     R"(Print the least-privilege policies that a target needs, as IAM takes them. Nothing is called or changed.
 
-  adhoc iam policy deploy      what pipelines need, for the role <shared>-deploy-role
+  adhoc iam policy deploy      of <shared>-deploy-role, with which pipelines change environments and push images
+  adhoc iam policy shared      of <shared>-shared-role, with which pipelines change the shared resources
   adhoc iam policy bootstrap   what `adhoc bootstrap` needs
   adhoc iam policy execution   of <shared>-ecs-execution-role, with which ECS starts tasks
   adhoc iam policy task        of <environment>-task-role, which the application's tasks have
 
-`shared up` and `up` make the last two, `bootstrap up` the first.)";
+`shared up` and `up` make the last two, `bootstrap up` the first two.)";
 
 struct Arguments {
   std::string policy;
-  std::string part;
   std::string environment = "*";
 };
 
@@ -33,25 +33,15 @@ Json PolicyOf(const config::Config& config, const Arguments& arguments) {
   if (arguments.policy == "execution") return env::ExecutionPolicy(scope);
   if (arguments.policy == "task") return env::TaskPolicy(scope, arguments.environment, config.bucket.has_value());
   if (arguments.policy == "bootstrap") return env::BootstrapPolicy(scope);
-  if (arguments.part == "shared") return env::SharedPolicy(scope);
-  if (arguments.part == "environments") return env::EnvironmentsPolicy(scope);
-  return env::DeployPolicy(scope);
+  if (arguments.policy == "shared") return env::SharedPolicy(scope);
+  return env::EnvironmentsPolicy(scope);
 }
 
 int Print(Shell& shell, const Arguments& arguments) {
-  if (!arguments.part.empty() && arguments.policy != "deploy") throw Error("--part is of the policy deploy");
   const std::string here = shell.globals.directory.empty() ? "." : shell.globals.directory;
   const config::Config config = config::LoadConfigWithoutVariables(
       {.definition = config::FindDefinition(here), .environment = "none", .target = shell.globals.target}, {});
-  const Json policy = PolicyOf(config, arguments);
-  PrintJson(policy);
-  // IAM does not count white space.
-  if (const std::size_t size = policy.dump().size(); size > env::kManagedPolicyLimit) {
-    fmt::print(stderr,
-               "{} characters: fits into a role (inline, {}), not into a managed policy ({}); --part shared and --part "
-               "environments do\n",
-               size, env::kInlinePoliciesLimit, env::kManagedPolicyLimit);
-  }
+  PrintJson(PolicyOf(config, arguments));
   return kOk;
 }
 
@@ -62,11 +52,9 @@ void AddIam(CLI::App& app, Shell& shell) {
   command->require_subcommand(1);
   auto arguments = std::make_shared<Arguments>();
   CLI::App* policy = command->add_subcommand("policy", kHelp);
-  policy->add_option("policy", arguments->policy, "deploy, bootstrap, execution, or task")
+  policy->add_option("policy", arguments->policy, "deploy, shared, bootstrap, execution, or task")
       ->required()
-      ->check(CLI::IsMember({"deploy", "bootstrap", "execution", "task"}));
-  policy->add_option("--part", arguments->part, "Of deploy: only what the shared resources, or what environments need")
-      ->check(CLI::IsMember({"shared", "environments"}));
+      ->check(CLI::IsMember({"deploy", "shared", "bootstrap", "execution", "task"}));
   policy->add_option("--environment", arguments->environment, "Of task: the environment [all]");
   policy->callback([&shell, arguments] { shell.action = [&shell, arguments] { return Print(shell, *arguments); }; });
 }

@@ -490,11 +490,9 @@ TEST_F(Lifecycle, WithoutSpotCapacityServicesRunOnDemand) {
   for (auto& service : config_.services) service.spot = true;
   const auto providers = [&] {
     std::set<std::string> found;
-    for (const Json& task : cloud_.api().Call("ecs", "ListTasks", {{"cluster", "alpha-cluster"}})["taskArns"]) {
-      const Json described =
-          cloud_.api().Call("ecs", "DescribeTasks", {{"cluster", "alpha-cluster"}, {"tasks", {task}}});
-      found.insert(described["tasks"][0].value("capacityProviderName", ""));
-    }
+    const Json arns = cloud_.api().Call("ecs", "ListTasks", {{"cluster", "alpha-cluster"}})["taskArns"];
+    const Json described = cloud_.api().Call("ecs", "DescribeTasks", {{"cluster", "alpha-cluster"}, {"tasks", arns}});
+    for (const Json& task : described["tasks"]) found.insert(task.value("capacityProviderName", ""));
     return found;
   };
   ASSERT_TRUE(SharedUp());
@@ -523,11 +521,12 @@ TEST_F(Lifecycle, WhatDoesNotFitOnTheLoadBalancerIsRefusedByThePlan) {
   for (int i = 0; i < 100; ++i) {
     const Json condition = {{"Field", "path-pattern"},
                             {"PathPatternConfig", {{"Values", Json::array({fmt::format("/{}", i)})}}}};
-    api.Call("elbv2", "CreateRule",
-             {{"ListenerArn", listener},
-              {"Priority", 1000 + i},
-              {"Conditions", Json::array({condition})},
-              {"Actions", Json::array({{{"Type", "fixed-response"}, {"FixedResponseConfig", {{"StatusCode", "404"}}}}})}});
+    api.Call(
+        "elbv2", "CreateRule",
+        {{"ListenerArn", listener},
+         {"Priority", 1000 + i},
+         {"Conditions", Json::array({condition})},
+         {"Actions", Json::array({{{"Type", "fixed-response"}, {"FixedResponseConfig", {{"StatusCode", "404"}}}}})}});
   }
   const auto refusal = [&] {
     std::string text;

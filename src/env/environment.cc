@@ -226,6 +226,7 @@ Resources BootstrapResources(const config::Config& config, const std::string& gi
   if (!github.empty()) {
     resources.push_back(MakeIdentityProvider());
     resources.push_back(MakeDeployRole(scope.shared, github));
+    resources.push_back(MakeSharedRole(scope.shared, github));
   }
   return resources;
 }

@@ -30,8 +30,11 @@ std::string BucketName(std::string_view domain, std::string_view env);
 // Of shared resources.
 inline std::string LoadBalancerName(std::string_view shared) { return Join(shared, "alb"); }
 inline std::string NamespaceName(std::string_view shared) { return Join(shared, "sd-ns"); }
+inline std::string BastionName(std::string_view shared) { return Join(shared, "bastion"); }
 // What pipelines may do in the account.
+// What pipelines act as: on environments, and on the shared resources.
 inline std::string DeployRoleName(std::string_view shared) { return Join(shared, "deploy-role"); }
+inline std::string SharedRoleName(std::string_view shared) { return Join(shared, "shared-role"); }
 // Who GitHub's tokens are from.
 inline constexpr std::string_view kGithubIssuer = "token.actions.githubusercontent.com";
 inline constexpr std::string_view kGithubAudience = "sts.amazonaws.com";

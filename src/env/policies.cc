@@ -60,6 +60,7 @@ class Policy {
   }
   std::string Role(std::string_view name) const { return fmt::format("arn:aws:iam::{}:role/{}", scope_.account, name); }
   std::string ExecutionRole() const { return Role(Join(scope_.shared, "ecs-execution-role")); }
+  std::string BastionRole() const { return Role(Join(scope_.shared, "bastion-role")); }
   std::string Balancer(std::string_view kind) const {
     return Arn("elasticloadbalancing", fmt::format("{}/app/{}/*", kind, LoadBalancerName(scope_.shared)));
   }
@@ -143,10 +144,11 @@ Json SharedPolicy(const PolicyScope& scope) {
 
   policy.Allow(
       "Look",
-      Actions("ec2",
-              "DescribeAddresses DescribeAvailabilityZones DescribeInternetGateways DescribeNatGateways "
-              "DescribeRegions DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute "
-              "DescribeVpcs") +
+      Actions(
+          "ec2",
+          "DescribeAddresses DescribeAvailabilityZones DescribeInstances DescribeInternetGateways DescribeNatGateways "
+          "DescribeRegions DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute "
+          "DescribeVpcs") +
           Actions("elasticloadbalancing", "DescribeListeners DescribeLoadBalancers") +
           Actions("rds", "DescribeDBInstances DescribeDBSubnetGroups") + Actions("acm", "ListCertificates") +
           Actions("route53", "ListHostedZonesByName GetHostedZone") +
@@ -165,9 +167,24 @@ Json SharedPolicy(const PolicyScope& scope) {
               "CreateNatGateway CreateRouteTable CreateSecurityGroup CreateSubnet AssociateRouteTable "
               "AttachInternetGateway AuthorizeSecurityGroupIngress CreateRoute DeleteInternetGateway "
               "DeleteNatGateway DeleteRouteTable DeleteSecurityGroup DeleteSubnet DeleteVpc DetachInternetGateway "
-              "DisassociateRouteTable ModifyVpcAttribute ReleaseAddress RevokeSecurityGroupIngress"),
+              "DisassociateRouteTable ModifyVpcAttribute ReleaseAddress RevokeSecurityGroupIngress StartInstances "
+              "TerminateInstances"),
       {anything}, ours);
-  Words create_actions;
+  policy.Allow("MakeBastion", {"ec2:RunInstances"}, {policy.Arn("ec2", "instance/*"), policy.Arn("ec2", "volume/*")},
+               becomes_ours);
+  policy.Allow("PartsOfBastion", {"ec2:RunInstances"},
+               {policy.Arn("ec2", "network-interface/*"), policy.Arn("ec2", "security-group/*"),
+                policy.Arn("ec2", "subnet/*"), fmt::format("arn:aws:ec2:{}::image/*", scope.region)});
+  policy.Allow("BastionImage", {"ssm:GetParameter"},
+               {fmt::format("arn:aws:ssm:{}::parameter/aws/service/ami-amazon-linux-latest/*", scope.region)});
+  policy.Allow("BastionProfile",
+               Actions("iam",
+                       "AddRoleToInstanceProfile CreateInstanceProfile DeleteInstanceProfile GetInstanceProfile "
+                       "RemoveRoleFromInstanceProfile TagInstanceProfile"),
+               {fmt::format("arn:aws:iam::{}:instance-profile/{}", scope.account, BastionName(scope.shared))});
+  policy.Allow("PassBastionRole", {"iam:PassRole"}, {policy.BastionRole()},
+               {{"StringEquals", {{"iam:PassedToService", "ec2.amazonaws.com"}}}});
+  Words create_actions{"RunInstances"};
   for (const auto& action : makes) create_actions.push_back(action.substr(4));
   policy.Allow("TagNetwork", {"ec2:CreateTags"}, {anything},
                {{"StringEquals", {{"ec2:CreateAction", create_actions}}}});
@@ -199,9 +216,9 @@ Json SharedPolicy(const PolicyScope& scope) {
   // A namespace is a hosted zone, which Cloud Map makes with the caller's permissions.
   policy.Allow("NamespaceZone", Actions("route53", "CreateHostedZone DeleteHostedZone"), {"*"});
 
-  policy.Allow("ExecutionRole",
+  policy.Allow("Roles",
                Actions("iam", "CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy PutRolePolicy TagRole"),
-               {policy.ExecutionRole()});
+               {policy.ExecutionRole(), policy.BastionRole()});
   policy.Allow("ServiceLinkedRoles", {"iam:CreateServiceLinkedRole"}, {policy.Role("aws-service-role/*")},
                {{"StringEquals",
                  {{"iam:AWSServiceName", Json::array({"elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"})}}}});
@@ -233,7 +250,7 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
   policy.Allow("MakeCluster", {"ecs:CreateCluster"}, {"*"}, becomes_ours);
   policy.Allow("Clusters", Actions("ecs", "DeleteCluster DescribeClusters ExecuteCommand"),
                {policy.Arn("ecs", "cluster/" + clusters)});
-  policy.Allow("Services", Actions("ecs", "CreateService DeleteService DescribeServices UpdateService"),
+  policy.Allow("Services", Actions("ecs", "CreateService DeleteService DescribeServices TagResource UpdateService"),
                {policy.Arn("ecs", fmt::format("service/{}/*", clusters))});
   policy.Allow("Tasks", Actions("ecs", "DescribeTasks ExecuteCommand StopTask") + Actions("ssm", "StartSession"),
                {tasks});
@@ -290,23 +307,16 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
   policy.AllowDomain();
   if (!scope.repositories.empty()) {
     policy.Allow("Images", Actions("ecr", "CreateRepository DescribeImages"), policy.Repositories());
+    policy.Allow(
+        "PushImages",
+        Actions(
+            "ecr",
+            "BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload DescribeRepositories GetDownloadUrlForLayer "
+            "InitiateLayerUpload PutImage UploadLayerPart"),
+        policy.Repositories());
+    policy.Allow("PushLogin", {"ecr:GetAuthorizationToken"}, {"*"});
   }
   return std::move(policy).Done();
-}
-
-Json DeployPolicy(const PolicyScope& scope) {
-  Json document = SharedPolicy(scope);
-  Json& statements = document["Statement"];
-  Json environments = EnvironmentsPolicy(scope);
-  for (Json& statement : environments["Statement"]) {
-    if (std::find(statements.begin(), statements.end(), statement) != statements.end()) continue;
-    // Sids are unique in a document.
-    const bool taken = std::any_of(statements.begin(), statements.end(),
-                                   [&](const Json& other) { return other["Sid"] == statement["Sid"]; });
-    if (taken) statement["Sid"] = "Environments" + statement["Sid"].get<std::string>();
-    statements.push_back(std::move(statement));
-  }
-  return document;
 }
 
 Json BootstrapPolicy(const PolicyScope& scope) {
@@ -332,11 +342,11 @@ Json BootstrapPolicy(const PolicyScope& scope) {
                        "CreateOpenIDConnectProvider DeleteOpenIDConnectProvider GetOpenIDConnectProvider "
                        "TagOpenIDConnectProvider"),
                {fmt::format("arn:aws:iam::{}:oidc-provider/{}", scope.account, kGithubIssuer)});
-  policy.Allow("DeployRole",
+  policy.Allow("PipelineRoles",
                Actions("iam",
                        "CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy PutRolePolicy TagRole "
                        "UpdateAssumeRolePolicy"),
-               {policy.Role(DeployRoleName(scope.shared))});
+               {policy.Role(DeployRoleName(scope.shared)), policy.Role(SharedRoleName(scope.shared))});
   return std::move(policy).Done();
 }
 

@@ -23,23 +23,21 @@ struct PolicyScope {
 };
 PolicyScope ScopeOf(const config::Config& config);
 
-// IAM's limits, of the text without white space: of a managed policy, and of all inline policies of a role.
-inline constexpr std::size_t kManagedPolicyLimit = 6144;
+// IAM's limit of all inline policies of a role, in characters without white space.
 inline constexpr std::size_t kInlinePoliciesLimit = 10240;
 
 // What ECS itself needs to start tasks: pull, write logs, read the secrets that a task definition names.
 Json ExecutionPolicy(const PolicyScope& scope);
 // What the application may do: its own bucket, and the channels of ECS Exec. `environment` may be *, for all.
 Json TaskPolicy(const PolicyScope& scope, const std::string& environment, bool bucket);
-// The channels of Session Manager, and nothing else: no right in the account comes with a shell on the bastion. AWS's own
-// policy for this would let it read every parameter.
+// The channels of Session Manager, and nothing else: no right in the account comes with a shell on the bastion. AWS's
+// own policy for this would let it read every parameter.
 Json BastionPolicy();
 
-// What pipelines need, in two parts, each complete: the shared resources, and environments on them.
+// What pipelines need: for the shared resources, and for environments on them and their images. Together they are too
+// long for one role.
 Json SharedPolicy(const PolicyScope& scope);
 Json EnvironmentsPolicy(const PolicyScope& scope);
-// Both in one document.
-Json DeployPolicy(const PolicyScope& scope);
 
 // What `adhoc bootstrap` needs.
 Json BootstrapPolicy(const PolicyScope& scope);

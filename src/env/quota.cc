@@ -215,10 +215,13 @@ void RequireRoomOnLoadBalancer(Context& context, const Plan& plan) {
                 hint);
   };
   if (use.rules + wanted.rules > kDefaultRules) {
-    Quota quota{.service = "elasticloadbalancing", .code = kRulesCode};
-    ReadLimit(context, quota);
-    if (use.rules + wanted.rules > quota.limit) {
-      refuse("rules", static_cast<int>(quota.limit), use.rules, wanted.rules,
+    // Whoever may not read quotas is told AWS's default.
+    const auto quota =
+        context.CallUnless({"NoSuchResourceException", "AccessDeniedException"}, "service-quotas", "GetServiceQuota",
+                           {{"ServiceCode", "elasticloadbalancing"}, {"QuotaCode", kRulesCode}});
+    const int limit = quota ? static_cast<int>((*quota)["Quota"].value("Value", 0.0)) : kDefaultRules;
+    if (use.rules + wanted.rules > limit) {
+      refuse("rules", limit, use.rules, wanted.rules,
              fmt::format("quota Rules per Application Load Balancer, {}", kRulesCode),
              fmt::format("aws service-quotas request-service-quota-increase --service-code elasticloadbalancing "
                          "--quota-code {} --desired-value {}",

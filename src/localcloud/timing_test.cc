@@ -9,7 +9,7 @@ namespace {
 
 TEST(TimingTest, EveryKindHasItsPlaceAndASource) {
   const auto& things = SlowThings();
-  ASSERT_EQ(things.size(), static_cast<std::size_t>(Slow::kRecordChange) + 1);
+  ASSERT_EQ(things.size(), static_cast<std::size_t>(Slow::kInstanceTerminate) + 1);
   for (std::size_t i = 0; i < things.size(); ++i) {
     EXPECT_EQ(static_cast<std::size_t>(things[i].what), i) << things[i].name;
     EXPECT_GT(things[i].seconds, 0) << things[i].name;

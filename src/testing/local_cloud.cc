@@ -1,6 +1,7 @@
 #include "testing/local_cloud.h"
 
 #include "localcloud/database/database_controller.h"
+#include "localcloud/instances/instance_controller.h"
 #include "localcloud/network/network_cleaner.h"
 #include "localcloud/proxy/proxy_controller.h"
 #include "localcloud/scheduler/capacity.h"
@@ -13,11 +14,13 @@ struct LocalCloud::Controllers {
       : scheduler(cloud, {.start_threads = 0, .stop_threads = 0, .health_threads = 0}),
         proxy(cloud, haproxy, prober),
         databases(cloud),
+        instances(cloud),
         networks(cloud) {}
 
   localcloud::Scheduler scheduler;
   localcloud::proxy::ProxyController proxy;
   localcloud::database::DatabaseController databases;
+  localcloud::ec2::InstanceController instances;
   localcloud::NetworkCleaner networks;
 };
 
@@ -40,6 +43,7 @@ net::Response LocalCloud::Handle(const net::Request& request) {
 
 void LocalCloud::Settle() {
   controllers_->databases.Reconcile();
+  controllers_->instances.Reconcile();
   controllers_->scheduler.Settle();
   controllers_->proxy.Reconcile();
   controllers_->proxy.CheckHealth();

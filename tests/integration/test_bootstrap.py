@@ -85,7 +85,8 @@ def account(request, cloud, tmp_path):
 def test_an_account_is_set_up_and_left(account):
     plan = json.loads(account.adhoc("--json", "bootstrap", "plan", "--github", "shop/web").stdout)
     assert [(change["action"], change["name"]) for change in plan["changes"]] == [
-        ("create", account.bucket), ("create", "tst-backend"), ("create", ISSUER), ("create", "tst-deploy-role")]
+        ("create", account.bucket), ("create", "tst-backend"), ("create", ISSUER), ("create", "tst-deploy-role"),
+        ("create", "tst-shared-role")]
     made = json.loads(account.adhoc("--json", "bootstrap", "up", "--github", "shop/web", "--yes").stdout)
     assert made["role"] == account.role and made["bucket"] == account.bucket
 
@@ -98,15 +99,15 @@ def test_an_account_is_set_up_and_left(account):
     trust = role["AssumeRolePolicyDocument"]["Statement"][0]
     assert trust["Principal"] == {"Federated": f"arn:aws:iam::{account.number}:oidc-provider/{ISSUER}"}
     assert trust["Condition"]["StringLike"][f"{ISSUER}:sub"] == ["repo:shop/web:*", "repo:shop@*/web@*:*"]
-    assert iam.list_role_policies(RoleName="tst-deploy-role")["PolicyNames"] == ["adhoc-environments", "adhoc-shared"]
-    for part in ("shared", "environments"):
-        printed = json.loads(account.adhoc("iam", "policy", "deploy", "--part", part).stdout)
-        assert iam.get_role_policy(RoleName="tst-deploy-role", PolicyName=f"adhoc-{part}")["PolicyDocument"] == printed
+    for part in ("deploy", "shared"):
+        printed = json.loads(account.adhoc("iam", "policy", part).stdout)
+        assert iam.list_role_policies(RoleName=f"tst-{part}-role")["PolicyNames"] == ["adhoc"]
+        assert iam.get_role_policy(RoleName=f"tst-{part}-role", PolicyName="adhoc")["PolicyDocument"] == printed
 
     assert "no changes" in account.adhoc("bootstrap", "plan", "--github", "shop/web").stdout
     other = json.loads(account.adhoc("--json", "bootstrap", "plan", "--github", "shop/other").stdout)
     assert [(c["action"], c["name"], c["reasons"]) for c in other["changes"]] == [
-        ("update", "tst-deploy-role", ["who may assume it changed"])]
+        ("update", f"tst-{part}-role", ["who may assume it changed"]) for part in ("deploy", "shared")]
 
     s3.put_object(Bucket=account.bucket, Key="records/alpha.json", Body=b"{}")
     refused = account.adhoc("bootstrap", "down", "--yes", check=False)
@@ -129,13 +130,12 @@ def test_without_a_terminal_it_is_not_confirmed(cloud, tmp_path):
         cloud.client("s3").head_bucket(Bucket=BUCKET % ACCOUNTS["local"])
 
 
-@pytest.mark.parametrize("policy", ["deploy", "bootstrap", "execution", "task"])
+@pytest.mark.parametrize("policy", ["deploy", "shared", "bootstrap", "execution", "task"])
 def test_policies_are_printed(cloud, tmp_path, policy):
     (tmp_path / "adhoc.yaml").write_text(DEFINITION % ACCOUNTS["local"])
     result = cloud.adhoc("iam", "policy", policy, cwd=tmp_path)
     document = json.loads(result.stdout)
     assert document["Version"] == "2012-10-17" and document["Statement"]
-    assert ("--part" in result.stderr) == (policy == "deploy")
 
 
 def token(subject):
@@ -164,7 +164,8 @@ def test_enforced_a_pipeline_may_do_what_its_role_may(fresh_cloud, tmp_path):
     pipeline = {**variables, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{tmp_path}/token", "AWS_ROLE_ARN": role, "AWS_ACCESS_KEY_ID": "",
                 "AWS_SECRET_ACCESS_KEY": ""}
     assert "no environments" in fresh_cloud.adhoc("ls", cwd=tmp_path, **pipeline).stdout
-    assert "to create" in fresh_cloud.adhoc("shared", "plan", cwd=tmp_path, **pipeline).stdout
+    sharing = {**pipeline, "AWS_ROLE_ARN": f"arn:aws:iam::{ACCOUNTS['local']}:role/tst-shared-role"}
+    assert "to create" in fresh_cloud.adhoc("shared", "plan", cwd=tmp_path, **sharing).stdout
     denied = fresh_cloud.adhoc("bootstrap", "down", "--yes", cwd=tmp_path, check=False, **pipeline)
     assert denied.returncode == 1
     assert "assumed-role/tst-deploy-role/" in denied.stderr and "is not authorized to perform: " in denied.stderr

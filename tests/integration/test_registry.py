@@ -74,8 +74,10 @@ def test_image_build_pushes_to_the_registry_of_an_account(cloud, tmp_path):
     (tmp_path / "adhoc.yaml").write_text(f"""
 name: tiny
 shared: tst
+variables:
+  tag: {{type: string}}
 images:
-  web: {{build: ., git: ., repository: {name}}}
+  web: {{build: ., git: ., repository: {name}, tag: "${{var.tag}}"}}
 services:
   web: {{image: web, port: 6379}}
 targets:

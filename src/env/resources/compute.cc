@@ -315,7 +315,13 @@ void DeleteService(Context& context, const std::string& env, const std::string& 
     if (!service.empty()) return false;
     const auto tasks = context.CallUnless({"ClusterNotFoundException", "ServiceNotFoundException"}, "ecs", "ListTasks",
                                           {{"cluster", cluster}, {"family", name}});
-    return !tasks || tasks->value("taskArns", Json::array()).empty();
+    if (!tasks || tasks->value("taskArns", Json::array()).empty()) return true;
+    // Not what somebody runs of its definition: that ends with the cluster.
+    const Json described =
+        context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", (*tasks)["taskArns"]}});
+    const Json& list = described["tasks"];
+    return std::none_of(list.begin(), list.end(),
+                        [&](const Json& task) { return task.value("group", "") == "service:" + name; });
   });
 }
 

@@ -23,20 +23,15 @@ Json Decoded(const std::string& document) { return Json::parse(net::PercentDecod
 
 class Role : public Resource {
  public:
-  Role(std::string name, std::vector<std::string> policy_names = {"adhoc"})
-      : Resource("role", std::move(name)), policy_names_(std::move(policy_names)) {}
+  explicit Role(std::string name) : Resource("role", std::move(name)) {}
 
   std::optional<Json> Read(Context& context) override {
     const auto found = context.CallUnless({"NoSuchEntity"}, "iam", "GetRole", {{"RoleName", name()}});
     if (!found) return std::nullopt;
-    Json policies = Json::object();
-    for (const auto& policy : policy_names_) {
-      const auto read =
-          context.CallUnless({"NoSuchEntity"}, "iam", "GetRolePolicy", {{"RoleName", name()}, {"PolicyName", policy}});
-      if (read) policies[policy] = Decoded(read->value("PolicyDocument", ""));
-    }
+    const auto policy =
+        context.CallUnless({"NoSuchEntity"}, "iam", "GetRolePolicy", {{"RoleName", name()}, {"PolicyName", kPolicy}});
     return Json{{"arn", (*found)["Role"]["Arn"]},
-                {"policies", policies},
+                {"policy", policy ? Decoded(policy->value("PolicyDocument", "")) : Json()},
                 {"trust", Decoded((*found)["Role"].value("AssumeRolePolicyDocument", ""))}};
   }
 
@@ -44,11 +39,8 @@ class Role : public Resource {
     std::vector<Difference> differences;
     if (ChecksTrust() && observed["trust"] != Trust(context))
       differences.push_back({.what = "who may assume it changed"});
-    for (const auto& policy : policy_names_) {
-      const Json actual = observed["policies"].value(policy, Json());
-      if (actual == Policy(context, policy)) continue;
-      const std::string what = policy_names_.size() == 1 ? "policy" : "policy " + policy;
-      differences.push_back({.what = what + (actual.is_null() ? " is missing" : " changed")});
+    if (observed["policy"] != Policy(context)) {
+      differences.push_back({.what = observed["policy"].is_null() ? "policy is missing" : "policy changed"});
     }
     return differences;
   }
@@ -66,27 +58,23 @@ class Role : public Resource {
     if (ChecksTrust() && observed["trust"] != Trust(context)) {
       context.Call("iam", "UpdateAssumeRolePolicy", {{"RoleName", name()}, {"PolicyDocument", Trust(context).dump()}});
     }
-    for (const auto& policy : policy_names_) {
-      context.Call("iam", "PutRolePolicy",
-                   {{"RoleName", name()}, {"PolicyName", policy}, {"PolicyDocument", Policy(context, policy).dump()}});
-    }
+    context.Call("iam", "PutRolePolicy",
+                 {{"RoleName", name()}, {"PolicyName", kPolicy}, {"PolicyDocument", Policy(context).dump()}});
     return {{"arn", observed["arn"]}};
   }
 
   void Delete(Context& context, const Json&) override {
-    for (const auto& policy : policy_names_) {
-      context.CallUnless({"NoSuchEntity"}, "iam", "DeleteRolePolicy", {{"RoleName", name()}, {"PolicyName", policy}});
-    }
+    context.CallUnless({"NoSuchEntity"}, "iam", "DeleteRolePolicy", {{"RoleName", name()}, {"PolicyName", kPolicy}});
     context.CallUnless({"NoSuchEntity"}, "iam", "DeleteRole", {{"RoleName", name()}});
   }
 
  private:
   virtual std::string Owner(const Context& context) const = 0;
-  virtual Json Policy(Context& context, const std::string& name) const = 0;
+  static constexpr const char* kPolicy = "adhoc";
+
+  virtual Json Policy(Context& context) const = 0;
   virtual Json Trust(Context&) const { return ServiceMayAssume("ecs-tasks.amazonaws.com"); }
   virtual bool ChecksTrust() const { return false; }
-
-  const std::vector<std::string> policy_names_;
 };
 
 class ExecutionRole final : public Role {
@@ -95,9 +83,7 @@ class ExecutionRole final : public Role {
 
  private:
   std::string Owner(const Context& context) const override { return context.shared(); }
-  Json Policy(Context& context, const std::string&) const override {
-    return ExecutionPolicy(ScopeOf(context.config()));
-  }
+  Json Policy(Context& context) const override { return ExecutionPolicy(ScopeOf(context.config())); }
 };
 
 class TaskRole final : public Role {
@@ -106,28 +92,23 @@ class TaskRole final : public Role {
 
  private:
   std::string Owner(const Context& context) const override { return context.environment(); }
-  Json Policy(Context& context, const std::string&) const override {
+  Json Policy(Context& context) const override {
     return TaskPolicy(ScopeOf(context.config()), context.environment(), context.config().bucket.has_value());
   }
 };
 
 // What pipelines of one GitHub repository may do.
-class DeployRole final : public Role {
+class PipelineRole final : public Role {
  public:
-  DeployRole(const std::string& shared, std::string repository)
-      : Role(DeployRoleName(shared), {kSharedPart, kEnvironmentsPart}), repository_(std::move(repository)) {
+  using PolicyMaker = Json (*)(const PolicyScope& scope);
+  PipelineRole(std::string name, std::string repository, PolicyMaker make_policy)
+      : Role(std::move(name)), repository_(std::move(repository)), make_policy_(make_policy) {
     DependsOn("identity provider " + std::string(kGithubIssuer));
   }
 
  private:
-  static constexpr const char* kSharedPart = "adhoc-shared";
-  static constexpr const char* kEnvironmentsPart = "adhoc-environments";
-
   std::string Owner(const Context& context) const override { return context.shared(); }
-  Json Policy(Context& context, const std::string& name) const override {
-    const PolicyScope scope = ScopeOf(context.config());
-    return name == kSharedPart ? SharedPolicy(scope) : EnvironmentsPolicy(scope);
-  }
+  Json Policy(Context& context) const override { return make_policy_(ScopeOf(context.config())); }
   bool ChecksTrust() const override { return true; }
   Json Trust(Context& context) const override {
     const std::string issuer(kGithubIssuer);
@@ -149,6 +130,7 @@ class DeployRole final : public Role {
   }
 
   const std::string repository_;
+  const PolicyMaker make_policy_;
 };
 
 // GitHub Actions, as somebody whose tokens the account takes. There is one in an account: one that others made is used,
@@ -208,7 +190,7 @@ class BastionRole final : public Role {
  private:
   std::string Owner(const Context& context) const override { return context.shared(); }
   Json Trust(Context&) const override { return ServiceMayAssume("ec2.amazonaws.com"); }
-  Json Policy(Context&, const std::string&) const override { return BastionPolicy(); }
+  Json Policy(Context&) const override { return BastionPolicy(); }
 };
 
 class Secret final : public Resource {
@@ -276,7 +258,10 @@ ResourcePtr MakeExecutionRole(const std::string& shared) { return std::make_uniq
 ResourcePtr MakeTaskRole(const std::string& env) { return std::make_unique<TaskRole>(env); }
 ResourcePtr MakeBastionRole(const std::string& shared) { return std::make_unique<BastionRole>(shared); }
 ResourcePtr MakeDeployRole(const std::string& shared, const std::string& repository) {
-  return std::make_unique<DeployRole>(shared, repository);
+  return std::make_unique<PipelineRole>(DeployRoleName(shared), repository, EnvironmentsPolicy);
+}
+ResourcePtr MakeSharedRole(const std::string& shared, const std::string& repository) {
+  return std::make_unique<PipelineRole>(SharedRoleName(shared), repository, SharedPolicy);
 }
 ResourcePtr MakeIdentityProvider() { return std::make_unique<IdentityProvider>(); }
 ResourcePtr MakeSecret(const std::string& env, const config::Secret& secret) {

@@ -39,7 +39,6 @@ ResourcePtr MakeSecurityGroup(const std::string& shared, const std::string& suff
                               std::vector<IngressRule> ingress);
 
 // --- bastion.cc: Amazon EC2, for people who want a host in the network. Environments do not need it. ---
-inline std::string BastionName(const std::string& shared) { return shared + "-bastion"; }
 ResourcePtr MakeInstanceProfile(const std::string& shared);  // "instance profile dev-bastion": name
 ResourcePtr MakeBastion(const std::string& shared);          // "instance dev-bastion": id
 
@@ -74,8 +73,9 @@ ResourcePtr MakeDatabase(const std::string& env);             // "database alpha
 ResourcePtr MakeExecutionRole(const std::string& shared);  // "role dev-ecs-execution-role": arn
 ResourcePtr MakeTaskRole(const std::string& env);          // "role alpha-task-role": arn
 ResourcePtr MakeBastionRole(const std::string& shared);    // "role dev-bastion-role": arn
-// "role dev-deploy-role": arn. What the pipelines of a GitHub repository (owner/name) may do.
+// "role dev-deploy-role", "role dev-shared-role": arn. What the pipelines of a GitHub repository (owner/name) may do.
 ResourcePtr MakeDeployRole(const std::string& shared, const std::string& repository);
+ResourcePtr MakeSharedRole(const std::string& shared, const std::string& repository);
 // "identity provider token.actions.githubusercontent.com": arn
 ResourcePtr MakeIdentityProvider();
 // "secret alpha/DJANGO_SECRET_KEY": arn. The secret called `database` holds the environment's database role.

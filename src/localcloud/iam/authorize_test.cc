@@ -219,7 +219,7 @@ TEST_F(Authorize, ARoleSaysWhoMayAssumeIt) {
   MakeRole("named", {{"AWS", "arn:aws:iam::123456789012:role/dev"}});
   const auto assume = [&](const char* role) {
     return api.ErrorOf("sts", "AssumeRole",
-                       {{"RoleArn", fmt::format("{}:role/{}", kAccount, role)}, {"RoleSessionName", "x"}});
+                       {{"RoleArn", fmt::format("{}:role/{}", kAccount, role)}, {"RoleSessionName", "somebody"}});
   };
   BecomeWith(Json::array({Allow("ecs:*", "*")}));
   EXPECT_EQ(assume("named"), "") << "the role names the caller";

@@ -228,7 +228,10 @@ class Needs {
     for (auto& name : names) {
       if (StartsWith(name, "arn:")) continue;
       name = name.substr(0, name.find(':'));
-      name = Prefix() + "parameter" + (StartsWith(name, "/") ? "" : "/") + name;
+      // AWS's own, which are public, are in no account.
+      const std::string prefix =
+          StartsWith(name, "/aws/service/") ? fmt::format("arn:aws:ssm:{}::", call_.region) : Prefix();
+      name = prefix + "parameter" + (StartsWith(name, "/") ? "" : "/") + name;
     }
     return names;
   }

@@ -36,10 +36,8 @@ constexpr const char* kBoot = R"sh(if [ -n "$1" ] && [ ! -e /var/lib/cloud/user-
   printf %s "$1" | base64 -d >/var/lib/cloud/user-data
   chmod 700 /var/lib/cloud/user-data
   case "$(head -c 2 /var/lib/cloud/user-data)" in
-    '#!') /var/lib/cloud/user-data || echo "user data: exit status $?" ;
-;
-    *) echo 'user data: not a script, left alone' ;
-    ;
+    '#!') /var/lib/cloud/user-data || echo "user data: exit status $?" ;;
+    *) echo 'user data: not a script, left alone' ;;
   esac
 fi
 exec sleep infinity)sh";

@@ -58,7 +58,7 @@ struct Controller : ::testing::Test {
 TEST_F(Controller, RunsAnInstanceAsAContainerAtItsAddress) {
   AddImage();
   const std::string id = Launch({{"UserData", "IyEvYmluL3NoCg=="}});
-  EXPECT_EQ(Run(id), (States{"running"}));
+  EXPECT_EQ(Run(id), (States{"pending", "running"}));
   ASSERT_EQ(Containers().size(), 1u);
   const ContainerSpec spec = *runtime.SpecOf(Containers()[0].id);
   const Json instance = Document(id);

@@ -166,6 +166,7 @@ class EnginelessRuntime : public ContainerRuntime {
   void TagImage(const std::string&, const std::string&) override {}
   void RemoveImage(const std::string&) override {}
   void PullImage(const std::string&, const std::string&) override {}
+  void LoadImage(const ImageParts&, const std::filesystem::path&) override {}
 
   NetworkInfo EnsureNetwork(const NetworkSpec& spec) override {
     auto state = state_.lock();
