@@ -14,6 +14,7 @@
 #include "cli/local.h"
 #include "cli/shell.h"
 #include "config/definition.h"
+#include "env/resources/resources.h"
 #include "localcloud/cloud.h"
 #include "localcloud/runtime/engine_setup.h"
 #include "net/tcp.h"
@@ -183,23 +184,13 @@ Finding ReadingAllowed(env::Context& context) {
 }
 
 Finding ZoneOf(env::Context& context, const config::Target& target) {
-  std::string id = target.hosted_zone;
-  std::string name = target.domain;
-  for (; id.empty() && name.find('.') != std::string::npos; name = name.substr(name.find('.') + 1)) {
-    const Json zones = context.Call("route53", "ListHostedZonesByName", {{"DNSName", name + "."}, {"MaxItems", "2"}});
-    for (const Json& zone : zones.value("HostedZones", Json::array())) {
-      if (zone["Name"] != name + "." || zone.value("Config", Json::object()).value("PrivateZone", false)) continue;
-      id = zone["Id"];
-      break;
-    }
-    if (!id.empty()) break;
-  }
-  if (id.empty()) {
+  const auto found = env::MakeHostedZone(target.domain)->Read(context);
+  if (!found) {
     return {.state = State::kFailed,
             .text = fmt::format("there is no hosted zone of {} or of a parent in this account", target.domain),
             .hint = "register the domain in Route 53, or name another `domain` or `hosted_zone` in the target"};
   }
-  const Json zone = context.Call("route53", "GetHostedZone", {{"Id", id.substr(id.rfind('/') + 1)}});
+  const Json zone = context.Call("route53", "GetHostedZone", {{"Id", (*found)["id"]}});
   const Json servers = zone.value("DelegationSet", Json::object()).value("NameServers", Json::array());
   return {.text =
               fmt::format("{}; the domain has to be delegated to {}", zone["HostedZone"]["Name"].get<std::string>(),
@@ -215,17 +206,11 @@ Finding CertificateOf(env::Context& context, const config::Target& target) {
     return {.state = State::kFailed, .text = target.certificate + " is " + status, .hint = "name one that is ISSUED"};
   }
   const std::string wanted = "*." + target.domain;
-  for (const Json& certificate : context.List("acm", "ListCertificates", Json::object(), "CertificateSummaryList")) {
-    if (certificate.value("DomainName", "") != wanted) continue;
-    const Json found =
-        context.Call("acm", "DescribeCertificate", {{"CertificateArn", certificate["CertificateArn"]}})["Certificate"];
-    const std::string status = found.value("Status", "");
-    if (status == "ISSUED") return {.text = wanted + " is issued"};
-    if (status == "PENDING_VALIDATION") {
-      return {.state = State::kWarning,
-              .text = wanted + " waits for its validation record",
-              .hint = "adhoc shared up writes it; the domain has to be delegated to the hosted zone's name servers"};
-    }
+  if (const auto found = env::MakeCertificate(target.domain)->Read(context)) {
+    if ((*found)["status"] == "ISSUED") return {.text = wanted + " is issued"};
+    return {.state = State::kWarning,
+            .text = wanted + " waits for its validation record",
+            .hint = "adhoc shared up writes it; the domain has to be delegated to the hosted zone's name servers"};
   }
   return {.text = fmt::format("none of {} yet; adhoc shared up requests it", wanted)};
 }

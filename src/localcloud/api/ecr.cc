@@ -24,16 +24,10 @@ struct Image {
   std::string manifest_type = kManifestType;
 };
 
-std::string Registry(const Cloud& cloud) {
-  return cloud.settings.account + ".dkr.ecr." + cloud.settings.region + ".amazonaws.com";
-}
-
-std::string UriOf(const Cloud& cloud, const std::string& repository) { return Registry(cloud) + "/" + repository; }
-
 std::vector<Image> ImagesOf(Cloud& cloud, const std::string& repository) {
-  const std::string prefix = UriOf(cloud, repository) + ":";
+  const std::string prefix = RepositoryUri(cloud, repository) + ":";
   std::vector<Image> images;
-  const auto in_engine = cloud.runtime.ListImages({UriOf(cloud, repository)});
+  const auto in_engine = cloud.runtime.ListImages({RepositoryUri(cloud, repository)});
   const auto txn = cloud.store.Begin();
   for (const auto& info : in_engine) {
     Image image{.id = info.id,
@@ -79,7 +73,7 @@ Json NewRepository(Cloud& cloud, const Json& input) {
       {"repositoryName", name},
       {"repositoryArn", cloud.Arn("ecr", "repository/" + name)},
       {"registryId", cloud.settings.account},
-      {"repositoryUri", UriOf(cloud, name)},
+      {"repositoryUri", RepositoryUri(cloud, name)},
       {"createdAt", cloud.Now()},
       {"imageTagMutability", Text(input, "imageTagMutability", "MUTABLE")},
       {"imageScanningConfiguration", {{"scanOnPush", Flag(Fields(input, "imageScanningConfiguration"), "scanOnPush")}}},
@@ -373,7 +367,7 @@ std::any ListStep(Cloud& cloud, const Json& input) {
 
 void RemoveTag(Cloud& cloud, const std::string& repository, const std::string& tag, Prepared& prepared) {
   try {
-    cloud.runtime.RemoveImage(UriOf(cloud, repository) + ":" + tag);
+    cloud.runtime.RemoveImage(RepositoryUri(cloud, repository) + ":" + tag);
     ForgetPushedTag(cloud, repository, tag);
     prepared.removed.insert(tag);
   } catch (const RuntimeError& error) {
@@ -408,7 +402,7 @@ std::any DeleteImagesStep(Cloud& cloud, const Json& input) {
 
 std::any PutImageStep(Cloud& cloud, const Json& input) {
   const std::string repository = Text(input, "repositoryName");
-  const std::string target = UriOf(cloud, repository) + ":" + Text(input, "imageTag");
+  const std::string target = RepositoryUri(cloud, repository) + ":" + Text(input, "imageTag");
   const Json manifest = Json::parse(Text(input, "imageManifest"), nullptr, false);
   Prepared prepared;
   if (manifest.is_object()) {

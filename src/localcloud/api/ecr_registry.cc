@@ -374,8 +374,7 @@ class Registry {
   void Load(const Route& route, const Json& image) {
     const std::string config = Text(Fields(image, "config"), "digest");
     if (!IsDigest(config)) throw RegistryError(400, "MANIFEST_INVALID", "the manifest has no configuration");
-    ImageParts parts{.reference = fmt::format("{}.dkr.ecr.{}.amazonaws.com/{}:{}", cloud_.settings.account,
-                                              cloud_.settings.region, route.repository, route.reference),
+    ImageParts parts{.reference = RepositoryUri(cloud_, route.repository) + ":" + route.reference,
                      .config = {},
                      .config_digest = config,
                      .layers = {}};
@@ -420,6 +419,10 @@ std::optional<net::Response> AnswerRegistry(Cloud& cloud, const net::Request& re
     spdlog::error("registry: {} {}: {}", request.method, request.path(), error.what());
     return RegistryError(500, "UNKNOWN", error.what()).Answer();
   }
+}
+
+std::string RepositoryUri(const Cloud& cloud, const std::string& repository) {
+  return fmt::format("{}.dkr.ecr.{}.amazonaws.com/{}", cloud.settings.account, cloud.settings.region, repository);
 }
 
 std::optional<PushedImage> FindPushedImage(const Store::Transaction& txn, const std::string& repository,

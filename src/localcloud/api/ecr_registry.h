@@ -17,6 +17,10 @@ namespace adhoc::localcloud {
 // Nothing when the path is not the registry's. The server's threads wait while the engine loads an image.
 std::optional<net::Response> AnswerRegistry(Cloud& cloud, const net::Request& request);
 
+// How images of a repository are called, by ECR and by the engine:
+// <account>.dkr.ecr.<region>.amazonaws.com/<repository>
+std::string RepositoryUri(const Cloud& cloud, const std::string& repository);
+
 struct PushedImage {
   std::string digest;      // of the manifest
   std::string config;      // the digest of the configuration: the engine's id of the image

@@ -17,6 +17,7 @@
 #include "localcloud/controller.h"
 #include "localcloud/database/documents.h"
 #include "localcloud/network/vpc_network.h"
+#include "localcloud/retries.h"
 #include "localcloud/runtime/runtime.h"
 
 namespace adhoc::localcloud::database {
@@ -91,12 +92,6 @@ struct DatabaseController::Impl {
 
   // ---- One pass
 
-  struct Failure {
-    int count = 0;
-    TimePoint retry_at;
-    std::string message;
-    std::string status;  // that the instance had: with another one, there is something else to do
-  };
   struct Starts {
     int quick_ends = 0;
     TimePoint last;
@@ -116,44 +111,30 @@ struct DatabaseController::Impl {
         containers[container.labels.at(kDatabaseLabel)].push_back(std::move(container));
       }
     } catch (const Error& error) {
-      return NoteFailure("", "", error);
+      return retries.Note("", "", error, stop.stop_requested());
     }
-    failures.erase("");
+    retries.Forget("");
 
     TimePoint next = kNever;
     for (const auto& [id, instance] : instances) {
-      const auto failed = failures.find(id);
-      if (failed != failures.end() && failed->second.status == StatusOf(instance) &&
-          cloud.clock.Now() < failed->second.retry_at) {
-        next = std::min(next, failed->second.retry_at);
+      if (const auto waiting = retries.WaitingUntil(id, StatusOf(instance))) {
+        next = std::min(next, *waiting);
         continue;
       }
       try {
         next = std::min(next, Advance(id, instance, containers[id]));
-        failures.erase(id);
+        retries.Forget(id);
       } catch (const Error& error) {
-        next = std::min(next, NoteFailure(id, StatusOf(instance), error));
+        next = std::min(next, retries.Note(id, StatusOf(instance), error, stop.stop_requested()));
         Report(id, instance, error);
       }
     }
     try {
       RemoveOthers(instances, containers);
     } catch (const Error& error) {
-      next = std::min(next, NoteFailure("", "", error));
+      next = std::min(next, retries.Note("", "", error, stop.stop_requested()));
     }
     return next;
-  }
-
-  TimePoint NoteFailure(const std::string& id, const std::string& status, const Error& error) {
-    auto& failure = failures[id];
-    if (failure.message != error.what() && !stop.stop_requested()) {
-      spdlog::warn("database {}: {}", id.empty() ? "containers" : id, error.what());
-    }
-    failure.message = error.what();
-    failure.status = status;
-    failure.count = std::min(failure.count + 1, 5);
-    failure.retry_at = After(cloud.clock.Now(), 500ms * (1 << (failure.count - 1)));
-    return failure.retry_at;
   }
 
   // Tells whoever describes the instance. Only a missing image makes it `failed`: that doesn't get better by waiting,
@@ -176,7 +157,7 @@ struct DatabaseController::Impl {
     for (const auto& [id, list] : containers) {
       if (instances.contains(id)) continue;
       for (const auto& container : list) cloud.runtime.Remove(container.id, true);
-      failures.erase(id);
+      retries.Forget(id);
       starts.erase(id);
     }
     std::set<std::string> wanted;
@@ -450,9 +431,9 @@ struct DatabaseController::Impl {
   const ControllerOptions options;
   std::stop_source stop;
 
-  std::mutex reconcile_mutex;               // guards what follows
-  std::map<std::string, Failure> failures;  // by identifier; "": the engine
-  std::map<std::string, Starts> starts;     // by identifier
+  std::mutex reconcile_mutex;                // guards what follows
+  Retries retries{"database", cloud.clock};  // by identifier; "": the engine
+  std::map<std::string, Starts> starts;      // by identifier
 
   ControllerThread thread;  // after what it uses
   std::jthread watcher;

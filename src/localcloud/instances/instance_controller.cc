@@ -14,6 +14,7 @@
 #include "localcloud/controller.h"
 #include "localcloud/instances/documents.h"
 #include "localcloud/network/vpc_network.h"
+#include "localcloud/retries.h"
 #include "localcloud/runtime/runtime.h"
 
 namespace adhoc::localcloud::ec2 {
@@ -62,12 +63,6 @@ struct InstanceController::Impl {
     return {{kInstanceLabel, cloud.settings.instance}, {kMachineLabel, id}};
   }
 
-  struct Failure {
-    int count = 0;
-    TimePoint retry_at;
-    std::string message;
-    std::string state;  // that the instance had: in another one, there is something else to do
-  };
   using Containers = std::vector<ContainerState>;
 
   TimePoint Reconcile() {
@@ -83,23 +78,21 @@ struct InstanceController::Impl {
         containers[container.labels.at(kMachineLabel)].push_back(std::move(container));
       }
     } catch (const Error& error) {
-      return NoteFailure("", "", error);
+      return retries.Note("", "", error, stop.stop_requested());
     }
-    failures.erase("");
+    retries.Forget("");
 
     TimePoint next = kNever;
     for (const auto& [id, instance] : instances) {
-      const auto failed = failures.find(id);
-      if (failed != failures.end() && failed->second.state == StateOf(instance) &&
-          cloud.clock.Now() < failed->second.retry_at) {
-        next = std::min(next, failed->second.retry_at);
+      if (const auto waiting = retries.WaitingUntil(id, StateOf(instance))) {
+        next = std::min(next, *waiting);
         continue;
       }
       try {
         next = std::min(next, Advance(id, instance, containers[id]));
-        failures.erase(id);
+        retries.Forget(id);
       } catch (const Error& error) {
-        next = std::min(next, NoteFailure(id, StateOf(instance), error));
+        next = std::min(next, retries.Note(id, StateOf(instance), error, stop.stop_requested()));
         GiveUp(id, instance, error);
       }
     }
@@ -109,26 +102,14 @@ struct InstanceController::Impl {
     return next;
   }
 
-  TimePoint NoteFailure(const std::string& id, const std::string& state, const Error& error) {
-    auto& failure = failures[id];
-    if (failure.message != error.what() && !stop.stop_requested()) {
-      spdlog::warn("instance {}: {}", id.empty() ? "containers" : id, error.what());
-    }
-    failure.message = error.what();
-    failure.state = state;
-    failure.count = std::min(failure.count + 1, 5);
-    failure.retry_at = After(cloud.clock.Now(), 500ms * (1 << (failure.count - 1)));
-    return failure.retry_at;
-  }
-
   // Of an instance that is no longer, also when this program was not running then.
   TimePoint RemoveAll(const std::string& id, const Containers& containers) {
     try {
       for (const auto& container : containers) cloud.runtime.Remove(container.id, true);
-      failures.erase(id);
+      retries.Forget(id);
       return kNever;
     } catch (const Error& error) {
-      return NoteFailure(id, "", error);
+      return retries.Note(id, "", error, stop.stop_requested());
     }
   }
 
@@ -282,8 +263,8 @@ struct InstanceController::Impl {
   Cloud& cloud;
   std::stop_source stop;
 
-  std::mutex reconcile_mutex;               // guards what follows
-  std::map<std::string, Failure> failures;  // by instance; "": the engine
+  std::mutex reconcile_mutex;                // guards what follows
+  Retries retries{"instance", cloud.clock};  // by instance; "": the engine
 
   ControllerThread thread;  // after what it uses
   std::jthread watcher;
