@@ -23,7 +23,7 @@ struct Settings {
   std::filesystem::path state_dir;
   int port = 4566;
   int dns_port = 0;  // where names are answered, on loopback and on the networks' gateways
-  // CreateListener refuses a port that another program of the machine listens on. Off in tests without containers.
+  // CreateListener refuses a port that another program of the machine listens on. Off without containers.
   bool check_listener_ports = true;
   // Eight hex digits from the state directory: the label `adhoc.instance` on every container and network, and part of
   // their names, so that several local clouds share one engine.

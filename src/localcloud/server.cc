@@ -31,6 +31,7 @@
 #include "localcloud/network/network_cleaner.h"
 #include "localcloud/objects/object_cleaner.h"
 #include "localcloud/proxy/access_log_controller.h"
+#include "localcloud/proxy/engineless.h"
 #include "localcloud/proxy/proxy_controller.h"
 #include "localcloud/runtime/clearing.h"
 #include "localcloud/runtime/engine_setup.h"
@@ -71,6 +72,7 @@ Settings CloudSettings(const LocalSettings& settings, const Identity& identity) 
           .region = identity.region,
           .state_dir = settings.state_dir,
           .port = settings.port,
+          .check_listener_ports = !settings.engineless,  // without containers nothing listens
           .instance = InstanceOf(settings),
           .timing = settings.timing,
           .iam = settings.iam};
@@ -134,7 +136,10 @@ struct Controllers {
         instances(cloud),
         route(cloud),
         routed(!engineless),
-        scheduler(cloud, {.route_metadata = [this] { return routed && route.Reconcile(); }}),
+        haproxy(engineless ? proxy::MakeEnginelessHaproxyCli() : proxy::MakeHaproxyCli()),
+        prober(engineless ? proxy::MakeEnginelessProber() : proxy::MakeHttpProber()),
+        scheduler(cloud, {.settle_seconds = engineless ? 0 : SchedulerOptions().settle_seconds,
+                          .route_metadata = [this] { return routed && route.Reconcile(); }}),
         access_logs(cloud,
                     [&cloud](const std::string& bucket, const std::string& key, const std::string& bytes) {
                       const auto txn = cloud.store.Begin();
@@ -169,9 +174,9 @@ struct Controllers {
   ec2::InstanceController instances;
   MetadataRoute route;
   const bool routed;  // there are containers that could use the route
+  const std::unique_ptr<proxy::HaproxyCli> haproxy;
+  const std::unique_ptr<proxy::Prober> prober;
   Scheduler scheduler;
-  std::unique_ptr<proxy::HaproxyCli> haproxy = proxy::MakeHaproxyCli();
-  std::unique_ptr<proxy::Prober> prober = proxy::MakeHttpProber();
   proxy::AccessLogController access_logs;
   proxy::ProxyController proxy;
   MetricsController metrics;

@@ -362,7 +362,17 @@ Json GetAuthorizationToken(Cloud& cloud, Call& call) {
 }
 
 std::any ListStep(Cloud& cloud, const Json& input) {
-  return Prepared{.images = ImagesOf(cloud, Text(input, "repositoryName")), .removed = {}, .error = ""};
+  const std::string repository = Text(input, "repositoryName");
+  Prepared prepared{.images = ImagesOf(cloud, repository), .removed = {}, .error = ""};
+  // Without a container engine there is every image that is asked for, and none of them is listed.
+  for (const auto& id : Items(input, "imageIds")) {
+    const std::string tag = Text(id, "imageTag");
+    if (tag.empty() || FindImage(prepared.images, id) != nullptr) continue;
+    if (const auto there = cloud.runtime.FindImage(RepositoryUri(cloud, repository) + ":" + tag)) {
+      prepared.images.push_back({.id = there->id, .digest = there->digest(), .tags = {tag}, .manifest = {}});
+    }
+  }
+  return prepared;
 }
 
 void RemoveTag(Cloud& cloud, const std::string& repository, const std::string& tag, Prepared& prepared) {

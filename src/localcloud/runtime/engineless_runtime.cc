@@ -4,6 +4,9 @@
 #include <openssl/sha.h>
 
 #include <condition_variable>
+#include <deque>
+#include <iterator>
+#include <list>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -57,11 +60,14 @@ class EnginelessRuntime : public ContainerRuntime {
     if (container.running()) return;
     container.status = ContainerStatus::kRunning;
     container.started_at = clock_.Now();
+    if (!IsOneOff(container.labels)) return;
+    End(*state, container, 0);
+    changed_.notify_all();
   }
 
   void Stop(const std::string& id, std::chrono::seconds) override {
     auto state = state_.lock();
-    End(Need(*state, id), kStopped);
+    End(*state, Need(*state, id), kStopped);
     changed_.notify_all();
   }
 
@@ -69,8 +75,8 @@ class EnginelessRuntime : public ContainerRuntime {
     auto state = state_.lock();
     ContainerState& container = Need(*state, id);
     if (!container.running()) throw RuntimeError(RuntimeErrorKind::kConflict, "the container is not running");
-    if (signal.ends_with("TERM")) End(container, kStopped);
-    if (signal.ends_with("KILL")) End(container, 137);
+    if (signal.ends_with("TERM")) End(*state, container, kStopped);
+    if (signal.ends_with("KILL")) End(*state, container, 137);
     changed_.notify_all();
   }
 
@@ -126,11 +132,21 @@ class EnginelessRuntime : public ContainerRuntime {
     throw RuntimeError(RuntimeErrorKind::kConflict, "without a container engine nothing writes a log");
   }
 
-  void WatchEvents(const Labels&, const std::function<void()>& ready, const std::function<void(const ContainerEvent&)>&,
-                   std::stop_token stop) override {
-    if (ready) ready();
+  void WatchEvents(const Labels& labels, const std::function<void()>& ready,
+                   const std::function<void(const ContainerEvent&)>& sink, std::stop_token stop) override {
     auto state = state_.lock();
-    state.Wait(changed_, stop, [] { return false; });  // nothing ends by itself
+    state->watchers.push_back({.labels = labels, .waiting = {}});
+    const auto watcher = std::prev(state->watchers.end());
+    state.Unlock();
+    if (ready) ready();
+    state.Relock();
+    while (state.Wait(changed_, stop, [&] { return !watcher->waiting.empty(); })) {
+      const auto events = std::exchange(watcher->waiting, {});
+      state.Unlock();
+      for (const ContainerEvent& event : events) sink(event);
+      state.Relock();
+    }
+    state->watchers.erase(watcher);
   }
 
   ContainerStats Stats(const std::string& id) override {
@@ -148,7 +164,7 @@ class EnginelessRuntime : public ContainerRuntime {
     throw RuntimeError(RuntimeErrorKind::kConflict, "without a container engine nothing can be executed");
   }
 
-  // Health checks, which all succeed.
+  // Health checks and the database's setup, which all succeed.
   ExecResult RunExec(const std::string& id, const ExecSpec&, std::chrono::milliseconds) override {
     auto state = state_.lock();
     if (!Need(*state, id).running()) throw RuntimeError(RuntimeErrorKind::kConflict, "the container is not running");
@@ -197,6 +213,10 @@ class EnginelessRuntime : public ContainerRuntime {
   }
 
  private:
+  struct Watcher {
+    Labels labels;
+    std::deque<ContainerEvent> waiting;
+  };
   struct State {
     std::uint64_t last_id = 0;
     std::unordered_map<std::string, ContainerState> containers;  // by id
@@ -204,7 +224,14 @@ class EnginelessRuntime : public ContainerRuntime {
     std::unordered_multimap<std::string, std::string> by_task;
     std::map<std::string, NetworkInfo> networks;
     std::map<std::string, Labels> volumes;
+    std::list<Watcher> watchers;
   };
+
+  // A task that belongs to no service: its work is done as soon as it begins.
+  static bool IsOneOff(const Labels& labels) {
+    const auto group = labels.find("adhoc.group");
+    return group != labels.end() && !group->second.starts_with("service:");
+  }
 
   static std::string TaskOf(const Labels& labels) {
     const auto found = labels.find("adhoc.task");
@@ -226,11 +253,20 @@ class EnginelessRuntime : public ContainerRuntime {
     return *container;
   }
 
-  void End(ContainerState& container, int exit_code) {
+  void End(State& state, ContainerState& container, int exit_code) {
     if (!container.running()) return;
     container.status = ContainerStatus::kExited;
     container.exit_code = exit_code;
     container.finished_at = clock_.Now();
+    for (Watcher& watcher : state.watchers) {
+      if (!MatchesLabels(container.labels, watcher.labels)) continue;
+      watcher.waiting.push_back({.kind = ContainerEventKind::kDied,
+                                 .id = container.id,
+                                 .name = container.name,
+                                 .labels = container.labels,
+                                 .exit_code = exit_code,
+                                 .time = clock_.Now()});
+    }
   }
 
   Clock& clock_;

@@ -1,5 +1,6 @@
 // A runtime without a container engine: what is created is noted and counts as running from its start until it is
-// stopped. Nothing is executed, so tasks reach RUNNING at once, use nothing, write no log and can't be entered. For
+// stopped; what is no service's (label `adhoc.group`) ends with exit code 0 as soon as it is started. Nothing is
+// executed, so tasks reach RUNNING at once, use nothing, write no log and can't be entered. For
 // looking at the control plane alone: how it behaves with more environments than one machine can run (`adhoc local run
 // --runtime none`).
 //

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <stop_token>
+#include <string>
+#include <vector>
+
 #include "testing/fake_clock.h"
 
 namespace adhoc::localcloud {
@@ -26,6 +30,30 @@ TEST(EnginelessRuntime, AContainerRunsUntilItIsStopped) {
   EXPECT_FALSE(runtime->Inspect(id).has_value());
   EXPECT_TRUE(runtime->List({}).empty());
   runtime->Create({.name = "web", .image = "any:1"});  // the name is free again
+}
+
+TEST(EnginelessRuntime, WhatIsNoServicesEndsAtOnceAndIsToldOf) {
+  testing::FakeClock clock;
+  const auto runtime = MakeEnginelessRuntime(clock);
+  const auto start = [&](const std::string& name, const std::string& group) {
+    runtime->Start(runtime->Create({.name = name, .image = "any:1", .labels = {{"adhoc.group", group}}}));
+    return *runtime->Inspect(name);
+  };
+  std::stop_source stop;
+  std::vector<std::string> ended;
+  runtime->WatchEvents(
+      {{"adhoc.group", ""}},
+      [&] {
+        EXPECT_TRUE(start("web", "service:web").running());
+        EXPECT_EQ(start("migrate", "family:migrate").exit_code, 0);
+      },
+      [&](const ContainerEvent& event) {
+        EXPECT_EQ(event.kind, ContainerEventKind::kDied);
+        ended.push_back(event.name);
+        stop.request_stop();
+      },
+      stop.get_token());
+  EXPECT_EQ(ended, std::vector<std::string>{"migrate"});
 }
 
 TEST(EnginelessRuntime, EveryImageExists) {

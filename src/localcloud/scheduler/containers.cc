@@ -42,6 +42,7 @@ Labels TaskLabels(const Settings& settings, const Json& task) {
   labels["adhoc.instance"] = settings.instance;
   labels["adhoc.task"] = task.at("taskArn");
   labels["adhoc.cluster"] = LastPart(task.at("clusterArn").get<std::string>());
+  labels["adhoc.group"] = task.value("group", "");
   return labels;
 }
 

@@ -29,7 +29,7 @@ namespace adhoc::localcloud {
 
 struct SchedulerOptions {
   // A task without load balancer and health check counts as healthy when it has settled (start_watch.h), or after
-  // running for this long (AWS: 40).
+  // running for this long (AWS: 40). 0: at once.
   double settle_seconds = 8;
   // Containers are compared with documents this often, or less often when there are thousands, in case an event of the
   // engine was lost.

@@ -51,7 +51,7 @@ double StartWatch::Run(const std::string& key, const Json& task) {
   auto watches = watches_.lock();
   auto [found, is_new] = watches->try_emplace(key);
   Watch& watch = found->second;
-  if (is_new) watch.due = now + kInterval;
+  if (is_new) watch.due = settle_seconds_ > 0 ? now + kInterval : now;
   if (watch.due > now) return watch.due;
   if (watch.running) return now + kInterval;
   watch.running = true;

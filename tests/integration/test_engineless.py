@@ -1,0 +1,71 @@
+"""The whole life of an environment on a local cloud without containers: only the control plane is real."""
+
+import json
+import shutil
+
+import pytest
+from conftest import ROOT, LocalCloud
+
+EXAMPLE = ROOT / "examples" / "ublog"
+
+
+@pytest.fixture(scope="module")
+def cloud(program):
+    instance = LocalCloud(program)
+    try:
+        instance.start("--runtime", "none").wait_for_engine()
+        yield instance
+    finally:
+        instance.stop()
+        instance.log.close()
+        shutil.rmtree(instance.home, ignore_errors=True)
+
+
+def adhoc(cloud, *arguments):
+    return cloud.adhoc(*arguments, cwd=EXAMPLE)
+
+
+def up(cloud, name, *options):
+    return adhoc(cloud, "up", name, "-f", "envs/alpha.tfvars", "--var=be_image_tag=v1.0.0", "--var=fe_image_tag=v2.0.0", *options)
+
+
+def test_two_environments_come_up_with_their_database_migrations_and_targets(cloud):
+    for name in ("one", "two"):
+        up(cloud, name)
+        status = json.loads(adhoc(cloud, "--json", "status", name).stdout)
+        assert status["state"] == "ready"
+        assert [service["running"] for service in status["services"]] == [1] * 5
+    assert "is up to date" in up(cloud, "one").stdout
+    elbv2 = cloud.client("elbv2")
+    for group in elbv2.describe_target_groups()["TargetGroups"]:
+        health = elbv2.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
+        assert [target["TargetHealth"]["State"] for target in health] == ["healthy"]
+    assert [instance["DBInstanceStatus"] for instance in cloud.client("rds").describe_db_instances()["DBInstances"]] == ["available"]
+    ecs = cloud.client("ecs")
+    stopped = ecs.list_tasks(cluster="one-cluster", desiredStatus="STOPPED")["taskArns"]
+    tasks = ecs.describe_tasks(cluster="one-cluster", tasks=stopped)["tasks"]
+    assert sorted(task["group"] for task in tasks) == ["family:one-collectstatic", "family:one-database", "family:one-migrate"]
+    assert [task["containers"][0]["exitCode"] for task in tasks] == [0, 0, 0]
+
+
+def test_a_deploy_rolls_its_services(cloud):
+    adhoc(cloud, "deploy", "one", "backend", "v1.1.0")
+    services = json.loads(adhoc(cloud, "--json", "status", "one").stdout)["services"]
+    assert {service["name"]: service["image"].rpartition(":")[2] for service in services} == {
+        "gunicorn": "v1.1.0", "worker": "v1.1.0", "beat": "v1.1.0", "frontend": "v2.0.0", "redis": "7"}
+
+
+def test_they_run_again_after_a_restart(cloud):
+    cloud.kill()
+    cloud.start("--runtime", "none").wait_for_engine()
+    up(cloud, "two")
+    assert json.loads(adhoc(cloud, "--json", "status", "two").stdout)["state"] == "ready"
+
+
+def test_nothing_is_left_of_them(cloud):
+    for name in ("one", "two"):
+        adhoc(cloud, "down", name)
+    adhoc(cloud, "shared", "down")
+    assert cloud.client("ecs").list_clusters()["clusterArns"] == []
+    assert cloud.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
+    assert cloud.client("rds").describe_db_instances()["DBInstances"] == []
