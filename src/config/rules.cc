@@ -118,6 +118,12 @@ std::string PathPatternProblem(std::string_view pattern) {
   for (const char c : pattern) {
     if (!IsAlnum(c) && !Contains("_-.$/~\"'@:+&*?", c)) return "a path pattern may not have " + Shown(c);
   }
+  // Of a listener rule.
+  constexpr auto kMaxWildcards = 5;
+  const auto is_wildcard = [](char c) { return c == '*' || c == '?'; };
+  if (const auto wildcards = std::count_if(pattern.begin(), pattern.end(), is_wildcard); wildcards > kMaxWildcards) {
+    return fmt::format("a path pattern has at most {} wildcards, this one {}", kMaxWildcards, wildcards);
+  }
   return "";
 }
 

@@ -93,13 +93,10 @@ class WorkloadReader {
     }
     if (!texts) return;
     if (texts->empty()) reader_.Mistake(node.range, fmt::format("`{}` is empty", path), "leave `paths` out");
-    std::size_t wildcards = 0;
     for (std::size_t i = 0; i < texts->size(); ++i) {
       const std::string& pattern = (*texts)[i];
       const YamlNode& at = node.kind == YamlNode::Kind::kSequence ? *node.items[i] : node;
       if (!reader_.Accept(at, fmt::format("{}[{}]", path, i), PathPatternProblem(pattern))) continue;
-      wildcards += static_cast<std::size_t>(std::count(pattern.begin(), pattern.end(), '*') +
-                                            std::count(pattern.begin(), pattern.end(), '?'));
       const auto [owner, added] = owners.emplace(pattern, entry.key);
       if (!added) {
         reader_.Mistake(
@@ -111,17 +108,6 @@ class WorkloadReader {
         continue;
       }
       service.paths.push_back(pattern);
-    }
-    // A listener rule has five condition values, of which the host name is one.
-    if (texts->size() > 4) {
-      reader_.Mistake(
-          paths->key_range,
-          fmt::format("`{}` has {} path patterns: a load balancer's rule has room for 4 beside the host name", path,
-                      texts->size()),
-          "join some of them with a wildcard");
-    } else if (wildcards > 5) {
-      reader_.Mistake(paths->key_range,
-                      fmt::format("`{}` has {} wildcards: a load balancer's rule may have 5", path, wildcards));
     }
   }
 

@@ -376,7 +376,7 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record) {
   prepared.existing = SharedLookups(context.config());
   prepared.resources = EnvironmentResources(context);
   prepared.plan = MakePlan(context, prepared.existing, prepared.resources);
-  RequireRoomOnLoadBalancer(context, prepared.plan);
+  RequireRoomOnLoadBalancer(context);
   // Not families: an old one may still be somebody's one-off task.
   AddLeftovers(prepared, LeftoverServices(context, prepared.resources), "it is not in the definition");
   return prepared;

@@ -11,6 +11,7 @@
 #include "env/capacity.h"
 #include "env/environment.h"
 #include "env/names.h"
+#include "env/path_packing.h"
 #include "env/resources/resources.h"
 
 namespace adhoc::env {
@@ -26,17 +27,27 @@ struct BalancerUse {
   int target_groups = 0;
 };
 
-BalancerUse UseOf(const Json& rules) {
+// "arn:…:targetgroup/alpha-web/0123456789abcdef" → alpha-web
+std::string GroupName(const std::string& arn) {
+  const std::string rest = arn.substr(std::min(arn.size(), arn.find('/') + 1));
+  return rest.substr(0, rest.find('/'));
+}
+
+// Without what goes to the target groups of these names.
+BalancerUse UseOf(const Json& rules, const std::set<std::string>& without = {}) {
   BalancerUse use;
   std::set<std::string> groups;
   for (const Json& rule : rules) {
-    if (!rule.value("IsDefault", false)) ++use.rules;
+    std::set<std::string> to;
     for (const Json& action : rule.value("Actions", Json::array())) {
-      if (const std::string group = action.value("TargetGroupArn", ""); !group.empty()) groups.insert(group);
+      if (const std::string group = action.value("TargetGroupArn", ""); !group.empty()) to.insert(group);
       for (const Json& one : action.value("ForwardConfig", Json::object()).value("TargetGroups", Json::array())) {
-        groups.insert(one.value("TargetGroupArn", ""));
+        to.insert(one.value("TargetGroupArn", ""));
       }
     }
+    if (std::any_of(to.begin(), to.end(), [&](const auto& arn) { return without.contains(GroupName(arn)); })) continue;
+    if (!rule.value("IsDefault", false)) ++use.rules;
+    groups.insert(to.begin(), to.end());
   }
   use.target_groups = static_cast<int>(groups.size());
   return use;
@@ -137,7 +148,7 @@ Needs NeedsOf(const config::Config& config) {
     needs.addresses += service.scale;
     if (service.discoverable) needs.discovered += service.scale;
     if (!service.load_balanced()) continue;
-    ++needs.rules;
+    needs.rules += static_cast<int>(PackPaths(service.paths).size());
     ++needs.target_groups;
   }
   // Those before an update run one after the other.
@@ -198,39 +209,38 @@ std::vector<Quota> ReadQuotas(Context& context) {
   return quotas;
 }
 
-void RequireRoomOnLoadBalancer(Context& context, const Plan& plan) {
-  BalancerUse wanted;
-  for (const Change& change : plan.changes()) {
-    if (change.action != Action::kCreate) continue;
-    if (change.kind == "listener rule") ++wanted.rules;
-    if (change.kind == "target group") ++wanted.target_groups;
+void RequireRoomOnLoadBalancer(Context& context) {
+  const Needs needs = NeedsOf(context.config());
+  if (needs.rules == 0) return;
+  std::set<std::string> ours;
+  for (const auto& service : context.config().services) {
+    ours.insert(TargetGroupName(context.environment(), service.name));
   }
-  if (wanted.rules + wanted.target_groups == 0) return;
-  const BalancerUse use = UseOf(ListenerRules(context));
+  const BalancerUse use = UseOf(ListenerRules(context), ours);
   const std::string balancer = LoadBalancerName(context.shared());
   const auto refuse = [&](const char* what, int limit, int used, int more, const std::string& quota,
                           const std::string& hint) {
-    throw Error(fmt::format("{} does not fit: load balancer {} has {} of {} {} ({}), {} more are needed",
+    throw Error(fmt::format("{} does not fit: load balancer {} has {} of {} {} ({}) besides, {} are needed",
                             context.environment(), balancer, used, limit, what, quota, more),
                 hint);
   };
-  if (use.rules + wanted.rules > kDefaultRules) {
+  if (use.rules + needs.rules > kDefaultRules) {
     // Whoever may not read quotas is told AWS's default.
     const auto quota =
         context.CallUnless({"NoSuchResourceException", "AccessDeniedException"}, "service-quotas", "GetServiceQuota",
                            {{"ServiceCode", "elasticloadbalancing"}, {"QuotaCode", kRulesCode}});
     const int limit = quota ? static_cast<int>((*quota)["Quota"].value("Value", 0.0)) : kDefaultRules;
-    if (use.rules + wanted.rules > limit) {
-      refuse("rules", limit, use.rules, wanted.rules,
+    if (use.rules + needs.rules > limit) {
+      refuse("rules", limit, use.rules, needs.rules,
              fmt::format("quota Rules per Application Load Balancer, {}", kRulesCode),
              fmt::format("aws service-quotas request-service-quota-increase --service-code elasticloadbalancing "
                          "--quota-code {} --desired-value {}",
-                         kRulesCode, use.rules + wanted.rules + kDefaultRules));
+                         kRulesCode, use.rules + needs.rules + kDefaultRules));
     }
   }
-  if (use.target_groups + wanted.target_groups > kTargetGroups) {
+  if (use.target_groups + needs.target_groups > kTargetGroups) {
     refuse(
-        "target groups", kTargetGroups, use.target_groups, wanted.target_groups,
+        "target groups", kTargetGroups, use.target_groups, needs.target_groups,
         "target groups per Application Load Balancer, which AWS does not raise",
         "destroy an environment that nobody needs (adhoc ls), or use further shared resources (`shared` of a target)");
   }

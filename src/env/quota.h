@@ -7,7 +7,6 @@
 
 #include "config/config.h"
 #include "env/context.h"
-#include "env/plan.h"
 
 namespace adhoc::env {
 
@@ -39,9 +38,8 @@ Needs NeedsOf(const config::Config& config);
 // Reads quotas and usage; those of which an environment needs nothing are left out. The one that binds comes first.
 std::vector<Quota> ReadQuotas(Context& context);
 
-// Refuses a plan whose rules and target groups the load balancer cannot take: throws Error with the quota's name and
-// code. The listener's rules are those that the plan was made with; the quota is only asked for when AWS's default does
-// not do.
-void RequireRoomOnLoadBalancer(Context& context, const Plan& plan);
+// Refuses an environment whose rules and target groups the load balancer cannot take besides others': throws Error with
+// the quota's name and code. The quota is only asked for when AWS's default does not do.
+void RequireRoomOnLoadBalancer(Context& context);
 
 }  // namespace adhoc::env

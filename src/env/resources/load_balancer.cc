@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "env/path_packing.h"
 #include "env/plan.h"
 #include "env/resources/resources.h"
 
@@ -247,79 +248,141 @@ class TargetGroup final : public Resource {
   const config::Service service_;
 };
 
+// All rules of a service: as many as its paths need.
 class ListenerRule final : public Resource {
  public:
   ListenerRule(const std::string& env, const config::Service& service)
-      : Resource("listener rule", TargetGroupName(env, service.name)), service_(service) {
+      : Resource("listener rule", TargetGroupName(env, service.name)), packed_(PackPaths(service.paths)) {
     DependsOn("target group " + TargetGroupName(env, service.name));
   }
 
   std::optional<Json> Read(Context& context) override {
     const auto group = context.Find("target group " + name());
     if (!group) return std::nullopt;
+    Json rules = Json::array();
     for (const Json& rule : ListenerRules(context)) {
       for (const Json& action : rule.value("Actions", Json::array())) {
         if (action.value("TargetGroupArn", "") != (*group)["arn"]) continue;
-        return Json{{"arn", rule["RuleArn"]}, {"conditions", Conditions(rule)}};
+        rules.push_back({{"arn", rule["RuleArn"]},
+                         {"priority", std::stoi(rule.value("Priority", "0"))},
+                         {"conditions", Conditions(rule)}});
+        break;
       }
     }
-    return std::nullopt;
+    if (rules.empty()) return std::nullopt;
+    return Json{{"rules", rules}};
   }
 
   std::vector<Difference> Compare(Context& context, const Json& observed, const Plan& plan) override {
     if (plan.ActionOf("target group " + name()) == Action::kReplace) {
       return {{.what = "target group", .from = name(), .to = "a new one", .replace = true}};
     }
-    const std::set<std::string> wanted = Wanted(context);
-    const auto actual = observed["conditions"].get<std::set<std::string>>();
-    if (wanted == actual) return {};
+    const Matched matched = Match(context, observed);
+    if (matched.missing.empty() && matched.surplus.empty()) return {};
+    std::vector<std::string> to;
+    for (const auto& paths : matched.missing) to.push_back(ToText(Values(context, paths)));
+    std::vector<std::string> from;
+    for (const Json& rule : matched.surplus) from.push_back(ToText(rule["conditions"].get<std::set<std::string>>()));
     return {{.what = "conditions",
-             .from = fmt::format("{}", fmt::join(actual, " ")),
-             .to = fmt::format("{}", fmt::join(wanted, " "))}};
+             .from = fmt::format("{}", fmt::join(from, "; ")),
+             .to = fmt::format("{}", fmt::join(to, "; "))}};
   }
 
   Json Create(Context& context) override {
+    CreateRules(context, packed_);
+    return Json::object();
+  }
+
+  // What is new comes first and what is no longer needed goes last, so that no path is without a rule meanwhile.
+  Json Update(Context& context, const Json& observed) override {
+    Matched matched = Match(context, observed);
+    // Those of the other band are of no use.
+    const auto useless = std::stable_partition(matched.surplus.begin(), matched.surplus.end(),
+                                               [&](const Json& rule) { return IsInBand(rule); });
+    const auto changed = std::min<std::ptrdiff_t>(std::distance(matched.surplus.begin(), useless),
+                                                  static_cast<std::ptrdiff_t>(matched.missing.size()));
+    CreateRules(context, {matched.missing.begin() + changed, matched.missing.end()});
+    for (std::ptrdiff_t i = 0; i < changed; ++i) {
+      context.Call(
+          "elbv2", "ModifyRule",
+          {{"RuleArn", matched.surplus[i]["arn"]}, {"Conditions", ConditionInput(context, matched.missing[i])}});
+    }
+    std::for_each(matched.surplus.begin() + changed, matched.surplus.end(),
+                  [&](const Json& rule) { DeleteRule(context, rule); });
+    return Json::object();
+  }
+
+  void Delete(Context& context, const Json& observed) override {
+    for (const Json& rule : observed["rules"]) DeleteRule(context, rule);
+  }
+
+ private:
+  using Paths = std::vector<std::string>;
+
+  bool IsCatchAll() const { return packed_.front().empty(); }
+  bool IsInBand(const Json& rule) const { return (rule["priority"] >= kFirstCatchAll) == IsCatchAll(); }
+
+  // What there is and what is wanted, without what is the same.
+  struct Matched {
+    std::vector<Paths> missing;
+    std::vector<Json> surplus;
+  };
+  Matched Match(const Context& context, const Json& observed) const {
+    Matched matched{.missing = packed_};
+    for (const Json& rule : observed["rules"]) {
+      const auto actual = rule["conditions"].get<std::set<std::string>>();
+      const auto same = std::find_if(matched.missing.begin(), matched.missing.end(),
+                                     [&](const Paths& paths) { return Values(context, paths) == actual; });
+      if (same == matched.missing.end() || !IsInBand(rule)) {
+        matched.surplus.push_back(rule);
+      } else {
+        matched.missing.erase(same);
+      }
+    }
+    return matched;
+  }
+
+  void CreateRules(Context& context, const std::vector<Paths>& wanted) {
+    if (wanted.empty()) return;
     std::set<int> taken;
     for (const Json& rule : ListenerRules(context)) {
       const std::string priority = rule.value("Priority", "default");
       if (priority != "default") taken.insert(std::stoi(priority));
     }
     const int last = IsCatchAll() ? kLastPriority : kFirstCatchAll - 1;
-    for (int priority = IsCatchAll() ? kFirstCatchAll : kFirstSpecific; priority <= last; ++priority) {
-      if (taken.contains(priority)) continue;
-      // Somebody else may take the same one at the same moment; CreateRule is not idempotent, so each try is a new
-      // number.
-      const auto made = context.CallUnless(
-          {"PriorityInUse"}, "elbv2", "CreateRule",
-          {{"ListenerArn", context.Get(MainListenerId(context.config().target), "arn")},
-           {"Priority", priority},
-           {"Conditions", ConditionInput(context)},
-           {"Actions",
-            Json::array({{{"Type", "forward"}, {"TargetGroupArn", context.Get("target group " + name(), "arn")}}})},
-           {"Tags", Tags(context, context.environment(), name())}});
-      if (made) return {{"arn", (*made)["Rules"][0]["RuleArn"]}};
+    int priority = IsCatchAll() ? kFirstCatchAll : kFirstSpecific;
+    for (const auto& paths : wanted) {
+      for (bool made = false; !made; ++priority) {
+        if (priority > last) throw Error("the listener has no free priority left for " + id());
+        if (taken.contains(priority)) continue;
+        // Somebody else may take the same one at the same moment; CreateRule is not idempotent, so each try is a new
+        // number.
+        made = context
+                   .CallUnless(
+                       {"PriorityInUse"}, "elbv2", "CreateRule",
+                       {{"ListenerArn", context.Get(MainListenerId(context.config().target), "arn")},
+                        {"Priority", priority},
+                        {"Conditions", ConditionInput(context, paths)},
+                        {"Actions", Json::array({{{"Type", "forward"},
+                                                  {"TargetGroupArn", context.Get("target group " + name(), "arn")}}})},
+                        {"Tags", Tags(context, context.environment(), name())}})
+                   .has_value();
+      }
     }
-    throw Error("the listener has no free priority left for " + id());
   }
 
-  Json Update(Context& context, const Json& observed) override {
-    context.Call("elbv2", "ModifyRule", {{"RuleArn", observed["arn"]}, {"Conditions", ConditionInput(context)}});
-    return observed;
+  static void DeleteRule(Context& context, const Json& rule) {
+    context.CallUnless({"RuleNotFound"}, "elbv2", "DeleteRule", {{"RuleArn", rule["arn"]}});
   }
-
-  void Delete(Context& context, const Json& observed) override {
-    context.CallUnless({"RuleNotFound"}, "elbv2", "DeleteRule", {{"RuleArn", observed["arn"]}});
-  }
-
- private:
-  bool IsCatchAll() const { return service_.paths == std::vector<std::string>{"/*"}; }
 
   // Host and paths as one set of texts.
-  std::set<std::string> Wanted(const Context& context) const {
-    std::set<std::string> values{context.config().host};
-    if (!IsCatchAll()) values.insert(service_.paths.begin(), service_.paths.end());
+  static std::set<std::string> Values(const Context& context, const Paths& paths) {
+    std::set<std::string> values(paths.begin(), paths.end());
+    values.insert(context.config().host);
     return values;
   }
+
+  static std::string ToText(const std::set<std::string>& values) { return fmt::format("{}", fmt::join(values, " ")); }
 
   static Json Conditions(const Json& rule) {
     std::set<std::string> values;
@@ -332,16 +395,14 @@ class ListenerRule final : public Resource {
     return values;
   }
 
-  Json ConditionInput(const Context& context) const {
+  static Json ConditionInput(const Context& context, const Paths& paths) {
     Json conditions = Json::array(
         {{{"Field", "host-header"}, {"HostHeaderConfig", {{"Values", Json::array({context.config().host})}}}}});
-    if (!IsCatchAll()) {
-      conditions.push_back({{"Field", "path-pattern"}, {"PathPatternConfig", {{"Values", service_.paths}}}});
-    }
+    if (!paths.empty()) conditions.push_back({{"Field", "path-pattern"}, {"PathPatternConfig", {{"Values", paths}}}});
     return conditions;
   }
 
-  const config::Service service_;
+  const std::vector<Paths> packed_;
 };
 
 }  // namespace

@@ -50,7 +50,7 @@ ResourcePtr MakeListener(const std::string& shared, ListenerKind kind);
 ResourcePtr MakeTargetGroup(const std::string& env,
                             const config::Service& service);  // "target group alpha-gunicorn": arn
 ResourcePtr MakeListenerRule(const std::string& env,
-                             const config::Service& service);  // "listener rule alpha-gunicorn": arn
+                             const config::Service& service);  // "listener rule alpha-gunicorn": rules
 // The rules of the listener that environments' rules are on. One read for all.
 Json ListenerRules(Context& context);
 // The listener that environments' rules are on.

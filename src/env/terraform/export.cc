@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "env/path_packing.h"
 #include "env/resources/resources.h"
 #include "env/terraform/hcl.h"
 
@@ -146,10 +147,21 @@ Json WorkloadArgument(Context& context, const config::Workload& workload) {
   return argument;
 }
 
+// The paths of the one rule that the module makes for a service.
+std::vector<std::string> PathsOf(const config::Service& service) {
+  const auto rules = PackPaths(service.paths);
+  if (rules.size() > 1) {
+    throw Error(fmt::format("{} takes {} listener rules: the module {} makes one for each service", service.name,
+                            rules.size(), kEnvironmentModule),
+                "join some of its paths with a wildcard");
+  }
+  return rules.front().empty() ? std::vector<std::string>{"/*"} : rules.front();
+}
+
 Json ServiceArgument(Context& context, const config::Service& service) {
   Json argument = WorkloadArgument(context, service);
   if (service.port != 0) argument["port"] = service.port;
-  if (!service.paths.empty()) argument["paths"] = service.paths;
+  if (service.load_balanced()) argument["paths"] = PathsOf(service);
   if (service.discoverable) argument["discoverable"] = true;
   argument["scale"] = service.scale;
   argument["spot"] = service.spot && !context.local();
@@ -208,10 +220,10 @@ std::string EnvironmentImports(Context& context) {
     if (!service.load_balanced()) continue;
     is_reachable = true;
     const std::string name = TargetGroupName(env, service.name);
-    const bool catch_all = service.paths == std::vector<std::string>{"/*"};
+    const bool catch_all = PathsOf(service) == std::vector<std::string>{"/*"};
     imports.Add("aws_lb_target_group.this", service.name, arn("target group " + name));
     imports.Add(catch_all ? "aws_lb_listener_rule.catch_all" : "aws_lb_listener_rule.specific", service.name,
-                arn("listener rule " + name));
+                context.Get("listener rule " + name)["rules"][0]["arn"]);
   }
   if (is_reachable) {
     imports.Add("aws_route53_record.this",
