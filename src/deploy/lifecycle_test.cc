@@ -4,7 +4,7 @@
 //
 // The whole local cloud is in this process (testing/local_cloud.h). ADHOC_EVERY_CUT=1 tries every call; otherwise some,
 // spread evenly.
-#include "deploy/lifecycle_fixture.h"
+#include "deploy/lifecycle_test.h"
 
 namespace adhoc::deploy {
 namespace {

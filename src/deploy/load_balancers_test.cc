@@ -1,5 +1,5 @@
 // What environments have on load balancers.
-#include "deploy/lifecycle_fixture.h"
+#include "deploy/lifecycle_test.h"
 
 namespace adhoc::deploy {
 namespace {

@@ -53,7 +53,7 @@ def test_includes_go_the_way_of_the_table():
     for path, text in files.items():
         # A test may use the fakes, and nothing else that its layer may not.
         arrows = ARROWS
-        if path.endswith("_test.cc"):
+        if path.endswith(("_test.cc", "_test.h")):
             arrows = {layer: [*targets, "testing"] for layer, targets in ARROWS.items()}
         wrong += wrong_includes(path, text, arrows)
     assert not wrong, "\n".join(wrong)
