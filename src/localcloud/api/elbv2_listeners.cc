@@ -38,14 +38,16 @@ bool IsTaken(int port) {
   return taken;
 }
 
-// Every load balancer publishes its listeners' ports on the same loopback address.
-void CheckPortIsFree(const Cloud& cloud, const Txn& txn, std::int64_t port) {
+// Load balancers that listen on the same port share it, on the same loopback address, by host names: they have to speak
+// the same there.
+void CheckPortIsFree(const Cloud& cloud, const Txn& txn, std::int64_t port, const std::string& protocol) {
   for (const auto& [arn, listener] : txn.All(kListeners)) {
-    if (Number(listener, "Port") == port) {
-      throw ApiError("InvalidConfigurationRequest",
-                     fmt::format("port {} on 127.0.0.1 is in use by load balancer '{}'; use another port", port,
-                                 Text(listener, "LoadBalancerArn")));
-    }
+    if (Number(listener, "Port") != port) continue;
+    if (Text(listener, "Protocol") == protocol) return;
+    throw ApiError("InvalidConfigurationRequest",
+                   fmt::format("port {} on 127.0.0.1 is in use by load balancer '{}', which speaks {} there; use "
+                               "another port",
+                               port, Text(listener, "LoadBalancerArn"), Text(listener, "Protocol")));
   }
   if (port == cloud.settings.port) {
     throw ApiError("InvalidConfigurationRequest",
@@ -157,7 +159,7 @@ Json CreateListener(Cloud& cloud, Call& call) {
                    fmt::format("The maximum number of listeners per load balancer, '{}', has been reached",
                                kMaxListenersPerLoadBalancer));
   }
-  CheckPortIsFree(cloud, txn, port);
+  CheckPortIsFree(cloud, txn, port, protocol);
 
   std::string arn = load_balancer_arn;
   arn = arn.replace(arn.find(":loadbalancer/"), 14, ":listener/") + "/" + cloud.random.Hex(16);
@@ -205,7 +207,7 @@ Json ModifyListener(Cloud& cloud, Call& call) {
                                    Text(listener, "LoadBalancerArn")));
       }
     }
-    CheckPortIsFree(cloud, txn, port);
+    CheckPortIsFree(cloud, txn, port, Text(call.input, "Protocol", Text(listener, "Protocol")));
     listener["Port"] = port;
   }
   const std::string protocol = Text(call.input, "Protocol", Text(listener, "Protocol"));

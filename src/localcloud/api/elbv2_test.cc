@@ -187,14 +187,16 @@ TEST_F(Elbv2Test, CreateListenerIsIdempotentForTheSameSettingsOnly) {
             "DuplicateListener");
 }
 
-TEST_F(Elbv2Test, PortsOfTheMachineAreSharedByAllLoadBalancers) {
+TEST_F(Elbv2Test, LoadBalancersShareAPortOfTheMachineUnlessTheySpeakDifferently) {
   MakeListener(MakeLoadBalancer("one"), 8080);
-  const Json input{{"LoadBalancerArn", MakeLoadBalancer("two")},
-                   {"Protocol", "HTTP"},
+  MakeListener(MakeLoadBalancer("two"), 8080);
+  const Json input{{"LoadBalancerArn", MakeLoadBalancer("three")},
+                   {"Protocol", "HTTPS"},
                    {"Port", 8080},
+                   {"Certificates", Json::array({{{"CertificateArn", "arn:cert-1"}}})},
                    {"DefaultActions", NotFound()}};
   EXPECT_EQ(ErrorOf("CreateListener", input), "InvalidConfigurationRequest");
-  EXPECT_NE(MessageOf("CreateListener", input).find("in use by load balancer"), std::string::npos);
+  EXPECT_NE(MessageOf("CreateListener", input).find("speaks HTTP there"), std::string::npos);
 }
 
 TEST_F(Elbv2Test, APortInUseByAnotherProgramIsRefusedUnlessOurContainerHoldsIt) {

@@ -80,6 +80,58 @@ TargetGroupModel Group(const Store::Transaction& txn, const Json& group, TimePoi
   return model;
 }
 
+// The host names that are a load balancer's: its own, and those of a listener's rules.
+std::vector<std::string> Hosts(const BalancerView& view, const ListenerModel& listener) {
+  std::vector<std::string> hosts{view.dns_name};
+  for (const auto& rule : listener.rules) {
+    for (const auto& condition : rule.conditions) {
+      if (Member(condition, "Field") != "host-header") continue;
+      for (const auto& host : condition.at("HostHeaderConfig").at("Values")) hosts.push_back(host);
+    }
+  }
+  return hosts;
+}
+
+// Decides who publishes which port, and tells it of its neighbours there. A name that several have is the eldest's.
+void ShareMachine(const Store::Transaction& txn, std::vector<BalancerView>& views) {
+  std::vector<BalancerView*> by_age;
+  for (auto& view : views) by_age.push_back(&view);
+  std::stable_sort(by_age.begin(), by_age.end(), [&](const BalancerView* a, const BalancerView* b) {
+    const auto created = [&](const BalancerView* view) {
+      return txn.Find(kLoadBalancers, view->arn)->value("CreatedTime", 0.0);
+    };
+    return created(a) < created(b);
+  });
+  struct Port {
+    ListenerModel* listener = nullptr;  // of the one that publishes it
+    std::set<std::string> taken;
+  };
+  std::map<int, Port> ports;
+  for (BalancerView* view : by_age) {
+    for (ListenerModel& listener : view->model.listeners) {
+      Port& port = ports[listener.port];
+      const bool first = port.listener == nullptr;
+      std::vector<std::string> hosts;
+      for (const auto& host : Hosts(*view, listener)) {
+        if (port.taken.insert(host).second) hosts.push_back(host);
+      }
+      if (first) {
+        port.listener = &listener;
+        view->published.push_back(listener.port);
+      } else if (port.listener->tls == listener.tls) {
+        port.listener->neighbours.push_back(
+            {.directory = std::string(kAllInside) + "/" + ContainerId(view->arn), .hosts = std::move(hosts)});
+        auto& certificates = port.listener->certificates;
+        for (const auto& pem : listener.certificates) {
+          if (std::find(certificates.begin(), certificates.end(), pem) == certificates.end()) {
+            certificates.push_back(pem);
+          }
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::string ContainerId(const std::string& arn) {
@@ -151,6 +203,7 @@ std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn, TimePoint
     }
     views.push_back(std::move(view));
   }
+  ShareMachine(txn, views);
   return views;
 }
 

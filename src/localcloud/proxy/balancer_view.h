@@ -33,7 +33,10 @@ struct BalancerView {
   std::string vpc_id;
   std::string subnet_id;   // where its address is
   std::vector<int> ports;  // of its listeners, ascending
-  TimePoint active_at;     // it is not called active before
+  // Those of them that its container publishes on this machine. The oldest load balancer with a port does, and hands
+  // the others what is for them.
+  std::vector<int> published;
+  TimePoint active_at;  // it is not called active before
   LoadBalancerModel model;
   bool starts_slowly = false;  // the weight of a server is about to grow
   // Keys in elbv2.targets of the servers in the model: the healthy targets of each group and those about to be, or all
@@ -43,7 +46,9 @@ struct BalancerView {
 
 // From a load balancer's ARN: `<name>-<id>`, a part of its container's name.
 std::string ContainerId(const std::string& arn);
-// What its container sees as its own directory.
+// What its container sees as its own directory (kInside), and what the directories of all of them are in there.
+inline constexpr const char* kInside = "/run/adhoc";
+inline constexpr const char* kAllInside = "/run/adhoc-all";
 std::filesystem::path DirectoryOf(const std::filesystem::path& state_dir, const std::string& arn);
 
 std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn, TimePoint now);

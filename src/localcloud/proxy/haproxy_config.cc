@@ -151,6 +151,7 @@ class Renderer {
         "{}"
         "  http-request allow if {{ stopping }}\n",
         again, model_.access_log ? "  http-request set-log-level silent if { stopping }\n" : "");
+    text += HandOver(listener, frontend);
     if (model_.access_log) text += AccessLogRules(listener.tls, listener.port);
     answering_backends_.push_back(
         fmt::format("\nbackend {}-again\n  server again {} send-proxy-v2\n", frontend, again));
@@ -168,10 +169,29 @@ class Renderer {
     text += RenderGroupStickiness(listener);
     text += fmt::format(
         "  use_backend {}-again if {{ stopping }}\n"
+        "{}"
         "  use_backend %[var(txn.rule),field(2,|)]\n",
-        frontend);
+        frontend,
+        listener.neighbours.empty() ? "" : "  use_backend %[var(txn.neighbour)] if { var(txn.neighbour) -m found }\n");
     AddSection(std::move(text));
     for (auto& backend : std::exchange(answering_backends_, {})) AddSection(std::move(backend));
+  }
+
+  // Of requests for other load balancers, before anything is done to them.
+  std::string HandOver(const ListenerModel& listener, const std::string& frontend) {
+    std::string text;
+    int number = 0;
+    for (const auto& neighbour : listener.neighbours) {
+      const std::string backend = fmt::format("{}-n{}", frontend, number++);
+      const Json condition{{"Field", "host-header"}, {"HostHeaderConfig", {{"Values", neighbour.hosts}}}};
+      for (const auto& test : ConditionTests(condition)) text += fmt::format("  acl for-{} {}\n", backend, test);
+      text += fmt::format("  http-request set-var(txn.neighbour) str({0}) if for-{0}\n", backend);
+      answering_backends_.push_back(fmt::format("\nbackend {}\n  server neighbour unix@{}/{}.sock send-proxy-v2\n",
+                                                backend, neighbour.directory, frontend));
+    }
+    if (text.empty()) return text;
+    if (model_.access_log) text += "  http-request set-log-level silent if { var(txn.neighbour) -m found }\n";
+    return text + "  http-request allow if { var(txn.neighbour) -m found }\n";
   }
 
   // What a target is told in headers.

@@ -48,9 +48,17 @@ struct RuleModel {
   Json actions = Json::array();
 };
 
+// Another load balancer that listens on the same port of this machine. Requests for its names are handed to it as they
+// are, as those that a name server would have sent to its address.
+struct NeighbourModel {
+  std::string directory;           // of its own, as the container sees it
+  std::vector<std::string> hosts;  // patterns of host names
+};
+
 struct ListenerModel {
   int port = 0;
   bool tls = false;
+  std::vector<NeighbourModel> neighbours;
   std::vector<std::string> certificates;  // PEM: certificate, chain and key; the default one first
   std::vector<RuleModel> rules;           // in the order of evaluation, the default rule last
 };

@@ -116,6 +116,29 @@ TEST(HaproxyConfigTest, AReplacedWorkerHandsRequestsOnUntouched) {
   EXPECT_EQ(text.find("nbsrv"), std::string::npos) << "is 0 in a replaced worker";
 }
 
+TEST(HaproxyConfigTest, RequestsForANeighbourAreHandedOverUntouched) {
+  LoadBalancerModel model = Sample();
+  model.listeners[0].neighbours = {{"/all/two", {"beta.localhost"}}, {"/all/three", {"gamma.localhost", "*.dev"}}};
+  const std::string text = RenderHaproxyConfig(model, "/d").text;
+  EXPECT_NE(Section(text, "frontend p8080")
+                .find("  http-request allow if { stopping }\n"
+                      "  acl for-p8080-n0 req.hdr(host),host_only -i -m str -- beta.localhost\n"
+                      "  http-request set-var(txn.neighbour) str(p8080-n0) if for-p8080-n0\n"
+                      "  acl for-p8080-n1 req.hdr(host),host_only -i -m str -- gamma.localhost\n"
+                      "  acl for-p8080-n1 req.hdr(host),host_only -i -m end -- .dev\n"
+                      "  http-request set-var(txn.neighbour) str(p8080-n1) if for-p8080-n1\n"
+                      "  http-request allow if { var(txn.neighbour) -m found }\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("backend p8080-n1\n  server neighbour unix@/all/three/p8080.sock send-proxy-v2\n"),
+            std::string::npos)
+      << text;
+  if (!Checker::available()) GTEST_SKIP() << "no haproxy on this machine";
+  model.access_log = true;
+  Checker checker;
+  EXPECT_EQ(checker.Complaints(model), "");
+}
+
 TEST(HaproxyConfigTest, HostHeaderCarriesThePortExceptTheUsualOnes) {
   LoadBalancerModel model = Sample();
   const auto frontend = [&] { return RenderHaproxyConfig(model, "/d").text; };

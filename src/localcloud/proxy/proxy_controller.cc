@@ -33,7 +33,6 @@ namespace fs = std::filesystem;
 constexpr const char* kInstanceLabel = "adhoc.instance";
 constexpr const char* kBalancerLabel = "adhoc.loadbalancer";  // its ARN
 constexpr const char* kIdentityLabel = "adhoc.identity";      // of what cannot be changed in a running container
-constexpr const char* kInside = "/run/adhoc";                 // the directory, as the container sees it
 constexpr TimePoint kNever = TimePoint::max();
 
 TimePoint After(TimePoint time, Duration duration) {
@@ -161,23 +160,9 @@ struct ProxyController::Impl {
     TimePoint next = kNever;
     std::set<std::string> wanted;
     for (const auto& view : views) {
-      if (cloud.clock.Now() < view.active_at) next = std::min(next, view.active_at);
-      if (view.starts_slowly) next = std::min(next, After(cloud.clock.Now(), std::chrono::seconds(1)));
-      if (view.ports.empty()) {
-        SetState(view.arn, "active", "");
-        continue;
-      }
-      wanted.insert(view.arn);
-      const auto failed = failures.find(view.arn);
-      const bool waiting = failed != failures.end() && cloud.clock.Now() < failed->second.retry_at;
-      if (waiting) next = std::min(next, failed->second.retry_at);
-      try {
-        if (Apply(view, containers[view.arn], waiting)) failures.erase(view.arn);
-      } catch (const Error& error) {
-        next = std::min(next, NoteFailure(view.arn, error));
-        SetState(view.arn, "", error.what());
-      }
+      if (!view.ports.empty()) wanted.insert(view.arn);
     }
+    // Those that are gone first: another one may have their ports by now.
     for (const auto& [arn, list] : containers) holdings.try_emplace(arn, Json::object());
     for (const auto& [arn, holding] : holdings) {
       if (wanted.contains(arn)) continue;
@@ -193,6 +178,23 @@ struct ProxyController::Impl {
         failures.erase(arn);
       } catch (const Error& error) {
         next = std::min(next, NoteFailure(arn, error));
+      }
+    }
+    for (const auto& view : views) {
+      if (cloud.clock.Now() < view.active_at) next = std::min(next, view.active_at);
+      if (view.starts_slowly) next = std::min(next, After(cloud.clock.Now(), std::chrono::seconds(1)));
+      if (view.ports.empty()) {
+        SetState(view.arn, "active", "");
+        continue;
+      }
+      const auto failed = failures.find(view.arn);
+      const bool waiting = failed != failures.end() && cloud.clock.Now() < failed->second.retry_at;
+      if (waiting) next = std::min(next, failed->second.retry_at);
+      try {
+        if (Apply(view, containers[view.arn], waiting)) failures.erase(view.arn);
+      } catch (const Error& error) {
+        next = std::min(next, NoteFailure(view.arn, error));
+        SetState(view.arn, "", error.what());
       }
     }
     signal->Wake(&Signal::Flags::health);
@@ -247,7 +249,7 @@ struct ProxyController::Impl {
     }
     SetLive(view.arn, view.targets);
     RemoveOtherFiles(directory, config);
-    HoldPorts(view.arn, view.ports, false);
+    HoldPorts(view.arn, view.published, false);
     SetState(view.arn, "active", "");
     return true;
   }
@@ -279,9 +281,9 @@ struct ProxyController::Impl {
   }
 
   std::string Identity(const BalancerView& view, const std::string& ip) const {
-    std::string text =
-        cloud.settings.haproxy_image + "\n" + ip + "\n" + view.vpc_id + "\n" + DirectoryOf(view.arn).string();
-    for (const int port : view.ports) text += fmt::format("\n{}", port);
+    std::string text = cloud.settings.haproxy_image + "\n" + ip + "\n" + view.vpc_id + "\n" +
+                       DirectoryOf(view.arn).string() + "\n" + kAllInside;
+    for (const int port : view.published) text += fmt::format("\n{}", port);
     return aws::Sha256Hex(text).substr(0, 16);
   }
 
@@ -303,10 +305,14 @@ struct ProxyController::Impl {
     spec.network = network.name;
     spec.ip = ip;
     spec.aliases = {view.dns_name};
-    for (const int port : view.ports)
+    for (const int port : view.published)
       spec.ports.push_back({.host_ip = "127.0.0.1", .host_port = port, .container_port = port});
     spec.mounts.push_back(
         {.host_path = directory.string(), .volume = "", .container_path = kInside, .read_only = false});
+    spec.mounts.push_back({.host_path = directory.parent_path().string(),
+                           .volume = "",
+                           .container_path = kAllInside,
+                           .read_only = false});
     const std::string id = cloud.runtime.Create(spec);
     try {
       cloud.runtime.Start(id);
@@ -370,7 +376,7 @@ struct ProxyController::Impl {
 
   // The address of the load balancer, reserved together with its ports before a container takes them.
   std::string Hold(const BalancerView& view) {
-    HoldPorts(view.arn, view.ports, true);
+    HoldPorts(view.arn, view.published, true);
     const auto address = [&](const Store::Transaction& txn) -> std::string {
       const Json* interface = txn.Find("ec2.enis", txn.Find(kHoldings, view.arn)->value("interface", ""));
       return interface == nullptr ? "" : interface->at("PrivateIpAddress").get<std::string>();

@@ -190,6 +190,56 @@ TEST_F(ProxyControllerTest, AnotherPortReplacesTheContainerAtTheSameAddress) {
   EXPECT_EQ(Document(kHoldings, kBalancer)["ports"], Json({8080, 8081}));
 }
 
+TEST_F(ProxyControllerTest, TheEldestOnAPortPublishesItForAll) {
+  PutListener(8080);
+  const std::string second = std::string(kBalancer) + "-2";
+  const std::string listener = std::string(kListener) + "-2";
+  Edit([&](Store::Transaction& txn) {
+    Json balancer = *txn.Find(kLoadBalancers, kBalancer);
+    balancer.update({{"LoadBalancerArn", second}, {"DNSName", "second.elb.amazonaws.com"}, {"CreatedTime", 1.0}});
+    txn.Put(kLoadBalancers, second, balancer);
+    txn.Put(kListeners, listener,
+            {{"ListenerArn", listener}, {"LoadBalancerArn", second}, {"Port", 8080}, {"Protocol", "HTTP"}});
+    for (const char* host : {"alpha.localhost", "beta.localhost"}) {
+      const Json condition{{"Field", "host-header"}, {"HostHeaderConfig", {{"Values", Json::array({host})}}}};
+      txn.Put(
+          kRules, host,
+          {{"RuleArn", host},
+           {"_listener", host[0] == 'a' ? fmt::format("{}8080", kListener) : listener},
+           {"Priority", "1"},
+           {"Conditions", Json::array({condition})},
+           {"Actions", Json::array({{{"Type", "fixed-response"}, {"FixedResponseConfig", {{"StatusCode", "200"}}}}})}});
+    }
+  });
+  const auto published = [&](const std::string& arn) {
+    const auto containers = runtime_.List({{"adhoc.loadbalancer", arn}});
+    return containers.size() == 1 ? runtime_.SpecOf(containers[0].id)->ports.size() : 99;
+  };
+  const auto neighbours = [&] { return ReadBalancers(*store_.Begin(), clock_.Now())[0].model.listeners[0].neighbours; };
+  controller_->Reconcile();
+  EXPECT_EQ(published(kBalancer), 1u);
+  EXPECT_EQ(published(second), 0u);
+  EXPECT_EQ(Document(kHoldings, second)["ports"], Json::array());
+  ASSERT_EQ(neighbours().size(), 1u);
+  EXPECT_EQ(neighbours()[0].hosts, (std::vector<std::string>{"second.elb.amazonaws.com", "beta.localhost"}));
+
+  // A name that both have is the eldest's.
+  Edit([&](Store::Transaction& txn) {
+    txn.Edit(kRules, "alpha.localhost")["Conditions"] = txn.Find(kRules, "beta.localhost")->at("Conditions");
+  });
+  EXPECT_EQ(neighbours()[0].hosts, std::vector<std::string>{"second.elb.amazonaws.com"});
+
+  // The port goes on to the next when the eldest goes.
+  Edit([&](Store::Transaction& txn) {
+    txn.Erase(kLoadBalancers, kBalancer);
+    txn.Erase(kListeners, fmt::format("{}8080", kListener));
+    txn.Erase(kRules, "alpha.localhost");
+  });
+  controller_->Reconcile();
+  EXPECT_EQ(Containers().size(), 1u);
+  EXPECT_EQ(published(second), 1u);
+}
+
 TEST_F(ProxyControllerTest, OnePassingCheckPutsATargetToUse) {
   PutListener();
   PutTarget("10.0.1.20");

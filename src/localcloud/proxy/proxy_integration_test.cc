@@ -114,6 +114,7 @@ class LoadBalancerTest : public ::testing::Test {
     cloud_ = std::unique_ptr<Cloud>(new Cloud{.settings = {.state_dir = directory_, .instance = instance_},
                                               .store = store_,
                                               .logs = logs_,
+                                              .metrics = metrics_,
                                               .clock = RealClock(),
                                               .random = SystemRandom(),
                                               .runtime = *runtime_});
@@ -251,6 +252,7 @@ class LoadBalancerTest : public ::testing::Test {
   std::unique_ptr<ContainerRuntime> runtime_;
   Store store_{":memory:"};
   LogStore logs_{":memory:"};
+  MetricStore metrics_{":memory:"};
   std::unique_ptr<Cloud> cloud_;
   std::unique_ptr<HaproxyCli> cli_ = MakeHaproxyCli();
   std::unique_ptr<Prober> prober_ = MakeHttpProber();
@@ -354,6 +356,40 @@ TEST_F(LoadBalancerTest, NoRequestFailsWhileTargetsAndRulesChange) {
             << " s at most\n";
   EXPECT_EQ(load.failures, 0);
   EXPECT_GT(load.requests, 1000);
+}
+
+TEST_F(LoadBalancerTest, TwoLoadBalancersShareAPortByHostNames) {
+  ASSERT_TRUE(Answers(503));
+  const std::string second = std::string(kBalancer) + "-2";
+  const std::string listener = std::string(kListener) + "-2";
+  const std::string rule = listener + "/1";
+  Edit([&](Store::Transaction& txn) {
+    Json balancer = *txn.Find(kLoadBalancers, kBalancer);
+    balancer.update({{"LoadBalancerArn", second}, {"DNSName", "second.elb.amazonaws.com"}, {"CreatedTime", 1.0}});
+    txn.Put(kLoadBalancers, second, balancer);
+    txn.Put(kListeners, listener,
+            {{"ListenerArn", listener}, {"LoadBalancerArn", second}, {"Port", port_}, {"Protocol", "HTTP"}});
+    txn.Put(
+        kRules, rule,
+        {{"RuleArn", rule},
+         {"_listener", listener},
+         {"Priority", "1"},
+         {"Conditions", Json::array({{{"Field", "host-header"},
+                                      {"HostHeaderConfig", {{"Values", Json::array({"alpha.localhost"})}}}}})},
+         {"Actions", Json::array({{{"Type", "fixed-response"},
+                                   {"FixedResponseConfig", {{"StatusCode", "418"}, {"MessageBody", "second"}}}}})}});
+  });
+  ASSERT_TRUE(Answers(418)) << Document(kLoadBalancers, second).dump();
+  // Its own container, which takes the request that comes in at the first one's port.
+  EXPECT_EQ(runtime_->List({{"adhoc.instance", instance_}, {"adhoc.loadbalancer", ""}}).size(), 2u);
+  Edit([&](Store::Transaction& txn) {
+    txn.Erase(kLoadBalancers, kBalancer);
+    txn.Erase(kListeners, kListener);
+  });
+  EXPECT_TRUE(Eventually([&] {
+    return runtime_->List({{"adhoc.instance", instance_}, {"adhoc.loadbalancer", ""}}).size() == 1;
+  }));
+  EXPECT_TRUE(Answers(418)) << "the port is the second one's now";
 }
 
 TEST_F(LoadBalancerTest, SurvivesARestartAndRepairsAKilledContainer) {
