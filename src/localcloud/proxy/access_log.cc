@@ -125,7 +125,7 @@ std::string AccessLogRules(bool tls, int port) {
       "  log-format \"end=%[date(0,us)] begin=%[var(txn.created)] tls={} port={} client=%ci:%cp target=%si:%sp "
       "received=%TR queued=%Tw connected=%Tc answered=%Tr status=%ST target_status=%[var(txn.target_status)] in=%U "
       "out=%B state=%ts version=%HV method=%HM url=%[var(txn.url),base64] host=%[var(txn.host),base64] "
-      "agent=%[var(txn.agent),base64] trace=%[var(txn.trace),base64] rule=%[var(txn.rule)] "
+      "agent=%[var(txn.agent),base64] trace=%[var(txn.trace),base64] rule=%[var(txn.rule)] backend=%b "
       "location=%[var(txn.location),base64] cipher=%sslc protocol=%sslv name=%[ssl_fc_sni,base64] "
       "certificate=%[ssl_f_sha1,hex]\"\n"
       "  http-request set-var(txn.created) date(0,us)\n"
@@ -139,8 +139,7 @@ std::string AccessLogEntry(std::string_view text, const AccessLogContext& contex
   const Line line(text);
   const bool tls = line.Text("tls") == "1";
   const std::string rule = line.Text("rule", "");
-  const std::string priority = rule.substr(0, rule.find('|'));
-  const std::string backend = rule.empty() ? "" : rule.substr(rule.find('|') + 1);
+  const std::string backend = rule.empty() ? "" : line.Text("backend", "");
   const auto group = context.target_groups.find(backend);
   const std::string location = line.Decoded("location");
   std::string action = "-";
@@ -179,9 +178,9 @@ std::string AccessLogEntry(std::string_view text, const AccessLogContext& contex
       Quoted(line.Decoded("trace")),
       Quoted(name),
       Quoted(certificate == context.certificates.end() ? "-" : certificate->second),
-      priority.empty()        ? "-"
-      : priority == "default" ? "0"
-                              : priority,
+      rule.empty()        ? "-"
+      : rule == "default" ? "0"
+                          : rule,
       Iso(begin),
       Quoted(action),
       Quoted(location),

@@ -44,7 +44,8 @@ std::string Forwarded() {
          "received=0 queued=1 connected=2 answered=19 status=200 target_status=200 in=86 out=119 state=-- "
          "version=HTTP/1.1 method=GET url=" +
          Encoded("/x?y=1") + " host=" + Encoded("alpha.localhost:8080") + " agent=" + Encoded("a \"b\" \\") +
-         " trace=" + Encoded("Root=1-2-3") + " rule=10|tg-web location=- cipher=- protocol=- name=- certificate=-";
+         " trace=" + Encoded("Root=1-2-3") +
+         " rule=10 backend=tg-web location=- cipher=- protocol=- name=- certificate=-";
 }
 
 std::string With(std::string line, const std::map<std::string, std::string>& changes) {
@@ -75,9 +76,10 @@ TEST(AccessLogTest, ARequestThatNoTargetAnswered) {
 
 TEST(AccessLogTest, ARedirectAndAFixedResponse) {
   const std::map<std::string, std::string> none = {{"target", "-:-"}, {"target_status", "-"}};
-  std::string line = With(
-      With(Forwarded(), none),
-      {{"rule", "default|p8080-rdefault"}, {"status", "301"}, {"location", Encoded("https://alpha.localhost:443/x")}});
+  std::string line = With(With(Forwarded(), none), {{"rule", "default"},
+                                                    {"backend", "p8080-rdefault"},
+                                                    {"status", "301"},
+                                                    {"location", Encoded("https://alpha.localhost:443/x")}});
   std::string entry = AccessLogEntry(line, kContext);
   EXPECT_NE(entry.find(" - -1 -1 -1 301 - "), std::string::npos) << entry;
   EXPECT_NE(entry.find(" - \"Root=1-2-3\" \"-\" \"-\" 0 2026-11-29T12:51:19.320081Z \"redirect\" "
@@ -110,7 +112,7 @@ TEST(AccessLogTest, AMalformedRequestAndAClientThatLeft) {
       "end=1795956679339043 begin=- tls=0 port=8080 client=10.0.0.7:52000 target=-:- received=-1 queued=-1 "
       "connected=-1 "
       "answered=-1 status=400 target_status=- in=7 out=150 state=PR version=- method=- url=- host=- agent=- trace=- "
-      "rule=- location=- cipher=- protocol=- name=- certificate=-",
+      "rule=- backend=p443 location=- cipher=- protocol=- name=- certificate=-",
       kContext);
   EXPECT_NE(entry.find(" - -1 -1 -1 400 - 7 150 \"- http://dev-alb-1.us-east-1.elb.amazonaws.com:8080- -\" \"-\" - - - "
                        "\"-\" \"-\" \"-\" - 2026-11-29T12:51:19.339043Z \"-\" "),
@@ -121,7 +123,7 @@ TEST(AccessLogTest, AMalformedRequestAndAClientThatLeft) {
 }
 
 TEST(AccessLogTest, WhateverALineIsItsEntryHasEveryField) {
-  for (const std::string line : {"", "x", "= == url=!! rule=| client= end=x", "url=%%% host=-"}) {
+  for (const std::string line : {"", "x", "= == url=!! rule= backend= client= end=x", "url=%%% host=-"}) {
     const std::string entry = AccessLogEntry(line, kContext);
     EXPECT_EQ(std::count(entry.begin(), entry.end(), '\n'), 0);
     EXPECT_TRUE(entry.ends_with(" \"-\" \"-\" \"-\"")) << entry;

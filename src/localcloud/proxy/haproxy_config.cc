@@ -90,6 +90,8 @@ class Renderer {
         "defaults\n"
         "  mode http\n"
         "  log global\n"
+        // Without a log format of HTTP's, each request would write a line when it begins.
+        "  option httplog\n"
         "  option dontlog-normal\n"
         "  option http-server-close\n"
         "  option idle-close-on-response\n"
@@ -160,19 +162,35 @@ class Renderer {
         "  http-request return status {} if {{ url -m len gt 16384 }}\n"
         "  http-request return status {} if {{ req.hdr_cnt(x-forwarded-for) gt 30 }}\n",
         Answer("405 Not Allowed"), Answer("414 Request-URI Too Large"), Answer("463"));
-    if (std::any_of(listener.rules.begin(), listener.rules.end(),
-                    [](const RuleModel& rule) { return GroupSeconds(rule) > 0; })) {
-      text += ReadCookie("txn.group", {"AWSALBTG", "AWSALBTGCORS"});
-    }
+    const bool sticky = std::any_of(listener.rules.begin(), listener.rules.end(),
+                                    [](const RuleModel& rule) { return GroupSeconds(rule) > 0; });
+    if (sticky) text += ReadCookie("txn.group", {"AWSALBTG", "AWSALBTGCORS"});
     text += RequestHeaders(listener);
-    for (const auto& rule : listener.rules) text += RenderRule(listener, frontend, rule);
+    // Which rule takes a request is decided by `use_backend`, which ends with the first that fits. Only where somebody
+    // asks for the rule's name later, a variable keeps it.
+    const bool named = sticky || model_.access_log;
+    std::string choices;
+    for (const auto& rule : listener.rules) {
+      std::string when;
+      int number = 0;
+      for (const auto& condition : rule.conditions) {
+        const std::string acl = fmt::format("r{}-{}", rule.name, number++);
+        for (const auto& test : ConditionTests(condition)) text += fmt::format("  acl {} {}\n", acl, test);
+        when += " " + acl;
+      }
+      if (named) {
+        text += fmt::format("  http-request set-var(txn.rule) str({}) if !{{ var(txn.rule) -m found }}{}\n", rule.name,
+                            when);
+      }
+      choices += RenderChoice(listener, frontend, rule, when);
+    }
     text += RenderGroupStickiness(listener);
     text += fmt::format(
         "  use_backend {}-again if {{ stopping }}\n"
-        "{}"
-        "  use_backend %[var(txn.rule),field(2,|)]\n",
+        "{}{}",
         frontend,
-        listener.neighbours.empty() ? "" : "  use_backend %[var(txn.neighbour)] if { var(txn.neighbour) -m found }\n");
+        listener.neighbours.empty() ? "" : "  use_backend %[var(txn.neighbour)] if { var(txn.neighbour) -m found }\n",
+        choices);
     AddSection(std::move(text));
     for (auto& backend : std::exchange(answering_backends_, {})) AddSection(std::move(backend));
   }
@@ -224,10 +242,13 @@ class Renderer {
     if (model_.access_log) text += "  http-request set-var(txn.trace) req.hdr(x-amzn-trace-id)\n";
     if (listener.tls) text += "  http-request set-var(txn.secure) str(\"; Secure\")\n";
     if (!model_.preserve_host_header) {
-      const bool usual = listener.port == 80 || listener.port == 443;
-      text +=
-          fmt::format("  http-request set-header Host %[req.hdr(host),host_only]{} if {{ req.hdr(host) -m found }}\n",
-                      usual ? "" : fmt::format(":{}", listener.port));
+      // As most clients have written it already: with the port, unless it is the usual one.
+      text += listener.port == 80 || listener.port == 443
+                  ? "  http-request set-header Host %[req.hdr(host),host_only] if { req.hdr(host) -m sub : }\n"
+                  : fmt::format(
+                        "  http-request set-header Host %[req.hdr(host),host_only]:{0} "
+                        "if {{ req.hdr(host) -m found }} !{{ req.hdr(host) -m end :{0} }}\n",
+                        listener.port);
     }
     return text;
   }
@@ -237,35 +258,28 @@ class Renderer {
     if (model_.forwarded_for == "remove") return "  http-request del-header X-Forwarded-For\n";
     const std::string client = model_.forwarded_for_port ? "%[src]:%[src_port]" : "%[src]";
     return fmt::format(
-        "  http-request set-header X-Forwarded-For \"%[req.fhdr(x-forwarded-for)], {0}\" "
-        "if {{ req.fhdr_cnt(x-forwarded-for) eq 1 }}\n"
-        "  http-request add-header X-Forwarded-For {0} if !{{ req.fhdr_cnt(x-forwarded-for) eq 1 }}\n",
+        "  acl is_forwarded req.fhdr_cnt(x-forwarded-for) eq 1\n"
+        "  http-request set-header X-Forwarded-For \"%[req.fhdr(x-forwarded-for)], {0}\" if is_forwarded\n"
+        "  http-request add-header X-Forwarded-For {0} if !is_forwarded\n",
         client);
   }
 
-  std::string RenderRule(const ListenerModel& listener, const std::string& frontend, const RuleModel& rule) {
+  // The backends of what a rule does `when` its conditions are met.
+  std::string RenderChoice(const ListenerModel& listener, const std::string& frontend, const RuleModel& rule,
+                           const std::string& when) {
     std::string text;
-    std::string when;
-    int number = 0;
-    for (const auto& condition : rule.conditions) {
-      const std::string acl = fmt::format("r{}-{}", rule.name, number++);
-      for (const auto& test : ConditionTests(condition)) text += fmt::format("  acl {} {}\n", acl, test);
-      when += " " + acl;
-    }
-    const auto choose = [&](const std::string& backend, const std::string& condition = "") {
-      text += fmt::format("  http-request set-var(txn.rule) str({}|{}) if !{{ var(txn.rule) -m found }}{}{}\n",
-                          rule.name, backend, when, condition);
+    const auto choose = [&](const std::string& backend, const std::string& further = "") {
+      const std::string condition = when + further;
+      text += fmt::format("  use_backend {}{}{}\n", backend, condition.empty() ? "" : " if", condition);
     };
     const auto answer = [&](const std::string& how) {
       const std::string backend = fmt::format("{}-r{}", frontend, rule.name);
       answering_backends_.push_back(fmt::format("\nbackend {}\n{}", backend, how));
       choose(backend);
+      return text;
     };
     const Json& action = rule.actions.at(0);
-    if (Member(action, "Type") != "forward") {
-      answer(Respond(listener, action));
-      return text;
-    }
+    if (Member(action, "Type") != "forward") return answer(Respond(listener, action));
     const Json& groups = action.at("ForwardConfig").at("TargetGroups");
     std::vector<std::pair<std::string, int>> weighted;
     for (const auto& group : groups) {
@@ -273,23 +287,19 @@ class Renderer {
       if (weight > 0) weighted.emplace_back(BackendOf(Member(group, "TargetGroupArn")), weight);
     }
     if (weighted.empty()) {
-      answer(fmt::format("  http-request return status {}\n", Answer("503 Service Temporarily Unavailable")));
-      return text;
+      return answer(fmt::format("  http-request return status {}\n", Answer("503 Service Temporarily Unavailable")));
     }
-    if (weighted.size() > 1) {
-      if (GroupSeconds(rule) > 0) {
-        for (const auto& [backend, weight] : weighted) {
-          choose(backend, fmt::format(" {{ var(txn.group),field(1,|) -m str -- {} }}", backend));
-        }
+    if (weighted.size() > 1 && GroupSeconds(rule) > 0) {
+      for (const auto& [backend, weight] : weighted) {
+        choose(backend, fmt::format(" {{ var(txn.group),field(1,|) -m str -- {} }}", backend));
       }
-      const int total =
-          std::accumulate(weighted.begin(), weighted.end(), 0, [](int sum, const auto& w) { return sum + w.second; });
-      text += fmt::format("  http-request set-var(txn.choice) rand({}) if !{{ var(txn.rule) -m found }}\n", total);
-      int below = 0;
-      for (std::size_t i = 0; i + 1 < weighted.size(); ++i) {
-        below += weighted[i].second;
-        choose(weighted[i].first, fmt::format(" {{ var(txn.choice) -m int lt {} }}", below));
-      }
+    }
+    // Each by its share of what the ones before it have left.
+    int left =
+        std::accumulate(weighted.begin(), weighted.end(), 0, [](int sum, const auto& w) { return sum + w.second; });
+    for (std::size_t i = 0; i + 1 < weighted.size(); ++i) {
+      choose(weighted[i].first, fmt::format(" {{ rand({}) lt {} }}", left, weighted[i].second));
+      left -= weighted[i].second;
     }
     choose(weighted.back().first);
     return text;
@@ -309,8 +319,8 @@ class Renderer {
     for (const auto& rule : listener.rules) {
       if (const int seconds = GroupSeconds(rule); seconds > 0) {
         text += fmt::format(
-            "  http-response set-var-fmt(txn.group_cookie) \"%[var(txn.rule),field(2,|)]|%[date({})]\" "
-            "if {{ var(txn.rule) -m beg -- {}| }}\n",
+            "  http-response set-var-fmt(txn.group_cookie) \"%[be_name]|%[date({})]\" "
+            "if {{ var(txn.rule) -m str -- {} }}\n",
             seconds, rule.name);
       }
     }
