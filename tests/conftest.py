@@ -51,6 +51,18 @@ def wait_for(condition, what, seconds=60, pause=0.1):
     pytest.fail(f"not within {seconds} s: {what} (last: {value!r})")
 
 
+def npm_packages(folder, dependencies):
+    """The folder, with these packages in node_modules. Skips the test where npm or its registry is missing."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    (folder / "package.json").write_text(json.dumps({"private": True, "dependencies": dependencies}))
+    installed = subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True,
+                               timeout=300)
+    if installed.returncode != 0:
+        pytest.skip(f"npm cannot install {' '.join(dependencies)}: {installed.stderr.strip()[:200]}")
+    return folder
+
+
 class LocalCloud:
     """A local cloud under our control: started as a child, killed and started again at will."""
 

@@ -133,9 +133,9 @@ struct Controllers {
         lifecycle(cloud),
         files(cloud),
         databases(cloud),
-        instances(cloud),
         route(cloud),
         routed(!engineless),
+        instances(cloud, [this] { return routed && route.Reconcile(); }),
         haproxy(engineless ? proxy::MakeEnginelessHaproxyCli() : proxy::MakeHaproxyCli()),
         prober(engineless ? proxy::MakeEnginelessProber() : proxy::MakeHttpProber()),
         scheduler(cloud, {.settle_seconds = engineless ? 0 : SchedulerOptions().settle_seconds,
@@ -171,9 +171,9 @@ struct Controllers {
   LifecycleController lifecycle;
   FileSystemCleaner files;
   database::DatabaseController databases;
-  ec2::InstanceController instances;
   MetadataRoute route;
   const bool routed;  // there are containers that could use the route
+  ec2::InstanceController instances;
   const std::unique_ptr<proxy::HaproxyCli> haproxy;
   const std::unique_ptr<proxy::Prober> prober;
   Scheduler scheduler;

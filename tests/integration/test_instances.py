@@ -67,6 +67,15 @@ def test_it_is_a_machine_in_its_subnet(cloud, machine):
     assert [one["PingStatus"] for one in information] == ["Online"]
 
 
+def test_it_knows_the_private_zones_of_its_vpc(cloud, network, machine):
+    route53 = cloud.client("route53")
+    zone = route53.create_hosted_zone(
+        Name="office.internal", CallerReference=machine.id, VPC={"VPCRegion": "us-east-1", "VPCId": network.vpc})["HostedZone"]["Id"]
+    record = {"Name": "db.office.internal", "Type": "A", "TTL": 5, "ResourceRecords": [{"Value": "192.0.2.7"}]}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]})
+    assert machine.run("getent hosts db.office.internal").split() == ["192.0.2.7", "db.office.internal"]
+
+
 def test_user_data_runs_at_the_first_start_only(machine):
     wait_for(lambda: machine.run("cat /var/lib/first-boot"), "user data has run")
     container = machine.containers()

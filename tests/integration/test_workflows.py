@@ -10,7 +10,7 @@ import subprocess
 import pytest
 import yaml
 
-from conftest import IMAGE, ROOT, LocalCloud, free_port
+from conftest import IMAGE, ROOT, LocalCloud, free_port, npm_packages
 
 GOLDEN = ROOT / "tests" / "golden" / "workflows"
 ACTION = "my-team/adhoc@v1"
@@ -101,14 +101,7 @@ def test_a_definition_without_an_account_is_told_so(program, tmp_path):
 
 @pytest.fixture(scope="session")
 def workflow_parser(tmp_path_factory):
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
-    folder = tmp_path_factory.mktemp("npm")
-    (folder / "package.json").write_text("{}")
-    installed = subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "@actions/workflow-parser@0.3.61"], cwd=folder,
-                               capture_output=True, text=True, timeout=180)
-    if installed.returncode != 0:
-        pytest.skip(f"npm cannot install @actions/workflow-parser: {installed.stderr.strip()[:200]}")
+    folder = npm_packages(tmp_path_factory.mktemp("npm"), {"@actions/workflow-parser": "0.3.61"})
 
     def check(paths):
         result = subprocess.run(["node", ROOT / "tests" / "integration" / "check_workflows.mjs", *paths], cwd=folder,

@@ -8,11 +8,13 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "localcloud/controller.h"
 #include "localcloud/instances/documents.h"
+#include "localcloud/network/metadata_route.h"
 #include "localcloud/network/vpc_network.h"
 #include "localcloud/retries.h"
 #include "localcloud/runtime/runtime.h"
@@ -54,8 +56,9 @@ std::string TextOf(const Json& document, const char* member) { return document.v
 }  // namespace
 
 struct InstanceController::Impl {
-  explicit Impl(Cloud& the_cloud)
+  Impl(Cloud& the_cloud, std::function<bool()> the_route)
       : cloud(the_cloud),
+        route_resolver(std::move(the_route)),
         thread("instance controller", the_cloud.store, {std::string(kInstances)},
                [this](std::stop_token) { return Pass(); }) {}
 
@@ -232,6 +235,7 @@ struct InstanceController::Impl {
     const std::string name = instance.at("PrivateDnsName");
     spec.hostname = name.substr(0, name.find('.'));
     spec.aliases = {name};
+    if (route_resolver()) spec.dns_server = kResolverAddress;
     spec.init = true;
     return cloud.runtime.Create(spec);
   }
@@ -261,6 +265,7 @@ struct InstanceController::Impl {
   }
 
   Cloud& cloud;
+  const std::function<bool()> route_resolver;
   std::stop_source stop;
 
   std::mutex reconcile_mutex;                // guards what follows
@@ -270,7 +275,8 @@ struct InstanceController::Impl {
   std::jthread watcher;
 };
 
-InstanceController::InstanceController(Cloud& cloud) : impl_(std::make_unique<Impl>(cloud)) {}
+InstanceController::InstanceController(Cloud& cloud, std::function<bool()> route_resolver)
+    : impl_(std::make_unique<Impl>(cloud, std::move(route_resolver))) {}
 
 InstanceController::~InstanceController() { impl_->stop.request_stop(); }
 

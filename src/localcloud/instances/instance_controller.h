@@ -9,6 +9,7 @@
 // Thread-safe. Stopping it leaves the containers running: the next one adopts them.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/clock.h"
@@ -18,7 +19,10 @@ namespace adhoc::localcloud::ec2 {
 
 class InstanceController {
  public:
-  explicit InstanceController(Cloud& cloud);
+  // `route_resolver` makes 169.254.169.253 lead from every VPC's network to the local cloud's names; false when it
+  // can't, and instances ask the engine's resolver.
+  explicit InstanceController(
+      Cloud& cloud, std::function<bool()> route_resolver = [] { return true; });
   ~InstanceController();
 
   // Runs on threads of its own until destruction. Tests call Reconcile instead.

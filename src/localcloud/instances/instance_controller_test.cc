@@ -20,7 +20,8 @@ struct Controller : ::testing::Test {
 
   testing::LocalApi api;
   testing::FakeRuntime& runtime = api.runtime();
-  InstanceController controller{api.cloud()};
+  bool has_route = true;
+  InstanceController controller{api.cloud(), [this] { return has_route; }};
   std::string subnet;
 
   void AddImage() { runtime.AddImage("localhost/adhoc/postgres:15"); }
@@ -65,7 +66,16 @@ TEST_F(Controller, RunsAnInstanceAsAContainerAtItsAddress) {
   EXPECT_EQ(spec.ip, instance["PrivateIpAddress"]);
   EXPECT_EQ(spec.aliases, std::vector<std::string>{instance["PrivateDnsName"]});
   EXPECT_EQ(spec.entrypoint.back(), "IyEvYmluL3NoCg==");
+  EXPECT_EQ(spec.dns_server, "169.254.169.253");
   EXPECT_EQ(instance["_container"], Containers()[0].id);
+}
+
+TEST_F(Controller, WithoutARouteNamesAreTheEngines) {
+  AddImage();
+  has_route = false;
+  Run(Launch());
+  ASSERT_EQ(Containers().size(), 1u);
+  EXPECT_EQ(runtime.SpecOf(Containers()[0].id)->dns_server, "");
 }
 
 TEST_F(Controller, KeepsTheContainerOfAStoppedInstance) {
