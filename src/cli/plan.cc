@@ -32,8 +32,11 @@ int Plan(Shell& shell, const Subject& subject, bool detailed) {
     for (env::Resources (*make)(Session&) : {+[](Session& s) { return env::SharedResources(s.config()); },
                                              +[](Session& s) { return env::EnvironmentResources(s.context()); }}) {
       for (auto& resource : make(session)) {
-        all.plan.Add(
-            {.id = resource->id(), .kind = resource->kind(), .name = resource->name(), .action = env::Action::kCreate});
+        all.plan.Add({.id = resource->id(),
+                      .kind = resource->kind(),
+                      .name = resource->name(),
+                      .action = env::Action::kCreate,
+                      .after = resource->dependencies()});
         all.resources.push_back(std::move(resource));
       }
     }

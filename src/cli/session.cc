@@ -216,6 +216,7 @@ std::unique_ptr<env::Context> Session::NewContext(events::Sink* sink) {
   if (!local)
     pace = {.poll = std::chrono::seconds(1),
             .max_poll = std::chrono::seconds(10),
+            .parts = 3,
             .timeout = std::chrono::minutes(30),
             .spot_patience = std::chrono::minutes(1)};
   auto context = std::make_unique<env::Context>(*impl_->client, impl_->config, sink != nullptr ? *sink : *impl_->view,

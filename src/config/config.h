@@ -117,9 +117,19 @@ struct Workload {
   bool operator==(const Workload&) const = default;
 };
 
+// How many tasks of a service run is changed with what they use.
+struct Autoscaling {
+  int min = 1;
+  int max = 1;
+  int cpu = 70;  // percent of the tasks' CPU that is kept to
+
+  bool operator==(const Autoscaling&) const = default;
+};
+
 struct Service : Workload {
-  int port = 0;                    // 0: none
-  int scale = 1;                   // desired count
+  int port = 0;   // 0: none
+  int scale = 1;  // desired count; with `autoscaling` the one it begins with
+  std::optional<Autoscaling> autoscaling;
   std::vector<std::string> paths;  // path patterns of its listener rule; empty: not behind the load balancer
   bool discoverable = false;       // has a name in the shared namespace
   bool spot = false;
@@ -128,6 +138,7 @@ struct Service : Workload {
   int deregistration_delay = 10;  // seconds that an old target may finish its requests
 
   bool load_balanced() const { return !paths.empty(); }
+  int most() const { return autoscaling ? autoscaling->max : scale; }  // tasks that may run, deploys apart
   bool operator==(const Service&) const = default;
 };
 

@@ -576,6 +576,21 @@ TEST(Definition, ChecksUsesOfVariablesByTypeBeforeAnyEnvironmentExists) {
             Strings{});
 }
 
+TEST(Definition, AServiceIsScaledBetweenTwoNumbers) {
+  const auto mistakes = [](const std::string& scale) {
+    return MistakesWith("services: {a: {image: r:1, scale: " + scale + "}}");
+  };
+  EXPECT_EQ(mistakes("{min: 2, max: 4, cpu: 50}"), Strings{});
+  EXPECT_EQ(mistakes("{max: 4}"), Strings{});
+  EXPECT_EQ(mistakes("{min: 2}"), Strings{"2:28 `services.a.scale` needs `max`"});
+  EXPECT_EQ(mistakes("{min: 3, max: 2}"),
+            Strings{"2:28 `services.a.scale` goes from 3 to 2 | `min` is the smaller number"});
+  EXPECT_EQ(mistakes("{max: 2, cpu: 5}"),
+            Strings{"2:49 `services.a.scale.cpu` has to be a whole number from 10 to 100, found the number 5"});
+  EXPECT_EQ(mistakes("{max: 2, memory: 5}"),
+            Strings{"2:44 unknown key `memory` in `services.a.scale` | use one of: min, max, cpu"});
+}
+
 TEST(Definition, IsLoadedFromAFile) {
   const testing::TemporaryFolder temporary;
   const auto& folder = temporary.path();

@@ -35,7 +35,7 @@ class WorkloadReader {
       service.name = entry.key;
       ReadWorkload(entry, name, service);
       reader_.Set(body, name, "port", service.port, 1, 65535);
-      reader_.Set(body, name, "scale", service.scale, 0, 1000);
+      ReadScale(body, name + ".scale", service);
       reader_.Set(body, name, "discoverable", service.discoverable);
       service.spot = spot_by_default_;
       reader_.Set(body, name, "spot", service.spot);
@@ -182,6 +182,30 @@ class WorkloadReader {
     if (check.command.size() < 2) {
       reader_.Mistake(command->value->range, fmt::format("`{}.command` is empty", path));
     }
+  }
+
+  // A number, or {min, max, cpu}.
+  void ReadScale(const YamlNode& body, const std::string& name, Service& service) {
+    const YamlEntry* entry = body.Find("scale");
+    if (entry == nullptr) return;
+    const YamlNode& node = *entry->value;
+    if (node.kind != YamlNode::Kind::kMap) {
+      if (const auto number = reader_.Integer(node, name, 0, 1000)) service.scale = *number;
+      return;
+    }
+    if (!reader_.Map(node, name, {"min", "max", "cpu"})) return;
+    Autoscaling scaling;
+    reader_.Set(node, name, "min", scaling.min, 1, 1000);
+    scaling.max = scaling.min;
+    if (node.Find("max") == nullptr) reader_.Mistake(entry->key_range, fmt::format("`{}` needs `max`", name));
+    reader_.Set(node, name, "max", scaling.max, 1, 1000);
+    reader_.Set(node, name, "cpu", scaling.cpu, 10, 100);
+    if (scaling.max < scaling.min && !Unknown(*entry, "min") && !Unknown(*entry, "max")) {
+      reader_.Mistake(entry->key_range, fmt::format("`{}` goes from {} to {}", name, scaling.min, scaling.max),
+                      "`min` is the smaller number");
+    }
+    service.scale = scaling.min;
+    service.autoscaling = scaling;
   }
 
   void ReadDeployment(const YamlEntry& entry, const std::string& name, Service& service) {

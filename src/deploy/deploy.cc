@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "base/sync.h"
 #include "env/environment.h"
 #include "env/names.h"
 #include "env/resources/resources.h"
@@ -28,18 +29,34 @@ struct Part {
 
 std::string RepositoryOf(const std::string& image_uri) { return image_uri.substr(0, image_uri.rfind(':')); }
 
+// What steps took, by action and kind; rolls go on side by side.
+using Took = Sync<env::Durations>;
+
 // Emits the events of one step around `work`, which may say how it went.
-void Step(Context& context, const std::string& step, const std::string& action,
-          const std::function<std::string()>& work) {
+void Step(Context& context, const env::Durations& known, Took& took, const std::string& kind, const std::string& name,
+          const std::string& action, const std::function<std::string()>& work) {
+  const std::string step = kind + " " + name;
+  const std::string key = action + " " + kind;
   const TimePoint begin = context.clock().Now();
   const auto seconds = [&] { return ToSeconds(context.clock().Now()) - ToSeconds(begin); };
-  context.sink().Emit(events::StepStarted{.step = step, .action = action});
+  context.sink().Emit(
+      events::StepStarted{.step = step,
+                          .action = action,
+                          .expected_seconds = env::ExpectedSeconds(key, known, context.config().target.kind)});
   try {
     const std::string result = work();
-    context.sink().Emit(events::StepFinished{.step = step, .action = action, .seconds = seconds(), .result = result});
+    const double passed = seconds();
+    context.sink().Emit(events::StepFinished{.step = step, .action = action, .seconds = passed, .result = result});
+    double& slowest = (*took.lock())[key];
+    slowest = std::max(slowest, passed);
   } catch (const Error& error) {
-    context.sink().Emit(events::StepFailed{
-        .step = step, .action = action, .seconds = seconds(), .error = error.what(), .hint = error.hint()});
+    const auto* refusal = dynamic_cast<const aws::AwsError*>(&error);
+    context.sink().Emit(events::StepFailed{.step = step,
+                                           .action = action,
+                                           .seconds = seconds(),
+                                           .error = error.what(),
+                                           .hint = error.hint(),
+                                           .request_id = refusal == nullptr ? "" : refusal->request_id()});
     throw;
   }
 }
@@ -68,17 +85,14 @@ std::vector<Part> FindParts(Context& context, const std::string& image) {
   return parts;
 }
 
-void Register(Context& context, Part& part, const std::string& image) {
-  const std::string name = env::FamilyName(context.environment(), part.name);
-  Step(context, "task definition " + name, "register", [&] {
-    const Json described = context.Call("ecs", "DescribeTaskDefinition",
-                                        {{"taskDefinition", part.previous}, {"include", Json::array({"TAGS"})}});
-    const Json made = context.Call(
-        "ecs", "RegisterTaskDefinition",
-        WithImage(described["taskDefinition"], described.value("tags", Json::array()), RepositoryOf(image), image));
-    part.next = made["taskDefinition"]["taskDefinitionArn"];
-    return fmt::format("revision {}", made["taskDefinition"]["revision"].get<int>());
-  });
+std::string Register(Context& context, Part& part, const std::string& image) {
+  const Json described = context.Call("ecs", "DescribeTaskDefinition",
+                                      {{"taskDefinition", part.previous}, {"include", Json::array({"TAGS"})}});
+  const Json made = context.Call(
+      "ecs", "RegisterTaskDefinition",
+      WithImage(described["taskDefinition"], described.value("tags", Json::array()), RepositoryOf(image), image));
+  part.next = made["taskDefinition"]["taskDefinitionArn"];
+  return fmt::format("revision {}", made["taskDefinition"]["revision"].get<int>());
 }
 
 void Roll(Context& context, const Part& part, const std::string& definition) {
@@ -105,14 +119,17 @@ void RollBack(Context& context, const std::vector<Part>& parts, bool services_to
   }
 }
 
-void RollAll(Context& context, const std::vector<Part>& services) {
+using StepFunction = std::function<void(const std::string& kind, const std::string& name, const std::string& action,
+                                        const std::function<std::string()>& work)>;
+
+void RollAll(Context& context, const std::vector<Part>& services, const StepFunction& step) {
   graph::Graph graph;
   for (const Part& part : services) graph.Add(part.name);
   const auto outcomes = graph.Walk(
       graph::Graph::Direction::kForward, std::max(1, graph.size()),
       [&](int index) {
         const Part& part = services[index];
-        Step(context, "service " + env::ServiceName(context.environment(), part.name), "roll", [&] {
+        step("service", env::ServiceName(context.environment(), part.name), "roll", [&] {
           Roll(context, part, part.next);
           return "revision " + part.next.substr(part.next.rfind(':') + 1);
         });
@@ -165,16 +182,25 @@ Result Deploy(Context& context, env::RecordStore& records, const Request& reques
     if (const auto found = lookup->Read(context)) context.Publish(lookup->id(), *found);
   }
 
+  const env::Durations known = env::KnownDurations(records, env, context.config().target.kind);
+  Took took;
+  const StepFunction step = [&](const std::string& kind, const std::string& name, const std::string& action,
+                                const std::function<std::string()>& work) {
+    Step(context, known, took, kind, name, action, work);
+  };
   bool services_touched = false;
   std::string migrated;
   try {
-    for (Part& part : parts) Register(context, part, image);
+    for (Part& part : parts) {
+      step("task definition", env::FamilyName(env, part.name), "register",
+           [&] { return Register(context, part, image); });
+    }
     for (const Part& part : parts) {
       const config::Task* task = part.is_service ? nullptr : context.config().FindTask(part.name);
       if (task == nullptr || task->when != config::Task::When::kBeforeUpdate) continue;
-      const std::string step = "task " + env::FamilyName(env, part.name);
-      Step(context, step, "run", [&]() -> std::string {
-        env::RunTaskOrThrow(context, {.step = step, .workload = part.name, .task_definition = part.next});
+      const std::string name = env::FamilyName(env, part.name);
+      step("task", name, "run", [&]() -> std::string {
+        env::RunTaskOrThrow(context, {.step = "task " + name, .workload = part.name, .task_definition = part.next});
         return "exit code 0";
       });
       migrated += (migrated.empty() ? "" : ", ") + part.name;
@@ -183,7 +209,7 @@ Result Deploy(Context& context, env::RecordStore& records, const Request& reques
       if (part.is_service) services.push_back(part);
     }
     services_touched = true;
-    RollAll(context, services);
+    RollAll(context, services, step);
   } catch (const Error& error) {
     RollBack(context, parts, services_touched);
     auto record = records.Get(env);
@@ -210,6 +236,7 @@ Result Deploy(Context& context, env::RecordStore& records, const Request& reques
     record.good_revisions[part.name] = part.next;
     result.services.push_back(part.name);
   }
+  for (const auto& [what, seconds] : *took.lock()) record.durations[what] = seconds;
   record.updated_at = ToSeconds(context.clock().Now());
   record.Remember(
       {.at = record.updated_at, .who = env::WhoAmI(), .what = fmt::format("deploy {} {}", request.image, request.tag)});

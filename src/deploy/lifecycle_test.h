@@ -31,7 +31,7 @@ bucket: {public: [static/*]}
 secrets:
   KEY: {generate: 50}
 services:
-  redis: {image: "localhost/adhoc/redis:7", port: 6379, discoverable: true}
+  redis: {image: "localhost/adhoc/redis:7", port: 6379, discoverable: true, scale: {min: 1, max: 2}}
   web:
     image: backend
     port: 8000
@@ -50,6 +50,8 @@ inline const std::vector<std::pair<std::string, std::string>> kCollections = {
     {"ecs.clusters", "clusterName"},
     {"ecs.services", "serviceName"},
     {"ecs.taskdefs", "family"},
+    {"autoscaling.targets", "ResourceId"},
+    {"autoscaling.policies", "PolicyName"},
     {"elbv2.loadbalancers", "LoadBalancerName"},
     {"elbv2.targetgroups", "TargetGroupName"},
     {"elbv2.listeners", "Port"},

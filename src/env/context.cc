@@ -14,6 +14,14 @@ bool IsOneOf(std::initializer_list<std::string_view> codes, const aws::AwsError&
   return std::find(codes.begin(), codes.end(), error.code()) != codes.end();
 }
 
+void Fulfil(std::promise<Json>& promise, const std::function<Json()>& read) {
+  try {
+    promise.set_value(read());
+  } catch (...) {
+    promise.set_exception(std::current_exception());
+  }
+}
+
 }  // namespace
 
 Context::Context(aws::Client& client, const config::Config& config, events::Sink& sink, Clock& clock, Random& random,
@@ -65,13 +73,25 @@ Json Context::Once(const std::string& key, const std::function<Json()>& read) {
     ours = found == knowledge->reads.end();
     result = ours ? knowledge->reads.emplace(key, promise.get_future().share()).first->second : found->second;
   }
-  if (ours) {
-    try {
-      promise.set_value(read());
-    } catch (...) {
-      promise.set_exception(std::current_exception());
+  if (ours) Fulfil(promise, read);
+  return result.get();
+}
+
+Json Context::Recent(const std::string& key, TimePoint not_before, const std::function<Json()>& read) {
+  std::promise<Json> promise;
+  std::shared_future<Json> result;
+  bool ours = false;
+  {
+    auto knowledge = knowledge_.lock();
+    auto& [asked_at, answer] = knowledge->recent[key];
+    ours = !answer.valid() || asked_at <= not_before;
+    if (ours) {
+      asked_at = clock_.Now();
+      answer = promise.get_future().share();
     }
+    result = answer;
   }
+  if (ours) Fulfil(promise, read);
   return result.get();
 }
 
@@ -101,15 +121,19 @@ std::string Context::Get(const std::string& resource, const std::string& attribu
 }
 
 void Context::WaitUntil(const std::string& what, const std::function<bool()>& ready) {
-  const TimePoint deadline = clock_.Now() + pace_.timeout;
-  Duration pause = pace_.poll;
+  const TimePoint begin = clock_.Now();
+  const TimePoint deadline = begin + pace_.timeout;
   while (!ready()) {
     if (clock_.Now() >= deadline) {
       throw Error(fmt::format("gave up waiting for {} after {} s", what, pace_.timeout.count()));
     }
-    if (!clock_.SleepFor(pause, stop_)) throw Error("stopped while waiting for " + what);
-    pause = std::min<Duration>(pause + pause / 2, pace_.max_poll);
+    if (!clock_.SleepFor(PauseSince(begin), stop_)) throw Error("stopped while waiting for " + what);
   }
+}
+
+Duration Context::PauseSince(TimePoint begin) const {
+  const auto waited = std::chrono::duration_cast<Duration>(clock_.Now() - begin);
+  return std::clamp<Duration>(waited / pace_.parts, pace_.poll, pace_.max_poll);
 }
 
 void Context::WaitWhileRefused(std::initializer_list<std::string_view> codes, const std::string& what,

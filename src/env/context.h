@@ -20,12 +20,14 @@
 
 namespace adhoc::env {
 
-// Timing of waits. On an AWS account polls are slow and grow; on one machine they are quick.
+// Timing of waits. On an AWS account polls are slow; on one machine they are quick. Pauses grow with what has been
+// waited already, so that a wait is longer by a small part of itself, and a long one does not ask without end.
 struct Pace {
-  Duration poll = std::chrono::milliseconds(50);       // the first pause
-  Duration max_poll = std::chrono::milliseconds(150);  // pauses grow by half up to this
-  std::chrono::seconds timeout{600};                   // of one wait
-  std::chrono::seconds spot_patience{2};               // for Fargate Spot's capacity (env/capacity.h)
+  Duration poll = std::chrono::milliseconds(50);  // the shortest pause
+  Duration max_poll = std::chrono::seconds(1);    // and the longest
+  int parts = 16;                                 // a pause is this part of the time that has been waited
+  std::chrono::seconds timeout{600};              // of one wait
+  std::chrono::seconds spot_patience{2};          // for Fargate Spot's capacity (env/capacity.h)
 };
 
 class Context {
@@ -65,6 +67,10 @@ class Context {
   // runs once, the others wait for it.
   Json Once(const std::string& key, const std::function<Json()>& read);
 
+  // Likewise of a read that waits repeat: its answer may be used by whoever is content with one that was asked for
+  // after `not_before`.
+  Json Recent(const std::string& key, TimePoint not_before, const std::function<Json()>& read);
+
   // What is known of a resource: ids, ARNs, addresses.
   void Publish(const std::string& resource, Json attributes);
   void Forget(const std::string& resource);
@@ -73,6 +79,8 @@ class Context {
   Json Get(const std::string& resource) const;
   std::string Get(const std::string& resource, const std::string& attribute) const;
 
+  // Until what a wait that began at `begin` asks next.
+  Duration PauseSince(TimePoint begin) const;
   // Calls `ready` until it is true. Throws Error on time-out: `gave up waiting for <what> after 600 s`.
   void WaitUntil(const std::string& what, const std::function<bool()>& ready);
   // Calls `act` until AWS no longer refuses it with one of these error codes, as it does while something else is in
@@ -86,6 +94,7 @@ class Context {
   struct Knowledge {
     std::map<std::string, Json> resources;
     std::map<std::string, std::shared_future<Json>> reads;
+    std::map<std::string, std::pair<TimePoint, std::shared_future<Json>>> recent;  // with when it was asked for
   };
   aws::Client& client_;
   const config::Config& config_;

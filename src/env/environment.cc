@@ -64,6 +64,20 @@ Resources LeftoverServices(Context& context, const Resources& known) {
   return found;
 }
 
+// Of services that are in the definition, but no longer scaled by what they use.
+Resources LeftoverAutoscaling(Context& context) {
+  Resources found;
+  for (const auto& service : context.config().services) {
+    if (service.autoscaling) continue;
+    auto scaling = MakeAutoscaling(context.environment(), service);
+    auto observed = scaling->Read(context);
+    if (!observed) continue;
+    context.Publish(scaling->id(), std::move(*observed));
+    found.push_back(std::move(scaling));
+  }
+  return found;
+}
+
 // Task definition families likewise.
 Resources LeftoverFamilies(Context& context, const Resources& known) {
   const std::string& env = context.environment();
@@ -320,6 +334,7 @@ Resources EnvironmentResources(const Context& context) {
     }
     if (config.database) made.DependsOn("database " + DatabaseName(env));
     if (config.bucket) made.DependsOn("bucket " + BucketName(config.target.domain, env));
+    if (service.autoscaling) add(MakeAutoscaling(env, service));
   }
   if (is_reachable) {
     Resource& record = add(MakeRecord(config.host));
@@ -379,6 +394,7 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record) {
   RequireRoomOnLoadBalancer(context);
   // Not families: an old one may still be somebody's one-off task.
   AddLeftovers(prepared, LeftoverServices(context, prepared.resources), "it is not in the definition");
+  AddLeftovers(prepared, LeftoverAutoscaling(context), "the definition says how many tasks run");
   return prepared;
 }
 
@@ -390,6 +406,7 @@ Prepared PrepareDown(Context& context) {
     prepared.resources.push_back(std::move(leftover));
   for (auto& leftover : LeftoverFamilies(context, prepared.resources))
     prepared.resources.push_back(std::move(leftover));
+  for (auto& leftover : LeftoverAutoscaling(context)) prepared.resources.push_back(std::move(leftover));
   prepared.plan = MakeDestroyPlan(context, prepared.existing, prepared.resources);
   return prepared;
 }
@@ -411,7 +428,8 @@ ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records)
   // There from the first moment, so that `ls` shows what is being made and `down` finds what was cut off.
   records.Put(record);
 
-  const ApplyResult result = Apply(context, prepared.plan, prepared.resources);
+  const ApplyResult result = Apply(context, prepared.plan, prepared.resources,
+                                   KnownDurations(records, config.environment, config.target.kind));
   for (const auto& [what, seconds] : result.durations) record.durations[what] = seconds;
   record.updated_at = ToSeconds(context.clock().Now());
   if (result.ok()) {
@@ -429,12 +447,11 @@ ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records)
   return result;
 }
 
-Forecast PredictUp(const Prepared& prepared, RecordStore& records, const config::Config& config) {
-  if (prepared.plan.empty()) return {};
+Durations KnownDurations(RecordStore& records, const std::string& environment, config::TargetKind target) {
   Durations known;
-  if (const auto own = records.Get(config.environment)) known = own->durations;
+  if (const auto own = records.Get(environment)) known = own->durations;
   // In an account each record is a call, and there are experiences for it.
-  if (known.empty() && config.target.kind == config::TargetKind::kLocal) {
+  if (known.empty() && target == config::TargetKind::kLocal) {
     double updated_at = 0;
     for (const Record& record : records.List()) {
       if (record.durations.empty() || record.updated_at < updated_at) continue;
@@ -442,11 +459,27 @@ Forecast PredictUp(const Prepared& prepared, RecordStore& records, const config:
       updated_at = record.updated_at;
     }
   }
-  return Predict(prepared.plan, prepared.resources, known, config.target.kind);
+  return known;
+}
+
+Forecast PredictUp(const Prepared& prepared, RecordStore& records, const config::Config& config) {
+  if (prepared.plan.empty()) return {};
+  return Predict(prepared.plan, prepared.resources, KnownDurations(records, config.environment, config.target.kind),
+                 config.target.kind);
 }
 
 ApplyResult Down(Context& context, const Prepared& prepared, RecordStore& records) {
-  const ApplyResult result = Apply(context, prepared.plan, prepared.resources);
+  // Nobody is left whose requests have to end: targets needn't drain.
+  for (const auto& service : context.config().services) {
+    const auto group = context.Find("target group " + TargetGroupName(context.environment(), service.name));
+    if (!group) continue;
+    context.CallUnless(
+        {"TargetGroupNotFound"}, "elbv2", "ModifyTargetGroupAttributes",
+        {{"TargetGroupArn", (*group)["arn"]},
+         {"Attributes", Json::array({{{"Key", "deregistration_delay.timeout_seconds"}, {"Value", "0"}}})}});
+  }
+  const ApplyResult result = Apply(context, prepared.plan, prepared.resources,
+                                   KnownDurations(records, context.environment(), context.config().target.kind));
   if (result.ok()) records.Delete(context.environment());
   return result;
 }

@@ -48,8 +48,9 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record);
 Prepared PrepareDown(Context& context);
 Prepared PrepareSharedDown(Context& context);
 
-// How long the plan of an `up` will take, going by earlier ones of this environment, or of the one that was changed
-// last.
+// What steps took in earlier runs: of the environment, else of the one that was changed last.
+Durations KnownDurations(RecordStore& records, const std::string& environment, config::TargetKind target);
+// How long the plan of an `up` will take, going by them.
 Forecast PredictUp(const Prepared& prepared, RecordStore& records, const config::Config& config);
 
 // Applies and brings the record up to date: also after a failure, since what was reached counts.

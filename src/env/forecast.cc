@@ -8,18 +8,28 @@ namespace {
 
 // On AWS as Terraform's logs and recorded service events have it; what is not listed is a call or two.
 const Durations& UsuallyOn(config::TargetKind target) {
-  static const Durations kAws = {{"create certificate", 120},     {"create database instance", 420},
-                                 {"create discovery service", 5}, {"create load balancer", 155},
-                                 {"create namespace", 44},        {"create nat gateway", 115},
-                                 {"create service", 75},          {"create database", 45},
-                                 {"delete database", 45},         {"delete database instance", 200},
-                                 {"delete load balancer", 60},    {"delete namespace", 44},
-                                 {"delete nat gateway", 60},      {"delete service", 60},
-                                 {"replace service", 135},        {"run task", 45},
+  static const Durations kAws = {{"create certificate", 120},
+                                 {"create database instance", 420},
+                                 {"create discovery service", 5},
+                                 {"create load balancer", 155},
+                                 {"create namespace", 44},
+                                 {"create nat gateway", 115},
+                                 {"create service", 75},
+                                 {"create database", 45},
+                                 {"delete database", 45},
+                                 {"delete database instance", 200},
+                                 {"delete load balancer", 60},
+                                 {"delete namespace", 44},
+                                 {"delete nat gateway", 60},
+                                 {"delete service", 60},
+                                 {"replace service", 135},
+                                 {"roll service", 120},
+                                 {"run task", 45},
                                  {"update service", 120}};
-  static const Durations kLocal = {{"create database", 1}, {"create database instance", 3}, {"create load balancer", 1},
-                                   {"create service", 5},  {"delete service", 3},           {"replace service", 8},
-                                   {"run task", 3},        {"update service", 12}};
+  static const Durations kLocal = {
+      {"create database", 1}, {"create database instance", 3}, {"create load balancer", 1}, {"create service", 5},
+      {"delete service", 3},  {"replace service", 8},          {"roll service", 12},        {"run task", 3},
+      {"update service", 12}};
   return target == config::TargetKind::kLocal ? kLocal : kAws;
 }
 
@@ -29,15 +39,16 @@ double UsuallyACall(config::TargetKind target) { return target == config::Target
 
 std::string DurationKey(Action action, const std::string& kind) { return std::string(Verb(action)) + " " + kind; }
 
+double ExpectedSeconds(const std::string& key, const Durations& known, config::TargetKind target) {
+  for (const Durations* durations : {&known, &UsuallyOn(target)}) {
+    if (const auto found = durations->find(key); found != durations->end()) return found->second;
+  }
+  return UsuallyACall(target);
+}
+
 Forecast Predict(const Plan& plan, const Resources& resources, const Durations& known, config::TargetKind target) {
-  const Durations& usual = UsuallyOn(target);
   const auto seconds_of = [&](const Resource& resource, Action action) {
-    if (action == Action::kNone) return 0.0;
-    const std::string key = DurationKey(action, resource.kind());
-    for (const Durations* durations : {&known, &usual}) {
-      if (const auto found = durations->find(key); found != durations->end()) return found->second;
-    }
-    return UsuallyACall(target);
+    return action == Action::kNone ? 0.0 : ExpectedSeconds(DurationKey(action, resource.kind()), known, target);
   };
 
   std::map<std::string, const Resource*> by_id;

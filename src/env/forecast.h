@@ -1,7 +1,6 @@
 // How long a plan will take: the longest way through the graph of what it does. Pure.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -10,10 +9,10 @@
 
 namespace adhoc::env {
 
-// Seconds by action and kind: `create service`, `run task`.
-using Durations = std::map<std::string, double>;
-
 std::string DurationKey(Action action, const std::string& kind);
+
+// Of a step: what is `known` of earlier runs, else what it usually takes on such a target.
+double ExpectedSeconds(const std::string& duration_key, const Durations& known, config::TargetKind target);
 
 struct Forecast {
   double seconds = 0;

@@ -132,8 +132,15 @@ Action Plan::ActionOf(const std::string& id) const {
 Json Plan::ToJson() const {
   Json changes = Json::array();
   for (const Change& change : changes_) {
-    changes.push_back(
-        {{"action", Verb(change.action)}, {"kind", change.kind}, {"name", change.name}, {"reasons", change.reasons}});
+    Json after = Json::array();
+    for (const auto& id : change.after) {
+      if (ActionOf(id) != Action::kNone) after.push_back(id);
+    }
+    changes.push_back({{"action", Verb(change.action)},
+                       {"kind", change.kind},
+                       {"name", change.name},
+                       {"reasons", change.reasons},
+                       {"after", after}});
   }
   return {{"changes", changes}, {"summary", Summary()}};
 }
@@ -164,7 +171,8 @@ Plan MakePlan(Context& context, const Resources& existing, const Resources& reso
   ReadAll(
       context, existing, resources,
       [&](Resource& resource, const std::optional<Json>& observed) {
-        Change change{.id = resource.id(), .kind = resource.kind(), .name = resource.name()};
+        Change change{
+            .id = resource.id(), .kind = resource.kind(), .name = resource.name(), .after = resource.dependencies()};
         if (!observed) {
           change.action = Action::kCreate;
         } else {
@@ -209,12 +217,12 @@ namespace {
 using Outcomes = std::vector<graph::Graph::Outcome>;
 
 // Returns the seconds that it took.
-double Act(Context& context, Resource& resource, Action action) {
+double Act(Context& context, Resource& resource, Action action, double expected_seconds) {
   const std::string id = resource.id();
   const std::string verb(Verb(action));
   const TimePoint begin = context.clock().Now();
   const auto seconds = [&] { return ToSeconds(context.clock().Now()) - ToSeconds(begin); };
-  context.sink().Emit(events::StepStarted{.step = id, .action = verb});
+  context.sink().Emit(events::StepStarted{.step = id, .action = verb, .expected_seconds = expected_seconds});
   try {
     const Json observed = context.Find(id).value_or(Json::object());
     if (action == Action::kDelete || action == Action::kReplace) {
@@ -225,11 +233,13 @@ double Act(Context& context, Resource& resource, Action action) {
     if (action == Action::kUpdate || action == Action::kRun) context.Publish(id, resource.Update(context, observed));
   } catch (const std::exception& exception) {
     const auto* error = dynamic_cast<const Error*>(&exception);
+    const auto* refusal = dynamic_cast<const aws::AwsError*>(&exception);
     context.sink().Emit(events::StepFailed{.step = id,
                                            .action = verb,
                                            .seconds = seconds(),
                                            .error = exception.what(),
-                                           .hint = error == nullptr ? "" : error->hint()});
+                                           .hint = error == nullptr ? "" : error->hint(),
+                                           .request_id = refusal == nullptr ? "" : refusal->request_id()});
     throw;
   }
   std::string result;
@@ -241,8 +251,15 @@ double Act(Context& context, Resource& resource, Action action) {
 
 }  // namespace
 
-ApplyResult Apply(Context& context, const Plan& plan, const Resources& resources) {
+ApplyResult Apply(Context& context, const Plan& plan, const Resources& resources, const Durations& known) {
   const graph::Graph graph = MakeGraph(resources);
+  const config::TargetKind target = context.config().target.kind;
+  if (!plan.empty()) {
+    const Forecast forecast = Predict(plan, resources, known, target);
+    context.sink().Emit(events::RunStarted{.steps = static_cast<int>(plan.changes().size()),
+                                           .expected_seconds = forecast.seconds,
+                                           .longest = forecast.longest});
+  }
   ApplyResult result;
   std::mutex mutex;
   // What is no longer wanted goes last, and only when the rest is as it should be.
@@ -257,9 +274,10 @@ ApplyResult Apply(Context& context, const Plan& plan, const Resources& resources
         [&](int vertex) {
           const Action action = planned(vertex);
           if (action == Action::kNone) return;
-          const double seconds = Act(context, *resources[vertex], action);
+          const std::string key = DurationKey(action, resources[vertex]->kind());
+          const double seconds = Act(context, *resources[vertex], action, ExpectedSeconds(key, known, target));
           const std::lock_guard lock(mutex);
-          double& slowest = result.durations[DurationKey(action, resources[vertex]->kind())];
+          double& slowest = result.durations[key];
           slowest = std::max(slowest, seconds);
         },
         context.stop());

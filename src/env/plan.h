@@ -18,6 +18,7 @@ struct Change {
   std::string name;
   Action action = Action::kNone;
   std::vector<std::string> reasons;
+  std::vector<std::string> after;  // ids of what it depends on, planned or not
 };
 
 std::string_view Symbol(Action action);  // + ~ ± - and ▸ for a run
@@ -59,19 +60,22 @@ Plan MakePlan(Context& context, const Resources& existing, const Resources& reso
 // Reads all and plans to delete what exists.
 Plan MakeDestroyPlan(Context& context, const Resources& existing, const Resources& resources);
 
+// Seconds by action and kind: `create service`, `run task`.
+using Durations = std::map<std::string, double>;
+
 struct ApplyResult {
   int done = 0;
   int failed = 0;
   int skipped = 0;
   std::string error;  // of the first failure that is a root
   std::string hint;
-  std::map<std::string, double> durations;  // seconds by action and kind: `create service`; the slowest of each
+  Durations durations;  // the slowest of each
   bool ok() const { return failed == 0 && skipped == 0; }
 };
 
 // Does what the plan says, in parallel along the graph: first all but the deletions, then, backwards, the deletions.
-// Emits Step events. One failure does not stop what does not depend on it. Call with the Context that made the plan: it
-// knows what was read.
-ApplyResult Apply(Context& context, const Plan& plan, const Resources& resources);
+// Emits RunStarted and Step events, with what is expected where `known` has what earlier runs took. One failure does
+// not stop what does not depend on it. Call with the Context that made the plan: it knows what was read.
+ApplyResult Apply(Context& context, const Plan& plan, const Resources& resources, const Durations& known = {});
 
 }  // namespace adhoc::env

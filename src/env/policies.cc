@@ -243,14 +243,16 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
                    Actions("servicediscovery", "ListNamespaces ListServices") + Actions("logs", "DescribeLogGroups") +
                    Actions("ecs",
                            "DescribeTaskDefinition ListClusters ListServices ListTaskDefinitionFamilies "
-                           "ListTaskDefinitions"),
+                           "ListTaskDefinitions") +
+                   Actions("application-autoscaling", "DescribeScalableTargets DescribeScalingPolicies"),
                {"*"});
   policy.AllowRecords(true);
 
   policy.Allow("MakeCluster", {"ecs:CreateCluster"}, {"*"}, becomes_ours);
   policy.Allow("Clusters", Actions("ecs", "DeleteCluster DescribeClusters ExecuteCommand"),
                {policy.Arn("ecs", "cluster/" + clusters)});
-  policy.Allow("Services", Actions("ecs", "CreateService DeleteService DescribeServices TagResource UpdateService"),
+  policy.Allow("Services",
+               Actions("ecs", "CreateService DeleteService DescribeServices TagResource UntagResource UpdateService"),
                {policy.Arn("ecs", fmt::format("service/{}/*", clusters))});
   policy.Allow("Tasks", Actions("ecs", "DescribeTasks ExecuteCommand StopTask") + Actions("ssm", "StartSession"),
                {tasks});
@@ -270,8 +272,17 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
   policy.Allow("ExecutionRole", Actions("iam", "GetRole GetRolePolicy"), {policy.ExecutionRole()});
   policy.Allow("PassRoles", {"iam:PassRole"}, {policy.Role(TaskRoleName("*")), policy.ExecutionRole()},
                {{"StringEquals", {{"iam:PassedToService", "ecs-tasks.amazonaws.com"}}}});
-  policy.Allow("ServiceLinkedRole", {"iam:CreateServiceLinkedRole"}, {policy.Role("aws-service-role/*")},
-               {{"StringEquals", {{"iam:AWSServiceName", "ecs.amazonaws.com"}}}});
+  policy.Allow(
+      "ServiceLinkedRole", {"iam:CreateServiceLinkedRole"}, {policy.Role("aws-service-role/*")},
+      {{"StringEquals",
+        {{"iam:AWSServiceName", Json::array({"ecs.amazonaws.com", "ecs.application-autoscaling.amazonaws.com"})}}}});
+
+  policy.Allow("Autoscaling",
+               Actions("application-autoscaling", "DeregisterScalableTarget PutScalingPolicy RegisterScalableTarget"),
+               {policy.Arn("application-autoscaling", "scalable-target/*")});
+  // A target tracking policy makes and deletes its alarms with the caller's permissions.
+  policy.Allow("AutoscalingAlarms", Actions("cloudwatch", "DeleteAlarms DescribeAlarms PutMetricAlarm"),
+               {policy.Arn("cloudwatch", fmt::format("alarm:TargetTracking-service/{}/*", clusters))});
 
   policy.Allow("TargetGroups",
                Actions("elasticloadbalancing",

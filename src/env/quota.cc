@@ -144,9 +144,9 @@ int Quota::Fits() const {
 Needs NeedsOf(const config::Config& config) {
   Needs needs;
   for (const auto& service : config.services) {
-    (service.spot ? needs.spot_vcpus : needs.vcpus) += service.scale * service.cpu / 1024.0;
-    needs.addresses += service.scale;
-    if (service.discoverable) needs.discovered += service.scale;
+    (service.spot ? needs.spot_vcpus : needs.vcpus) += service.most() * service.cpu / 1024.0;
+    needs.addresses += service.most();
+    if (service.discoverable) needs.discovered += service.most();
     if (!service.load_balanced()) continue;
     needs.rules += static_cast<int>(PackPaths(service.paths).size());
     ++needs.target_groups;

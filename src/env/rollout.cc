@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "env/capacity.h"
 #include "env/names.h"
 #include "env/task_runner.h"
@@ -52,6 +55,23 @@ Json FailedTasks(Context& context, const std::string& service_name, const std::s
 
 }  // namespace
 
+Json DescribeServices(Context& context, bool with_tags) {
+  Json services = Json::array();
+  const auto& defined = context.config().services;
+  constexpr std::size_t kBatch = 10;
+  for (std::size_t at = 0; at < defined.size(); at += kBatch) {
+    Json input{{"cluster", ClusterName(context.environment())}, {"services", Json::array()}};
+    for (std::size_t i = at; i < std::min(at + kBatch, defined.size()); ++i) {
+      input["services"].push_back(ServiceName(context.environment(), defined[i].name));
+    }
+    if (with_tags) input["include"] = Json::array({"TAGS"});
+    const auto described = context.CallUnless({"ClusterNotFoundException"}, "ecs", "DescribeServices", input);
+    if (!described) break;
+    for (const Json& service : described->value("services", Json::array())) services.push_back(service);
+  }
+  return services;
+}
+
 Json DescribeService(Context& context, const std::string& service_name) {
   const auto described =
       context.CallUnless({"ClusterNotFoundException"}, "ecs", "DescribeServices",
@@ -96,11 +116,47 @@ RolloutState JudgeRollout(const Json& service, const std::string& task_definitio
   return {.message = message, .deployment_id = id};
 }
 
+ServiceWatch::ServiceWatch(Context& context, std::string name)
+    : context_(context), name_(std::move(name)), begin_(context.clock().Now()) {}
+
+Json ServiceWatch::Look() {
+  const auto& defined = context_.config().services;
+  const auto is_it = [&](const config::Service& service) {
+    return ServiceName(context_.environment(), service.name) == name_;
+  };
+  if (std::none_of(defined.begin(), defined.end(), is_it)) return DescribeService(context_, name_);
+  const TimePoint not_before = std::max(begin_, context_.clock().Now() - context_.PauseSince(begin_) / 2);
+  const Json services = context_.Recent("services", not_before, [&] { return DescribeServices(context_, false); });
+  for (const Json& service : services) {
+    if (service.value("serviceName", "") == name_ && service.value("status", "") != "INACTIVE") return service;
+  }
+  return Json::object();
+}
+
+bool MayHaveFailed(const Json& service, const std::string& deployment_id) {
+  for (const Json& deployment : service.value("deployments", Json::array())) {
+    if (deployment.value("id", "") != deployment_id) continue;
+    if (deployment.value("failedTasks", 0) > 0 || deployment.value("rolloutState", "") == "FAILED") return true;
+    // A task that ended was replaced, so that more have been started than are wanted. ECS tells of it in two ways.
+    const int alive = deployment.value("runningCount", 0) + deployment.value("pendingCount", 0);
+    const double since = deployment.value("createdAt", 0.0);
+    int started = 0;
+    for (const Json& event : service.value("events", Json::array())) {
+      const std::string text = event.value("message", "");
+      if (event.value("createdAt", 0.0) < since || text.find(" has started ") == std::string::npos) continue;
+      for (auto at = text.find("(task "); at != std::string::npos; at = text.find("(task ", at + 1)) ++started;
+    }
+    return started > alive;
+  }
+  return true;  // ours is there no more
+}
+
 void WaitForRollout(Context& context, const Rollout& rollout) {
   const std::string name = ServiceName(context.environment(), rollout.service);
   std::string shown;
+  ServiceWatch watch(context, name);
   context.WaitUntil("service " + name, [&] {
-    const Json service = DescribeService(context, name);
+    const Json service = watch.Look();
     const RolloutState state = JudgeRollout(service, rollout.task_definition);
     if (state.message != shown) {
       shown = state.message;
@@ -111,7 +167,7 @@ void WaitForRollout(Context& context, const Rollout& rollout) {
       MoveToOnDemand(context, rollout.service, service);
       return false;
     }
-
+    if (!MayHaveFailed(service, state.deployment_id)) return false;
     const Json failed = FailedTasks(context, name, state.deployment_id);
     for (const Json& task : failed) {
       if (task.value("stopCode", "") != "EssentialContainerExited" || failed.size() > 1)

@@ -30,6 +30,24 @@ RolloutState JudgeRollout(const Json& service, const std::string& task_definitio
 // enough.
 void WaitForRollout(Context& context, const Rollout& rollout);
 
+// Whether a look at the deployment's stopped tasks may find one that failed. Pure: it spares a call with each poll.
+bool MayHaveFailed(const Json& service, const std::string& deployment_id);
+
+// Looks at a service again and again; those of the definition, which are waited for side by side, share their looks.
+class ServiceWatch {
+ public:
+  ServiceWatch(Context& context, std::string name);
+  // As DescribeService, of a moment after the watch began.
+  Json Look();
+
+ private:
+  Context& context_;
+  const std::string name_;
+  const TimePoint begin_;
+};
+
+// Those of the definition that there are, INACTIVE ones too, in as few calls as AWS allows: ten a call.
+Json DescribeServices(Context& context, bool with_tags);
 // {} when there is no such service, or it is INACTIVE.
 Json DescribeService(Context& context, const std::string& service_name);
 

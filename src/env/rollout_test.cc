@@ -56,6 +56,25 @@ TEST(JudgeRolloutTest, AServiceThatIsGoneHasFailed) {
   EXPECT_EQ(JudgeRollout(Json::object(), kOurs).phase, Phase::kFailed);
 }
 
+TEST(MayHaveFailedTest, WhenMoreTasksWereStartedThanAreAlive) {
+  const auto service = [](int running, int failed, const char* message) {
+    Json deployment = Deployment("PRIMARY", kOurs, "IN_PROGRESS", running, 1);
+    deployment["failedTasks"] = failed;
+    deployment["createdAt"] = 100;
+    Json service = Service({deployment}, running);
+    service["events"] = Json::array({{{"createdAt", 101}, {"message", message}},
+                                     {{"createdAt", 99}, {"message", "(service web) has started 1 tasks: (task 0)."}}});
+    return service;
+  };
+  const std::string id = std::string("ecs-svc/") + kOurs;
+  EXPECT_FALSE(MayHaveFailed(service(0, 0, "(service web) has begun draining"), id));
+  EXPECT_FALSE(MayHaveFailed(service(1, 0, "(service web) has started 1 tasks: (task 1)."), id));
+  EXPECT_TRUE(MayHaveFailed(service(0, 0, "(service web) has started 1 tasks: (task 1)."), id)) << "it has ended";
+  EXPECT_TRUE(MayHaveFailed(service(1, 0, "(service web) has started 2 tasks: (task 1) (task 2)."), id)) << "replaced";
+  EXPECT_TRUE(MayHaveFailed(service(0, 1, ""), id)) << "ECS counted one";
+  EXPECT_TRUE(MayHaveFailed(service(1, 0, ""), "another")) << "ours is gone";
+}
+
 TEST(WhyStoppedTest, TheFirstContainerThatFailedSpeaks) {
   EXPECT_EQ(WhyStopped({{"stoppedReason", "Essential container in task exited"},
                         {"containers", Json::array({{{"name", "migrate"}, {"exitCode", 1}}})}}),

@@ -46,6 +46,13 @@ class LogFollower {
   std::vector<std::string> lines_;
 };
 
+std::optional<int> ExitCodeOf(const Json& task, const std::string& name) {
+  for (const Json& container : task.value("containers", Json::array())) {
+    if (container.value("name", "") == name && container.contains("exitCode")) return container["exitCode"].get<int>();
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Json NetworkConfiguration(Context& context) {
@@ -150,8 +157,11 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
         status = task.value("lastStatus", "");
         context.Progress(request.step, fmt::format("task {}", status));
       }
-      log.Poll();
-      return status == "STOPPED";
+      // When its container has ended, what is left is AWS's tidying up.
+      if (status == "STOPPED" || ExitCodeOf(task, request.workload)) return true;
+      // Before that it has written nothing.
+      if (status == "RUNNING" || status == "DEACTIVATING") log.Poll();
+      return false;
     });
   } catch (const std::exception&) {
     // Nothing that we gave up waiting for stays behind running. Not context.Call: it refuses when a stop was requested.
@@ -166,11 +176,7 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
   }
   result.stop_code = task.value("stopCode", "");
   result.stopped_reason = WhyStopped(task);
-  for (const Json& container : task.value("containers", Json::array())) {
-    if (container.value("name", "") == request.workload && container.contains("exitCode")) {
-      result.exit_code = container["exitCode"].get<int>();
-    }
-  }
+  if (const auto code = ExitCodeOf(task, request.workload)) result.exit_code = *code;
   result.last_lines = log.lines();
   return result;
 }

@@ -4,8 +4,14 @@ namespace adhoc::events {
 namespace {
 
 struct Encode {
+  Json operator()(const RunStarted& e) const {
+    return {
+        {"type", "run-started"}, {"steps", e.steps}, {"expected_seconds", e.expected_seconds}, {"longest", e.longest}};
+  }
   Json operator()(const StepStarted& e) const {
-    return {{"type", "step-started"}, {"step", e.step}, {"action", e.action}};
+    Json json{{"type", "step-started"}, {"step", e.step}, {"action", e.action}};
+    if (e.expected_seconds > 0) json["expected_seconds"] = e.expected_seconds;
+    return json;
   }
   Json operator()(const StepProgress& e) const {
     return {{"type", "step-progress"}, {"step", e.step}, {"message", e.message}};
@@ -18,8 +24,10 @@ struct Encode {
             {"result", e.result}};
   }
   Json operator()(const StepFailed& e) const {
-    return {{"type", "step-failed"}, {"step", e.step},   {"action", e.action},
-            {"seconds", e.seconds},  {"error", e.error}, {"hint", e.hint}};
+    Json json{{"type", "step-failed"}, {"step", e.step},   {"action", e.action},
+              {"seconds", e.seconds},  {"error", e.error}, {"hint", e.hint}};
+    if (!e.request_id.empty()) json["request_id"] = e.request_id;
+    return json;
   }
   Json operator()(const StepSkipped& e) const {
     return {{"type", "step-skipped"}, {"step", e.step}, {"because", e.because}};

@@ -11,10 +11,17 @@
 
 namespace adhoc::events {
 
+// What a run is about to do.
+struct RunStarted {
+  int steps = 0;
+  double expected_seconds = 0;  // by what earlier runs took, or such steps usually do
+  std::string longest;          // the step that is expected to take longest of those that the run waits for
+};
 // One unit of work that a person can name: a resource being made, a task being run, a service being rolled.
 struct StepStarted {
-  std::string step;    // unique in the run: `service alpha-gunicorn`
-  std::string action;  // `create`, `update`, `replace`, `delete`, `run`, `roll`, `wait`
+  std::string step;             // unique in the run: `service alpha-gunicorn`
+  std::string action;           // `create`, `update`, `replace`, `delete`, `run`, `roll`, `wait`
+  double expected_seconds = 0;  // likewise; 0: nobody knows
 };
 // What the step waits for now; replaces the previous one.
 struct StepProgress {
@@ -33,6 +40,7 @@ struct StepFailed {
   double seconds = 0;
   std::string error;
   std::string hint;
+  std::string request_id;  // of the call that AWS refused, for its support; or empty
 };
 // Not attempted, because `because` failed.
 struct StepSkipped {
@@ -53,7 +61,8 @@ struct Notice {
   std::string hint;
 };
 
-using Event = std::variant<StepStarted, StepProgress, StepFinished, StepFailed, StepSkipped, LogLine, Notice>;
+using Event =
+    std::variant<RunStarted, StepStarted, StepProgress, StepFinished, StepFailed, StepSkipped, LogLine, Notice>;
 
 // Thread-safe: steps run in parallel.
 class Sink {

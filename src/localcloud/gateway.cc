@@ -176,6 +176,7 @@ std::optional<std::string> TargetWithBucket(const net::Request& request) {
 }
 
 Gateway::Gateway(Cloud& cloud, const Api& api) : cloud_(cloud), api_(api), tasks_(cloud) {
+  On("GET", "/_adhoc/calls", [this](const net::Request&) { return JsonPage(Json(*calls_.lock())); });
   On("GET", "/_adhoc/chaos", [this](const net::Request&) { return JsonPage(chaos_.Show()); });
   On("PUT", "/_adhoc/chaos", [this](const net::Request& request) {
     chaos_.Set(ParseChaos(Json::parse(request.body, nullptr, false)));
@@ -256,6 +257,7 @@ net::Response Gateway::Answer(const std::string& service_name, const aws::Servic
   try {
     const Handler* handler = operation == nullptr ? nullptr : api_.Find(service_name, operation->name);
     if (handler == nullptr) throw UnknownOperation(service, AskedFor(request));
+    ++(*calls_.lock())[fmt::format("{} {}", service_name, operation->name)];
 
     fault = chaos_.Next(service_name, operation->name);
     if (fault && (fault->kind == FaultKind::kThrottling || fault->kind == FaultKind::kServerError)) {

@@ -2,11 +2,13 @@
 // runs the handler in a transaction and encodes its answer or its error in the service's own form. Thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 
+#include "base/sync.h"
 #include "localcloud/api/api.h"
 #include "localcloud/api/task_endpoint.h"
 #include "localcloud/chaos.h"
@@ -22,8 +24,9 @@ class Gateway {
 
   net::Response Handle(const net::Request& request);
 
-  // Answers paths below /_adhoc/, which no AWS service uses: health, status, reset; /_adhoc/chaos is there already.
-  // What is not JSON of the right form may be answered by throwing Error. Register before serving.
+  // Answers paths below /_adhoc/, which no AWS service uses: health, status, reset; /_adhoc/chaos and /_adhoc/calls
+  // (how often each operation was called) are there already. What is not JSON of the right form may be answered by
+  // throwing Error. Register before serving.
   using Page = std::function<net::Response(const net::Request&)>;
   void On(std::string method, std::string path, Page page);
 
@@ -36,7 +39,8 @@ class Gateway {
 
   Cloud& cloud_;
   const Api& api_;
-  std::map<std::string, Page, std::less<>> pages_;  // "GET /_adhoc/health"
+  Sync<std::map<std::string, std::uint64_t>> calls_;  // by "ecs RunTask"
+  std::map<std::string, Page, std::less<>> pages_;    // "GET /_adhoc/health"
   Chaos chaos_;
   iam::Watch iam_watch_;
   TaskEndpoint tasks_;

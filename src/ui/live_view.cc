@@ -52,16 +52,30 @@ class LiveView final : public events::Sink {
     const auto find = [&](const std::string& step) {
       return std::find_if(running.begin(), running.end(), [&](const Running& r) { return r.step == step; });
     };
+    const auto now = SteadyClock::now();
+    if (const auto* run = std::get_if<events::RunStarted>(&event)) {
+      state->run = {.steps = run->steps, .expected_seconds = run->expected_seconds, .since = now};
+      return;
+    }
     if (const auto* started = std::get_if<events::StepStarted>(&event)) {
-      running.push_back({.step = started->step, .action = started->action, .since = SteadyClock::now()});
+      running.push_back({.step = started->step,
+                         .action = started->action,
+                         .expected_seconds = started->expected_seconds,
+                         .since = now,
+                         .message_since = now});
       return;
     }
     if (const auto* progress = std::get_if<events::StepProgress>(&event)) {
-      if (const auto found = find(progress->step); found != running.end()) found->message = progress->message;
+      const auto found = find(progress->step);
+      if (found == running.end() || found->message == progress->message) return;
+      found->message = progress->message;
+      found->message_since = now;
       return;
     }
     if (const auto* finished = std::get_if<events::StepFinished>(&event)) end(finished->step);
     if (const auto* failed = std::get_if<events::StepFailed>(&event)) end(failed->step);
+    if (!std::holds_alternative<events::LogLine>(event) && !std::holds_alternative<events::Notice>(event))
+      ++state->run.ended;
     const std::string line = DescribeEvent(event, true);
     if (line.empty()) return;
     Erase();
@@ -74,10 +88,19 @@ class LiveView final : public events::Sink {
     std::string step;
     std::string action;
     std::string message;
+    double expected_seconds = 0;
+    SteadyClock::time_point since;
+    SteadyClock::time_point message_since;
+  };
+  struct Run {
+    int steps = 0;
+    int ended = 0;
+    double expected_seconds = 0;
     SteadyClock::time_point since;
   };
   struct State {
     std::vector<Running> running;
+    Run run;
     int frame = 0;
   };
 
@@ -102,15 +125,25 @@ class LiveView final : public events::Sink {
     const bool known = ioctl(fileno(out_), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
     const int columns = known ? size.ws_col : 80;
     const int rows = known ? std::max(3, size.ws_row - 2) : 20;
+    const auto seconds = [](SteadyClock::time_point since) {
+      return std::chrono::duration<double>(SteadyClock::now() - since).count();
+    };
+    if (state.run.steps > 1 && state.run.ended < state.run.steps) {
+      const std::string what = fmt::format("{} of {} steps", state.run.ended, state.run.steps);
+      const std::string text = DescribeRunning(what, seconds(state.run.since), state.run.expected_seconds, "", 0);
+      fmt::print(out_, "  {}\n", Styled(Clip(text, columns - 4), Style::kDim, true));
+      ++painted_;
+    }
+    const int above = painted_;
     for (const Running& running : state.running) {
-      if (painted_ == rows - 1 && static_cast<int>(state.running.size()) > rows) {
-        fmt::print(out_, "  … and {} more\n", state.running.size() - painted_);
+      if (painted_ == rows - 1 && static_cast<int>(state.running.size()) + above > rows) {
+        fmt::print(out_, "  … and {} more\n", static_cast<int>(state.running.size()) + above - painted_);
         ++painted_;
         break;
       }
-      const double seconds = std::chrono::duration<double>(SteadyClock::now() - running.since).count();
-      std::string text = fmt::format("{} {}  {:.0f} s", running.action, running.step, seconds);
-      if (!running.message.empty()) text += "  " + running.message;
+      const std::string text =
+          DescribeRunning(fmt::format("{} {}", running.action, running.step), seconds(running.since),
+                          running.expected_seconds, running.message, seconds(running.message_since));
       fmt::print(out_, "  {} {}\n", Styled(kSpinner[state.frame % 10], Style::kCyan, true), Clip(text, columns - 6));
       ++painted_;
     }

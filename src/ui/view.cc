@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
 
@@ -34,7 +35,10 @@ class JsonView final : public events::Sink {
   explicit JsonView(std::FILE* out) : out_(out) {}
 
   void Emit(const events::Event& event) override {
-    const std::string line = events::ToJson(event).dump(-1, ' ', false, Json::error_handler_t::replace);
+    Json json = events::ToJson(event);
+    // When it happened; a line of a log knows when it was written.
+    json.emplace("time", std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count());
+    const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace);
     const std::lock_guard lock(mutex_);
     fmt::print(out_, "{}\n", line);
     std::fflush(out_);
@@ -54,6 +58,7 @@ int Width(std::string_view text) {
 struct Describe {
   bool colour;
 
+  std::string operator()(const events::RunStarted&) const { return ""; }
   std::string operator()(const events::StepStarted&) const { return ""; }
   std::string operator()(const events::StepProgress& e) const {
     return Styled(fmt::format("  … {}: {}", e.step, e.message), Style::kDim, colour);
@@ -64,7 +69,9 @@ struct Describe {
     return text + Styled(fmt::format("  {:.1f} s", e.seconds), Style::kDim, colour);
   }
   std::string operator()(const events::StepFailed& e) const {
-    return fmt::format("  {} {} {}: {}", Styled("✗", Style::kRed, colour), e.action, e.step, e.error);
+    std::string text = fmt::format("  {} {} {}: {}", Styled("✗", Style::kRed, colour), e.action, e.step, e.error);
+    if (!e.hint.empty()) text += fmt::format("\n    {} {}", Styled("try:", Style::kBold, colour), e.hint);
+    return text;
   }
   std::string operator()(const events::StepSkipped& e) const {
     return Styled(fmt::format("  - skipped {} because of {}", e.step, e.because), Style::kDim, colour);
@@ -84,6 +91,16 @@ struct Describe {
 }  // namespace
 
 std::string DescribeEvent(const events::Event& event, bool colour) { return std::visit(Describe{colour}, event); }
+
+std::string DescribeRunning(std::string_view what, double seconds, double expected_seconds, std::string_view message,
+                            double message_seconds) {
+  std::string text = fmt::format("{}  {}", what, Ago(seconds));
+  // What takes but a moment needs no forecast.
+  if (expected_seconds >= 1) text += " of about " + Ago(expected_seconds);
+  if (!message.empty()) text += fmt::format("  {}", message);
+  if (!message.empty() && message_seconds >= 1 && message_seconds < seconds - 1) text += " for " + Ago(message_seconds);
+  return text;
+}
 
 std::string PastTense(std::string_view action) {
   if (action == "run") return "ran";

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from conftest import ROOT, LocalCloud
+from conftest import ROOT, LocalCloud, wait_for
 
 EXAMPLE = ROOT / "examples" / "ublog"
 
@@ -21,8 +21,8 @@ def cloud(program):
         shutil.rmtree(instance.home, ignore_errors=True)
 
 
-def adhoc(cloud, *arguments):
-    return cloud.adhoc(*arguments, cwd=EXAMPLE)
+def adhoc(cloud, *arguments, cwd=EXAMPLE):
+    return cloud.adhoc(*arguments, cwd=cwd)
 
 
 def up(cloud, name, *options):
@@ -53,6 +53,58 @@ def test_a_deploy_rolls_its_services(cloud):
     services = json.loads(adhoc(cloud, "--json", "status", "one").stdout)["services"]
     assert {service["name"]: service["image"].rpartition(":")[2] for service in services} == {
         "gunicorn": "v1.1.0", "worker": "v1.1.0", "beat": "v1.1.0", "frontend": "v2.0.0", "redis": "7"}
+
+
+def test_the_number_of_tasks_follows_what_they_use(cloud, tmp_path):
+    definition = (EXAMPLE / "adhoc.yaml").read_text()
+    shutil.copytree(EXAMPLE / "envs", tmp_path / "envs")
+    shutil.copy(tmp_path / "envs" / "alpha.tfvars", tmp_path / "envs" / "three.tfvars")
+    versions = ["--var=be_image_tag=v1.0.0", "--var=fe_image_tag=v2.0.0"]
+
+    def write(scale):
+        assert definition.count("    scale: 1\n") == 1
+        (tmp_path / "adhoc.yaml").write_text(definition.replace("    scale: 1\n", f"    scale: {scale}\n"))
+
+    def planned():
+        changes = json.loads(adhoc(cloud, "--json", "plan", "three", *versions, cwd=tmp_path).stdout)["changes"]
+        return [(change["action"], change["kind"], change["name"], change["reasons"]) for change in changes]
+
+    def scaling():
+        targets = autoscaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+        policies = autoscaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
+        return ([(target["ResourceId"], target["MinCapacity"], target["MaxCapacity"]) for target in targets],
+                [policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] for policy in policies])
+
+    ecs, autoscaling = cloud.client("ecs"), cloud.client("application-autoscaling")
+    resource = "service/three-cluster/three-gunicorn"
+    write("{min: 1, max: 3, cpu: 60}")
+    adhoc(cloud, "up", "three", *versions, cwd=tmp_path)
+    assert scaling() == ([(resource, 1, 3)], [60])
+    # What it was scaled to is no difference, and an update leaves it.
+    ecs.update_service(cluster="three-cluster", service="three-gunicorn", desiredCount=2)
+    wait_for(lambda: ecs.describe_services(cluster="three-cluster", services=["three-gunicorn"])["services"][0]["runningCount"] == 2,
+             "two tasks run")
+    assert planned() == []
+    adhoc(cloud, "deploy", "three", "backend", "v1.1.0", cwd=tmp_path)
+    assert ecs.describe_services(cluster="three-cluster", services=["three-gunicorn"])["services"][0]["desiredCount"] == 2
+    # Bounds that somebody changed, or the definition, are one.
+    autoscaling.register_scalable_target(ServiceNamespace="ecs", ResourceId=resource, ScalableDimension="ecs:service:DesiredCount", MaxCapacity=9)
+    write("{min: 1, max: 3, cpu: 50}")
+    assert planned() == [("update", "autoscaling", "three-gunicorn", ["max: 9 → 3", "cpu: 60 → 50"])]
+    adhoc(cloud, "up", "three", *versions, cwd=tmp_path)
+    assert scaling() == ([(resource, 1, 3)], [50])
+    # Without it, the number counts again.
+    write("1")
+    assert ("delete", "autoscaling", "three-gunicorn", ["the definition says how many tasks run"]) in planned()
+    adhoc(cloud, "up", "three", *versions, cwd=tmp_path)
+    assert scaling() == ([], [])
+    assert planned() == []
+    write("{max: 2}")
+    adhoc(cloud, "up", "three", *versions, cwd=tmp_path)
+    assert scaling() == ([(resource, 1, 2)], [70])
+    adhoc(cloud, "down", "three", cwd=tmp_path)
+    assert scaling() == ([], [])
+    assert cloud.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
 
 
 def test_they_run_again_after_a_restart(cloud):

@@ -24,12 +24,24 @@ std::string Title(std::string_view service, std::string_view operation) {
   return fmt::format("{} {}", service, operation);
 }
 
-std::string HintFor(const std::string& code) {
+// What to do next about AWS's refusal; empty where only the message can tell.
+std::string HintFor(const std::string& code, int status) {
   if (code.starts_with("ExpiredToken") || code == "RequestExpired") return "get new credentials: the session is over";
   if (code == "InvalidClientTokenId" || code == "UnrecognizedClientException" || code == "InvalidAccessKeyId" ||
       code == "SignatureDoesNotMatch" || code == "InvalidSignatureException") {
     return "check the credentials: aws sts get-caller-identity";
   }
+  const auto has = [&](std::string_view part) { return code.find(part) != std::string::npos; };
+  if (has("AccessDenied") || code == "UnauthorizedOperation") {
+    return "somebody who may change permissions has to allow it: adhoc iam policy prints what is needed";
+  }
+  if (has("LimitExceeded") || has("QuotaExceeded") || code.starts_with("TooMany")) {
+    return "a quota of the account is used up: adhoc quota shows what binds, AWS raises it on request";
+  }
+  if (has("Throttl") || code == "RequestLimitExceeded" || code == "SlowDown") {
+    return "others keep the account busy: run the command again in a minute, it goes on from here";
+  }
+  if (status >= 500) return "AWS has a problem: run the command again in a minute, it goes on from here";
   return "";
 }
 
@@ -56,8 +68,9 @@ void Append(Json& items, const Json& page) {
 
 AwsError::AwsError(std::string service, std::string operation, std::string code, std::string message, int status,
                    std::string request_id, Json fields)
-    : Error(fmt::format("{}: {}{}{}", Title(service, operation), code, message.empty() ? "" : ": ", message),
-            HintFor(code)),
+    : Error(fmt::format("{}: {}{}{}{}", Title(service, operation), code, message.empty() ? "" : ": ", message,
+                        request_id.empty() ? "" : fmt::format(" (request {})", request_id)),
+            HintFor(code, status)),
       service_(std::move(service)),
       operation_(std::move(operation)),
       code_(std::move(code)),

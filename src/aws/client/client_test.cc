@@ -115,7 +115,7 @@ TEST_F(ClientTest, AnAwsErrorKeepsItsParts) {
     client_->Call("ecs", "ListServices", {{"cluster", "c"}});
     FAIL();
   } catch (const AwsError& error) {
-    EXPECT_STREQ(error.what(), "ecs ListServices: ClusterNotFoundException: Cluster not found.");
+    EXPECT_STREQ(error.what(), "ecs ListServices: ClusterNotFoundException: Cluster not found. (request req-1)");
     EXPECT_EQ(error.code(), "ClusterNotFoundException");
     EXPECT_EQ(error.message(), "Cluster not found.");
     EXPECT_EQ(error.status(), 400);

@@ -136,6 +136,16 @@ std::vector<Difference> CompareDefinitions(const Json& actual, const Json& wante
   return differences;
 }
 
+Json ReadServices(Context& context) {
+  return context.Once("services", [&] {
+    Json services = DescribeServices(context, true);
+    services.erase(std::remove_if(services.begin(), services.end(),
+                                  [](const Json& service) { return service.value("status", "") != "ACTIVE"; }),
+                   services.end());
+    return services;
+  });
+}
+
 class TaskDefinition final : public Resource {
  public:
   struct Spec {
@@ -150,6 +160,7 @@ class TaskDefinition final : public Resource {
       : Resource("task definition", FamilyName(env, spec.workload.name)), env_(env), spec_(std::move(spec)) {}
 
   std::optional<Json> Read(Context& context) override {
+    if (!MayExist(context)) return std::nullopt;
     const auto latest =
         context.CallUnless({"ClientException"}, "ecs", "DescribeTaskDefinition", {{"taskDefinition", name()}});
     if (!latest || (*latest)["taskDefinition"].value("status", "") != "ACTIVE") return std::nullopt;
@@ -182,6 +193,16 @@ class TaskDefinition final : public Resource {
   }
 
  private:
+  // One call tells it of all families of an environment that is new.
+  bool MayExist(Context& context) const {
+    if (!ReadServices(context).empty()) return true;
+    const Json families = context.Once("families", [&] {
+      return context.List("ecs", "ListTaskDefinitionFamilies", {{"familyPrefix", env_ + "-"}, {"status", "ACTIVE"}},
+                          "families");
+    });
+    return std::find(families.begin(), families.end(), Json(name())) != families.end();
+  }
+
   static Json Attributes(const Json& described) {
     return {{"arn", described["taskDefinitionArn"]},
             {"image", described["containerDefinitions"][0]["image"]},
@@ -310,9 +331,9 @@ void DeleteService(Context& context, const std::string& env, const std::string& 
   context.CallUnless({"ServiceNotFoundException", "ClusterNotFoundException", "ServiceNotActiveException"}, "ecs",
                      "DeleteService", {{"cluster", cluster}, {"service", name}, {"force", true}});
   // Until its last task has stopped: what the tasks use is deleted next.
+  ServiceWatch watch(context, name);
   context.WaitUntil("service " + name + " to be gone", [&] {
-    const Json service = DescribeService(context, name);
-    if (!service.empty()) return false;
+    if (!watch.Look().empty()) return false;
     const auto tasks = context.CallUnless({"ClusterNotFoundException", "ServiceNotFoundException"}, "ecs", "ListTasks",
                                           {{"cluster", cluster}, {"family", name}});
     if (!tasks || tasks->value("taskArns", Json::array()).empty()) return true;
@@ -322,29 +343,6 @@ void DeleteService(Context& context, const std::string& env, const std::string& 
     const Json& list = described["tasks"];
     return std::none_of(list.begin(), list.end(),
                         [&](const Json& task) { return task.value("group", "") == "service:" + name; });
-  });
-}
-
-// All services of the definition in as few calls as AWS allows: ten a call.
-Json ReadServices(Context& context) {
-  return context.Once("services", [&] {
-    Json services = Json::array();
-    const auto& defined = context.config().services;
-    constexpr std::size_t kBatch = 10;
-    for (std::size_t at = 0; at < defined.size(); at += kBatch) {
-      Json names = Json::array();
-      for (std::size_t i = at; i < std::min(at + kBatch, defined.size()); ++i) {
-        names.push_back(ServiceName(context.environment(), defined[i].name));
-      }
-      const auto described = context.CallUnless(
-          {"ClusterNotFoundException"}, "ecs", "DescribeServices",
-          {{"cluster", ClusterName(context.environment())}, {"services", names}, {"include", Json::array({"TAGS"})}});
-      if (!described) break;
-      for (const Json& service : described->value("services", Json::array())) {
-        if (service.value("status", "") == "ACTIVE") services.push_back(service);
-      }
-    }
-    return services;
   });
 }
 
@@ -386,7 +384,8 @@ class Service final : public Resource {
     } else if (const auto definition = context.Find(Definition()); definition && (*definition)["arn"] != current) {
       differences.push_back({.what = "revision", .from = revision(current), .to = revision((*definition)["arn"])});
     }
-    if (actual.value("desiredCount", 0) != service_.scale) {
+    // How many run of one that is scaled by what they use is nobody's mistake.
+    if (!service_.autoscaling && actual.value("desiredCount", 0) != service_.scale) {
       differences.push_back({.what = "desired count",
                              .from = std::to_string(actual.value("desiredCount", 0)),
                              .to = std::to_string(service_.scale)});
@@ -418,10 +417,7 @@ class Service final : public Resource {
   }
 
   Json Create(Context& context) override {
-    // A service of this name that is still draining (a run that was cut off) has to be gone first.
-    context.WaitUntil(id() + " to have drained",
-                      [&] { return DescribeService(context, name()).value("status", "") != "DRAINING"; });
-    Json input = Common(context);
+    Json input = Common(context, true);
     input.update({{"serviceName", name()},
                   {"schedulingStrategy", "REPLICA"},
                   {"clientToken", context.random().Hex(32)},
@@ -440,14 +436,24 @@ class Service final : public Resource {
     if (service_.discoverable) {
       input["serviceRegistries"] = Json::array({{{"registryArn", context.Get("discovery service " + name(), "arn")}}});
     }
-    const Json made = context.Call("ecs", "CreateService", input);
+    Json made;
+    context.WaitUntil(id() + " to have drained", [&] {
+      try {
+        made = context.Call("ecs", "CreateService", input);
+        return true;
+      } catch (const aws::AwsError& error) {
+        // One of this name (of a run that was cut off) has to be gone first. The code says as much of other mistakes.
+        if (std::string_view(error.what()).find("still Draining") == std::string_view::npos) throw;
+        return false;
+      }
+    });
     return Finish(context, made["service"]);
   }
 
   Json Update(Context& context, const Json& observed) override {
     const std::string before = observed["task_definition"];
     const std::string wanted = context.Get(Definition(), "arn");
-    Json input = Common(context);
+    Json input = Common(context, false);
     input["service"] = name();
     if (const std::string provider = WantedProvider(context, observed["described"]);
         ProviderOf(observed["described"]) != provider) {
@@ -493,16 +499,16 @@ class Service final : public Resource {
     return true;
   }
 
-  Json Common(Context& context) const {
+  Json Common(Context& context, bool is_new) const {
     Json input = {{"cluster", ClusterName(env_)},
                   {"taskDefinition", context.Get(Definition(), "arn")},
-                  {"desiredCount", service_.scale},
                   {"deploymentConfiguration",
                    {{"minimumHealthyPercent", service_.deployment.minimum_healthy_percent},
                     {"maximumPercent", service_.deployment.maximum_percent},
                     {"deploymentCircuitBreaker", {{"enable", true}, {"rollback", true}}}}},
                   {"networkConfiguration", NetworkConfiguration(context)},
                   {"enableExecuteCommand", true}};
+    if (!service_.autoscaling || is_new) input["desiredCount"] = service_.scale;
     if (service_.load_balanced()) input["healthCheckGracePeriodSeconds"] = service_.healthcheck.grace_period;
     return input;
   }

@@ -101,6 +101,10 @@ ResourcePtr MakeService(const std::string& env, const config::Service& service);
 // "task alpha-migrate": runs when its own revision is new or one of `services` (names) will get another revision.
 ResourcePtr MakeTaskRun(const std::string& env, const config::Task& task, std::vector<std::string> services);
 
+// --- scaling.cc: Application Auto Scaling ---
+// "autoscaling alpha-web": of a service whose `autoscaling` is set; else only to be deleted
+ResourcePtr MakeAutoscaling(const std::string& env, const config::Service& service);
+
 // Of the environment's services as ECS describes them, the ACTIVE one of this name; null when there is none. One read
 // for all.
 Json ReadService(Context& context, const std::string& name);
