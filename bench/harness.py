@@ -171,8 +171,9 @@ class Server:
 class LocalCloud:
     """A local cloud with state and ports of its own, removed with all that it made at the end of `with`."""
 
-    def __init__(self, engineless=False):
+    def __init__(self, engineless=False, timing="instant"):
         self.engineless = engineless  # tasks only seem to run
+        self.timing = timing
         # Short: the paths of sockets inside have a limit of 107 characters.
         self.home = tempfile.mkdtemp(prefix="adhoc-bench-")
         self.port = free_port()
@@ -200,13 +201,18 @@ class LocalCloud:
     def serve(self):
         """The server in the foreground, for measuring it."""
         options = ["--runtime", "none"] if self.engineless else []
+        options += ["--timing", self.timing]
         command = [program(), "local", "run", "--state-dir", self.home, "--port", str(self.port), *options]
         return Server(command, self.port, self.environment)
 
-    def health(self):
+    def get(self, page):
+        """A page of the server's own, `/_adhoc/calls`."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"http://127.0.0.1:{self.port}/_adhoc/health", timeout=5) as answer:
+        with opener.open(f"http://127.0.0.1:{self.port}/_adhoc/{page}", timeout=5) as answer:
             return json.load(answer)
+
+    def health(self):
+        return self.get("health")
 
     def wait_for_engine(self, seconds=60):
         """Until the server has found, or not found, its container engine. The state it ended in."""
