@@ -75,6 +75,14 @@ class Ublog:
         assert status == 201, (status, answer)
         return json.loads(answer)
 
+    def make_images(self):
+        engine = self.adhoc("local", "engine").stdout
+        exports = dict(line.removeprefix("export ").split("=", 1) for line in engine.splitlines())
+        environment = {**os.environ, **{name: value.strip("'") for name, value in exports.items()}}
+        subprocess.run([ROOT / "images" / "build"], check=True, env=environment, stdout=sys.stderr)
+        for image, tag in VERSIONS:
+            self.adhoc("image", "build", image, tag, timeout=900)
+
     def end(self):
         self.cloud.remove()
 
@@ -139,12 +147,7 @@ class Load:
 def ublog(program, tmp_path_factory):
     made = Ublog(program, tmp_path_factory.mktemp("ublog"))
     try:
-        engine = made.adhoc("local", "engine").stdout
-        exports = dict(line.removeprefix("export ").split("=", 1) for line in engine.splitlines())
-        environment = {**os.environ, **{name: value.strip("'") for name, value in exports.items()}}
-        subprocess.run([ROOT / "images" / "build"], check=True, env=environment, stdout=sys.stderr)
-        for image, tag in VERSIONS:
-            made.adhoc("image", "build", image, tag, timeout=900)
+        made.make_images()
         yield made
     finally:
         made.end()
