@@ -107,6 +107,46 @@ def test_the_number_of_tasks_follows_what_they_use(cloud, tmp_path):
     assert cloud.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
 
 
+def events_of(result):
+    return [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+
+
+def test_events_tell_what_is_expected(cloud):
+    # Earlier runs took this long.
+    events = events_of(up(cloud, "four", "--json"))
+    assert all(event["time"] > 1.7e9 for event in events)
+    begin = events[0]
+    assert begin["type"] == "run-started" and begin["steps"] > 30 and begin["expected_seconds"] > 0 and begin["longest"]
+    started = {event["step"]: event for event in events if event["type"] == "step-started"}
+    finished = {event["step"]: event for event in events if event["type"] == "step-finished"}
+    assert len(started) == begin["steps"] and started.keys() == finished.keys()
+    assert all(event["expected_seconds"] > 0 for event in started.values())
+    # Now this environment has a past of its own.
+    rolled = events_of(adhoc(cloud, "--json", "deploy", "four", "backend", "v1.1.0"))
+    again = events_of(adhoc(cloud, "--json", "deploy", "four", "backend", "v1.0.0"))
+    took = max(event["seconds"] for event in rolled if event["type"] == "step-finished" and event["action"] == "roll")
+    assert {event["expected_seconds"] for event in again if event["type"] == "step-started" and event["action"] == "roll"} == {took}
+    adhoc(cloud, "down", "four")
+
+
+def test_a_failure_names_the_resource_the_request_and_a_next_step(cloud):
+    adhoc(cloud, "local", "chaos", "set", "ecs:CreateCluster", "--fault", "server-error")
+    try:
+        failed = cloud.adhoc("--json", "up", "five", "-f", "envs/alpha.tfvars", "--var=be_image_tag=v1.0.0", "--var=fe_image_tag=v2.0.0",
+                             cwd=EXAMPLE, check=False)
+        assert failed.returncode == 1
+        failure = next(event for event in events_of(failed) if event["type"] == "step-failed")
+        assert failure["step"] == "cluster five-cluster"
+        assert failure["error"].startswith("ecs CreateCluster: ServerException")
+        assert len(failure["request_id"]) == 36 and failure["request_id"] in failure["error"]
+        assert "run the command again" in failure["hint"]
+        assert {event["because"] for event in events_of(failed) if event["type"] == "step-skipped"} == {"cluster five-cluster"}
+    finally:
+        adhoc(cloud, "local", "chaos", "clear")
+    up(cloud, "five")
+    adhoc(cloud, "down", "five")
+
+
 def test_they_run_again_after_a_restart(cloud):
     cloud.kill()
     cloud.start("--runtime", "none").wait_for_engine()
