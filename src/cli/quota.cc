@@ -12,7 +12,8 @@ namespace {
 constexpr const char* kHelp =
     R"(How many more environments of this definition fit into the account and its shared resources, and what binds first.
 
-Quotas are the account's own, as Service Quotas tells them.
+Quotas are the account's own, as Service Quotas tells them. Environments are on any of the load balancers of the shared resources; what
+fits on further ones, which `up` opens when it needs them, is counted too.
 
   adhoc --target dev quota)";
 

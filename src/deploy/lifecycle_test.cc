@@ -207,42 +207,6 @@ TEST_F(Lifecycle, WithoutSpotCapacityServicesRunOnDemand) {
   EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
 }
 
-TEST_F(Lifecycle, WhatDoesNotFitOnTheLoadBalancerIsRefusedByThePlan) {
-  ASSERT_TRUE(SharedUp());
-  auto& api = cloud_.api();
-  const Json balancer =
-      api.Call("elbv2", "DescribeLoadBalancers", {{"Names", Json::array({"dev-alb"})}})["LoadBalancers"][0];
-  const Json listener = api.Call("elbv2", "DescribeListeners",
-                                 {{"LoadBalancerArn", balancer["LoadBalancerArn"]}})["Listeners"][0]["ListenerArn"];
-  for (int i = 0; i < 100; ++i) {
-    const Json condition = {{"Field", "path-pattern"},
-                            {"PathPatternConfig", {{"Values", Json::array({fmt::format("/{}", i)})}}}};
-    api.Call(
-        "elbv2", "CreateRule",
-        {{"ListenerArn", listener},
-         {"Priority", 1000 + i},
-         {"Conditions", Json::array({condition})},
-         {"Actions", Json::array({{{"Type", "fixed-response"}, {"FixedResponseConfig", {{"StatusCode", "404"}}}}})}});
-  }
-  const auto refusal = [&] {
-    std::string text;
-    Run({}, [&](env::Context& context) {
-      try {
-        env::PrepareUp(context, std::nullopt);
-      } catch (const Error& error) {
-        text = error.what();
-      }
-    });
-    return text;
-  };
-  const std::string text = refusal();
-  EXPECT_NE(text.find("load balancer dev-alb has 100 of 100 rules"), std::string::npos) << text;
-  EXPECT_NE(text.find("L-7EED9B64"), std::string::npos) << text;
-  api.Call("service-quotas", "RequestServiceQuotaIncrease",
-           {{"ServiceCode", "elasticloadbalancing"}, {"QuotaCode", "L-7EED9B64"}, {"DesiredValue", 200}});
-  EXPECT_EQ(refusal(), "");
-}
-
 TEST_F(Lifecycle, SharedResourcesSurviveADeathAtAnyCall) {
   const auto nothing = Inventory();
   const auto up = SharedUp();

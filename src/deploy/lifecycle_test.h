@@ -225,7 +225,7 @@ class Lifecycle : public ::testing::Test {
   }
   std::optional<int> Up(Cut cut = {}) {
     return Run(cut, [this](env::Context& context) {
-      Expect(env::Up(context, env::PrepareUp(context, records_.Get("alpha")), records_));
+      Expect(env::Up(context, env::PrepareUp(context, records_.Get(config_.environment)), records_));
     });
   }
   std::optional<int> Deploy(const std::string& tag, Cut cut = {}) {
@@ -245,7 +245,8 @@ class Lifecycle : public ::testing::Test {
     return changes;
   }
   std::vector<std::string> PlannedChanges() {
-    return Planned([this](env::Context& context) { return env::PrepareUp(context, records_.Get("alpha")); });
+    return Planned(
+        [this](env::Context& context) { return env::PrepareUp(context, records_.Get(config_.environment)); });
   }
   std::vector<std::string> PlannedSharedChanges() { return Planned(env::PrepareShared); }
 

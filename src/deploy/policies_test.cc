@@ -209,13 +209,44 @@ class Policies : public ::testing::Test {
              const Json& input = Json::object()) {
     return api().Call(service, operation, input)[list][0];
   }
-  std::string BalancerArn() { return First("elbv2", "DescribeLoadBalancers", "LoadBalancers")["LoadBalancerArn"]; }
-  std::string ListenerArn() {
-    const Json listeners = api().Call("elbv2", "DescribeListeners", {{"LoadBalancerArn", BalancerArn()}})["Listeners"];
+  std::string ListenerArn(const std::string& balancer = "dev-alb") {
+    const std::string arn = First("elbv2", "DescribeLoadBalancers", "LoadBalancers",
+                                  {{"Names", Json::array({balancer})}})["LoadBalancerArn"];
+    const Json listeners = api().Call("elbv2", "DescribeListeners", {{"LoadBalancerArn", arn}})["Listeners"];
     for (const Json& listener : listeners) {
       if (listener["Protocol"] == "HTTPS") return listener["ListenerArn"];
     }
     return "";
+  }
+
+  static Json Elsewhere() {
+    return Json::array(
+        {{{"Type", "redirect"},
+          {"RedirectConfig", {{"Protocol", "HTTPS"}, {"Host", "elsewhere"}, {"StatusCode", "HTTP_302"}}}}});
+  }
+  // With rules of somebody else.
+  void FillLoadBalancer() {
+    // On AWS the account's first load balancer has made this.
+    api().Call("iam", "CreateServiceLinkedRole", {{"AWSServiceName", "elasticloadbalancing.amazonaws.com"}});
+    const std::string listener = ListenerArn();
+    for (int i = 0; i < 100; ++i) {
+      Alter("elbv2", "CreateRule",
+            {{"ListenerArn", listener},
+             {"Priority", 1000 + i},
+             {"Conditions", Json::array({{{"Field", "path-pattern"}, {"Values", Json::array({"/x"})}}})},
+             {"Actions", Elsewhere()}});
+    }
+  }
+
+  // As an `up` of alpha that died then.
+  void OpenLoadBalancer() {
+    const Json first = First("elbv2", "DescribeLoadBalancers", "LoadBalancers");
+    Json subnets = Json::array();
+    for (const Json& zone : first["AvailabilityZones"]) subnets.push_back(zone["SubnetId"]);
+    Alter("elbv2", "CreateLoadBalancer",
+          {{"Name", "dev-alb-2"},
+           {"Subnets", subnets},
+           {"Tags", Json::array({{{"Key", "env"}, {"Value", "dev"}}, {{"Key", "opened-for"}, {"Value", "alpha"}}})}});
   }
 
   // Every command about shared resources. The errors that were met.
@@ -236,16 +267,12 @@ class Policies : public ::testing::Test {
                                            {"ToPort", 22},
                                            {"IpRanges", Json::array({{{"CidrIp", "0.0.0.0/0"}}})}}})}});
     const Json certificates = api().Call("acm", "ListCertificates");
-    Alter("elbv2", "ModifyListener",
-          {{"ListenerArn", ListenerArn()},
-           {"DefaultActions",
-            Json::array(
-                {{{"Type", "redirect"},
-                  {"RedirectConfig", {{"Protocol", "HTTPS"}, {"Host", "elsewhere"}, {"StatusCode", "HTTP_302"}}}}})}});
+    Alter("elbv2", "ModifyListener", {{"ListenerArn", ListenerArn()}, {"DefaultActions", Elsewhere()}});
     const Json bastion = First("ec2", "DescribeInstances", "Reservations")["Instances"][0]["InstanceId"];
     Alter("ec2", "StopInstances", {{"InstanceIds", Json::array({bastion})}});
     Rest();
     note(Apply(env::PrepareShared));
+    OpenLoadBalancer();
     note(Apply(env::PrepareSharedDown));
     return errors;
   }
@@ -328,11 +355,18 @@ class Policies : public ::testing::Test {
            {"SecretString", "x"},
            {"Tags", Json::array({{{"Key", "managed-by"}, {"Value", "adhoc"}}})}});
     Alter("secretsmanager", "DeleteSecret", {{"SecretId", "alpha/KEY"}});
-    // Without room on Fargate Spot.
+    // Without room on Fargate Spot, and on the load balancer.
     for (auto& service : config_.services) service.spot = true;
     cloud_.SetCapacity("FARGATE_SPOT", false);
+    FillLoadBalancer();
     note("up, again", Up());
+    if (!errors.empty()) return errors;
+    Alter("elbv2", "ModifyListener", {{"ListenerArn", ListenerArn("dev-alb-2")}, {"DefaultActions", Elsewhere()}});
+    note("up, once more", Up());
     note("down, again", down());
+    // One that was opened, and not used.
+    OpenLoadBalancer();
+    note("down, cut off", down());
     return errors;
   }
 

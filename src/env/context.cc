@@ -26,7 +26,14 @@ void Fulfil(std::promise<Json>& promise, const std::function<Json()>& read) {
 
 Context::Context(aws::Client& client, const config::Config& config, events::Sink& sink, Clock& clock, Random& random,
                  Pace pace, std::stop_token stop)
-    : client_(client), config_(config), sink_(sink), clock_(clock), random_(random), pace_(pace), stop_(stop) {}
+    : client_(client),
+      config_(config),
+      sink_(sink),
+      clock_(clock),
+      random_(random),
+      pace_(pace),
+      stop_(stop),
+      load_balancer_(LoadBalancerName(shared())) {}
 
 std::string Context::ImageUri(const std::string& name) const {
   const config::Image* image = config_.FindImage(name);

@@ -47,6 +47,9 @@ class Context {
   // Registry, repository and the tag that this run settles on (env/versions.h) of an entry of `images:`.
   std::string ImageUri(const std::string& image) const;
   void set_image_tags(std::map<std::string, std::string> tags) { image_tags_ = std::move(tags); }
+  // The name of the load balancer that the environment is on (env/placement.h).
+  const std::string& load_balancer() const { return load_balancer_; }
+  void set_load_balancer(std::string name) { load_balancer_ = std::move(name); }
   aws::Client& client() const { return client_; }
   Clock& clock() const { return clock_; }
   Random& random() const { return random_; }
@@ -105,6 +108,7 @@ class Context {
   const std::stop_token stop_;
   std::string endpoint_;                           // set before the run begins
   std::map<std::string, std::string> image_tags_;  // likewise
+  std::string load_balancer_;                      // likewise
   mutable Sync<Knowledge> knowledge_;
 };
 

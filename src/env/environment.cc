@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "env/placement.h"
 #include "env/policies.h"
-#include "env/quota.h"
 #include "env/resources/resources.h"
 
 namespace adhoc::env {
@@ -94,6 +94,27 @@ Resources LeftoverFamilies(Context& context, const Resources& known) {
     if (!others && !ids.contains("task definition " + name)) found.push_back(MakeForeignFamily(env, name));
   }
   return found;
+}
+
+Resources Listeners(const config::Target& target, const std::string& balancer) {
+  Resources listeners;
+  listeners.push_back(MakeListener(balancer, target.https ? ListenerKind::kRedirect : ListenerKind::kHttp));
+  if (target.https) listeners.push_back(MakeListener(balancer, ListenerKind::kHttps));
+  return listeners;
+}
+
+// A load balancer after the first is opened, and kept, by the environments that are on it.
+void AddLoadBalancer(const Context& context, Resources& resources) {
+  const auto& target = context.config().target;
+  const std::string& name = context.load_balancer();
+  const std::string first = LoadBalancerName(context.shared());
+  if (name == first) return;
+  resources.push_back(MakeLoadBalancer(name));
+  resources.back()->DependsOn("load balancer " + first);
+  for (auto& listener : Listeners(target, name)) {
+    listener->DependsOn(MainListenerId(target, first));
+    resources.push_back(std::move(listener));
+  }
 }
 
 Resources BastionResources(const std::string& shared) {
@@ -201,16 +222,16 @@ Resources SharedResources(const config::Config& config) {
                         {{.from_port = 1, .to_port = 65535, .security_group = balancer_group},
                          {.from_port = 1, .to_port = 65535, .security_group = task_group}}));
 
-  Resource& balancer = add(MakeLoadBalancer(shared));
+  const std::string balancer_name = LoadBalancerName(shared);
+  Resource& balancer = add(MakeLoadBalancer(balancer_name));
   balancer.DependsOn(balancer_group);
   balancer.DependsOn(gateway.id());
   for (const auto& subnet : public_subnets) balancer.DependsOn(subnet);
-  add(MakeListener(shared, target.https ? ListenerKind::kRedirect : ListenerKind::kHttp));
-  if (target.https) {
-    std::string certificate;
-    if (target.certificate.empty()) certificate = add(MakeCertificate(target.domain)).id();
-    Resource& listener = add(MakeListener(shared, ListenerKind::kHttps));
-    if (!certificate.empty()) listener.DependsOn(certificate);
+  std::string certificate;
+  if (target.https && target.certificate.empty()) certificate = add(MakeCertificate(target.domain)).id();
+  for (auto& listener : Listeners(target, balancer_name)) {
+    if (!certificate.empty()) listener->DependsOn(certificate);
+    resources.push_back(std::move(listener));
   }
   add(MakeHostedZone(target.domain));
   add(MakeExecutionRole(shared));
@@ -251,7 +272,7 @@ Resources SharedLookups(const config::Config& config) {
       "vpc " + Join(target.shared, "vpc"),
       fmt::format("security group {}-ecs-sg", target.shared),
       "load balancer " + LoadBalancerName(target.shared),
-      MainListenerId(target),
+      MainListenerId(target, LoadBalancerName(target.shared)),
       "hosted zone " + target.domain,
       fmt::format("role {}-ecs-execution-role", target.shared),
   };
@@ -317,13 +338,14 @@ Resources EnvironmentResources(const Context& context) {
     last_task_of_image[image_of(task)] = run.id();
   }
   bool is_reachable = false;
+  const std::string& balancer = context.load_balancer();
   for (const auto& service : config.services) {
     add(MakeLogGroup(env, service.name));
     add_definition(MakeTaskDefinition(env, service, service.port, service.healthcheck.command, image_of(service)));
     if (service.load_balanced()) {
       is_reachable = true;
       add(MakeTargetGroup(env, service)).DependsOn("vpc " + Join(context.shared(), "vpc"));
-      add(MakeListenerRule(env, service)).DependsOn(MainListenerId(config.target));
+      add(MakeListenerRule(env, service, balancer)).DependsOn(MainListenerId(config.target, balancer));
     }
     if (service.discoverable) {
       add(MakeDiscoveryService(env, service.name)).DependsOn("namespace " + NamespaceName(context.shared()));
@@ -337,9 +359,7 @@ Resources EnvironmentResources(const Context& context) {
     if (service.autoscaling) add(MakeAutoscaling(env, service));
   }
   if (is_reachable) {
-    Resource& record = add(MakeRecord(config.host));
-    record.DependsOn("hosted zone " + config.target.domain);
-    record.DependsOn("load balancer " + LoadBalancerName(context.shared()));
+    add(MakeRecord(config.host, balancer)).DependsOn("hosted zone " + config.target.domain);
   }
   return resources;
 }
@@ -378,6 +398,17 @@ Prepared PrepareSharedDown(Context& context) {
   Prepared prepared;
   prepared.resources = SharedResources(context.config());
   for (auto& leftover : LeftoverBastion(context)) prepared.resources.push_back(std::move(leftover));
+  // What the first load balancer stands on the others stand on, too.
+  std::vector<std::string> foundations{"certificate *." + context.config().target.domain};
+  for (const auto& resource : prepared.resources) {
+    if (resource->id() != "load balancer " + LoadBalancerName(context.shared())) continue;
+    foundations.insert(foundations.end(), resource->dependencies().begin(), resource->dependencies().end());
+  }
+  for (const auto& [number, balancer] : LoadBalancersOf(context)) {
+    if (number == 1) continue;
+    Resource& further = *prepared.resources.emplace_back(MakeLoadBalancer(balancer["LoadBalancerName"]));
+    for (const auto& foundation : foundations) further.DependsOn(foundation);
+  }
   prepared.plan = MakeDestroyPlan(context, {}, prepared.resources);
   return prepared;
 }
@@ -388,10 +419,11 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record) {
   std::map<std::string, std::string> tags;
   for (const auto& [image, version] : prepared.versions) tags[image] = version.tag;
   context.set_image_tags(std::move(tags));
+  context.set_load_balancer(Place(context));
   prepared.existing = SharedLookups(context.config());
   prepared.resources = EnvironmentResources(context);
+  AddLoadBalancer(context, prepared.resources);
   prepared.plan = MakePlan(context, prepared.existing, prepared.resources);
-  RequireRoomOnLoadBalancer(context);
   // Not families: an old one may still be somebody's one-off task.
   AddLeftovers(prepared, LeftoverServices(context, prepared.resources), "it is not in the definition");
   AddLeftovers(prepared, LeftoverAutoscaling(context), "the definition says how many tasks run");
@@ -407,6 +439,16 @@ Prepared PrepareDown(Context& context) {
   for (auto& leftover : LeftoverFamilies(context, prepared.resources))
     prepared.resources.push_back(std::move(leftover));
   for (auto& leftover : LeftoverAutoscaling(context)) prepared.resources.push_back(std::move(leftover));
+  // A load balancer goes before its rules, and takes them with it: once they are gone, nothing tells any more who left
+  // it empty.
+  std::vector<std::string> rules;
+  for (const auto& resource : prepared.resources) {
+    if (resource->kind() == "listener rule") rules.push_back(resource->id());
+  }
+  for (const auto& name : LeftEmpty(context)) {
+    Resource& balancer = *prepared.resources.emplace_back(MakeUnusedLoadBalancer(name));
+    for (const auto& rule : rules) balancer.DependsOn(rule);
+  }
   prepared.plan = MakeDestroyPlan(context, prepared.existing, prepared.resources);
   return prepared;
 }

@@ -24,7 +24,7 @@ Resources BootstrapResources(const config::Config& config, const std::string& gi
 // What an environment looks up of them.
 Resources SharedLookups(const config::Config& config);
 
-// Everything of one environment. Image tags are those of the context.
+// Everything of one environment. Image tags and the load balancer are those of the context.
 //
 //   secrets, roles, log groups, cluster ──► task definitions ──► database ──► before-update tasks ──► services
 //   bucket, discovery services, target groups ──► listener rules, record ────────────────────────────────┘

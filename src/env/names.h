@@ -28,7 +28,8 @@ inline std::string DiscoveryName(std::string_view env, std::string_view service)
 std::string BucketName(std::string_view domain, std::string_view env);
 
 // Of shared resources.
-inline std::string LoadBalancerName(std::string_view shared) { return Join(shared, "alb"); }
+// dev-alb, and dev-alb-2 and so on, which are opened when those before are full.
+std::string LoadBalancerName(std::string_view shared, int number = 1);
 inline std::string NamespaceName(std::string_view shared) { return Join(shared, "sd-ns"); }
 inline std::string BastionName(std::string_view shared) { return Join(shared, "bastion"); }
 // What pipelines may do in the account.
@@ -49,6 +50,7 @@ inline constexpr std::string_view kDatabaseWorkload = "database";
 
 // Every resource is tagged with these at its creation.
 inline constexpr std::string_view kEnvironmentTag = "env";  // the article's: the environment or the shared resources
+inline constexpr std::string_view kOpenedForTag = "opened-for";  // of a further load balancer: the environment
 inline constexpr std::string_view kManagedByTag = "managed-by";
 inline constexpr std::string_view kManagedBy = "adhoc";
 

@@ -61,8 +61,12 @@ class Policy {
   std::string Role(std::string_view name) const { return fmt::format("arn:aws:iam::{}:role/{}", scope_.account, name); }
   std::string ExecutionRole() const { return Role(Join(scope_.shared, "ecs-execution-role")); }
   std::string BastionRole() const { return Role(Join(scope_.shared, "bastion-role")); }
+  // The first load balancer, and those that are opened when it is full.
   std::string Balancer(std::string_view kind) const {
     return Arn("elasticloadbalancing", fmt::format("{}/app/{}/*", kind, LoadBalancerName(scope_.shared)));
+  }
+  std::string FurtherBalancer(std::string_view kind) const {
+    return Arn("elasticloadbalancing", fmt::format("{}/app/{}-*/*", kind, LoadBalancerName(scope_.shared)));
   }
   std::string RecordsBucket() const { return "arn:aws:s3:::" + RecordsBucketName(scope_.account, scope_.region); }
   Words Repositories() const {
@@ -193,6 +197,8 @@ Json SharedPolicy(const PolicyScope& scope) {
                Actions("elasticloadbalancing",
                        "AddTags CreateListener CreateLoadBalancer DeleteListener DeleteLoadBalancer ModifyListener"),
                {policy.Balancer("loadbalancer"), policy.Balancer("listener")});
+  policy.Allow("CloseLoadBalancers", {"elasticloadbalancing:DeleteLoadBalancer"},
+               {policy.FurtherBalancer("loadbalancer")}, ours);
   policy.Allow("Database", Actions("rds", "AddTagsToResource CreateDBInstance DeleteDBInstance ModifyDBInstance"),
                {policy.Arn("rds", "db:" + DatabaseInstanceName(scope.shared))});
   policy.Allow("DatabaseSubnets",
@@ -236,9 +242,9 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
   policy.Allow("Look",
                Actions("ec2", "DescribeSecurityGroups DescribeSubnets DescribeVpcs") +
                    Actions("elasticloadbalancing",
-                           "DescribeListeners DescribeLoadBalancers DescribeRules DescribeTargetGroupAttributes "
-                           "DescribeTargetGroups DescribeTargetHealth") +
-                   Actions("rds", "DescribeDBInstances") +
+                           "DescribeListeners DescribeLoadBalancers DescribeRules DescribeTags "
+                           "DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth") +
+                   Actions("rds", "DescribeDBInstances") + Actions("servicequotas", "GetServiceQuota") +
                    Actions("route53", "GetHostedZone ListHostedZonesByName ListResourceRecordSets") +
                    Actions("servicediscovery", "ListNamespaces ListServices") + Actions("logs", "DescribeLogGroups") +
                    Actions("ecs",
@@ -289,7 +295,14 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
                        "AddTags CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes"),
                {policy.Arn("elasticloadbalancing", "targetgroup/*")});
   policy.Allow("Rules", Actions("elasticloadbalancing", "AddTags CreateRule DeleteRule ModifyRule"),
-               {policy.Balancer("listener"), policy.Balancer("listener-rule")});
+               {policy.Balancer("listener"), policy.Balancer("listener-rule"), policy.FurtherBalancer("listener"),
+                policy.FurtherBalancer("listener-rule")});
+  // When the load balancers are full, an environment opens the next one; the last one to leave closes it.
+  const Words further{policy.FurtherBalancer("loadbalancer"), policy.FurtherBalancer("listener")};
+  policy.Allow("OpenLoadBalancers", Actions("elasticloadbalancing", "AddTags CreateListener CreateLoadBalancer"),
+               further, RequestTag(kEnvironmentTag, scope.shared));
+  policy.Allow("KeepLoadBalancers", Actions("elasticloadbalancing", "DeleteLoadBalancer ModifyListener"), further,
+               ResourceTag(kEnvironmentTag, scope.shared));
 
   policy.Allow(
       "LogGroups",

@@ -5,71 +5,19 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 
 #include "base/error.h"
 #include "env/capacity.h"
 #include "env/environment.h"
 #include "env/names.h"
 #include "env/path_packing.h"
+#include "env/placement.h"
 #include "env/resources/resources.h"
 
 namespace adhoc::env {
 namespace {
 
-constexpr const char* kRulesCode = "L-7EED9B64";
-constexpr int kDefaultRules = 100;
-constexpr int kTargetGroups = 100;        // of a load balancer; nothing raises it
 constexpr double kReservedAddresses = 5;  // of each subnet
-
-struct BalancerUse {
-  int rules = 0;
-  int target_groups = 0;
-};
-
-// "arn:…:targetgroup/alpha-web/0123456789abcdef" → alpha-web
-std::string GroupName(const std::string& arn) {
-  const std::string rest = arn.substr(std::min(arn.size(), arn.find('/') + 1));
-  return rest.substr(0, rest.find('/'));
-}
-
-// Without what goes to the target groups of these names.
-BalancerUse UseOf(const Json& rules, const std::set<std::string>& without = {}) {
-  BalancerUse use;
-  std::set<std::string> groups;
-  for (const Json& rule : rules) {
-    std::set<std::string> to;
-    for (const Json& action : rule.value("Actions", Json::array())) {
-      if (const std::string group = action.value("TargetGroupArn", ""); !group.empty()) to.insert(group);
-      for (const Json& one : action.value("ForwardConfig", Json::object()).value("TargetGroups", Json::array())) {
-        to.insert(one.value("TargetGroupArn", ""));
-      }
-    }
-    if (std::any_of(to.begin(), to.end(), [&](const auto& arn) { return without.contains(GroupName(arn)); })) continue;
-    if (!rule.value("IsDefault", false)) ++use.rules;
-    groups.insert(to.begin(), to.end());
-  }
-  use.target_groups = static_cast<int>(groups.size());
-  return use;
-}
-
-BalancerUse ReadBalancerUse(Context& context) {
-  const auto found = context.CallUnless({"LoadBalancerNotFound"}, "elbv2", "DescribeLoadBalancers",
-                                        {{"Names", Json::array({LoadBalancerName(context.shared())})}});
-  Json rules = Json::array();
-  if (found && !found->value("LoadBalancers", Json::array()).empty()) {
-    const Json listeners =
-        context.List("elbv2", "DescribeListeners",
-                     {{"LoadBalancerArn", (*found)["LoadBalancers"][0]["LoadBalancerArn"]}}, "Listeners");
-    for (const Json& listener : listeners) {
-      for (const Json& rule :
-           context.List("elbv2", "DescribeRules", {{"ListenerArn", listener["ListenerArn"]}}, "Rules")) {
-        rules.push_back(rule);
-      }
-    }
-  }
-  return UseOf(rules);
-}
 
 // The account's value, or AWS's default where only that is known.
 void ReadLimit(Context& context, Quota& quota) {
@@ -82,6 +30,45 @@ void ReadLimit(Context& context, Quota& quota) {
   const Json& found = (*answer)["Quota"];
   quota.limit = found.value("Value", 0.0);
   quota.adjustable = found.value("Adjustable", false);
+}
+
+// Environments are on any of the load balancers of the shared resources, and further ones can be opened until the
+// region has as many as it may.
+std::vector<Quota> ReadBalancers(Context& context, const Needs& needs) {
+  Quota balancers{.service = "elasticloadbalancing",
+                  .code = kBalancersQuota,
+                  .name = "Application Load Balancers per Region",
+                  .used = static_cast<double>(CountLoadBalancers(context))};
+  Quota rules{.service = "elasticloadbalancing",
+              .code = kRulesQuota,
+              .name = "Rules per Application Load Balancer",
+              .per_environment = static_cast<double>(needs.rules)};
+  Quota groups{.name = "Target groups per Application Load Balancer",
+               .per_environment = static_cast<double>(needs.target_groups)};
+  ReadLimit(context, balancers);
+  ReadLimit(context, rules);
+  const int each = static_cast<int>(rules.limit);
+  constexpr int kAny = std::numeric_limits<int>::max();
+  const BalancerUse all{.rules = needs.rules, .target_groups = needs.target_groups};
+  const int more = std::max(0, static_cast<int>(balancers.limit - balancers.used));
+  const int on_empty = FitsOnBalancer(all, {}, each);
+  balancers.per_environment = 1.0 / std::max(on_empty, 1);
+  balancers.counted = more * on_empty;
+  rules.counted = more * (each / needs.rules);
+  groups.counted = more * FitsOnBalancer(all, {}, kAny);
+  const auto open = LoadBalancersOf(context);
+  for (const auto& [number, described] : open) {
+    const BalancerUse use = UseOf(RulesOf(context, described["LoadBalancerArn"]));
+    rules.used += use.rules;
+    groups.used += use.target_groups;
+    *balancers.counted += FitsOnBalancer(all, use, each);
+    *rules.counted += std::max(0, each - use.rules) / needs.rules;
+    *groups.counted += FitsOnBalancer(all, {.target_groups = use.target_groups}, kAny);
+  }
+  // Of the open ones together.
+  rules.limit *= static_cast<double>(std::max<std::size_t>(open.size(), 1));
+  groups.limit = kTargetGroupsPerBalancer * static_cast<double>(std::max<std::size_t>(open.size(), 1));
+  return {balancers, rules, groups};
 }
 
 // vCPUs of the account's Fargate tasks by capacity provider.
@@ -137,6 +124,7 @@ double ReadDiscovered(Context& context) {
 }  // namespace
 
 int Quota::Fits() const {
+  if (counted) return *counted;
   const double left = (limit - used) / per_environment;
   return left <= 0 ? 0 : static_cast<int>(std::min(left + 1e-9, 1e6));
 }
@@ -167,7 +155,6 @@ std::vector<Quota> ReadQuotas(Context& context) {
     const auto found = vcpus.find(provider);
     return found == vcpus.end() ? 0 : found->second;
   };
-  const BalancerUse balancer = ReadBalancerUse(context);
   std::vector<Quota> quotas = {
       {.service = "fargate",
        .code = "L-3032A538",
@@ -179,11 +166,6 @@ std::vector<Quota> ReadQuotas(Context& context) {
        .name = "Fargate Spot vCPU resource count",
        .used = running(kSpot),
        .per_environment = needs.spot_vcpus},
-      {.service = "elasticloadbalancing",
-       .code = kRulesCode,
-       .name = "Rules per Application Load Balancer",
-       .used = static_cast<double>(balancer.rules),
-       .per_environment = static_cast<double>(needs.rules)},
       {.service = "servicediscovery",
        .code = "L-D95E8A57",
        .name = "Instances per namespace",
@@ -197,53 +179,15 @@ std::vector<Quota> ReadQuotas(Context& context) {
   for (Quota& quota : quotas) {
     if (quota.per_environment > 0) ReadLimit(context, quota);
   }
-  quotas.push_back({.name = "Target groups per Application Load Balancer",
-                    .limit = kTargetGroups,
-                    .used = static_cast<double>(balancer.target_groups),
-                    .per_environment = static_cast<double>(needs.target_groups)});
+  if (needs.rules > 0) {
+    for (Quota& quota : ReadBalancers(context, needs)) quotas.push_back(std::move(quota));
+  }
   Quota addresses = ReadAddresses(context);
   addresses.per_environment = needs.addresses;
   if (addresses.limit > 0) quotas.push_back(std::move(addresses));  // else there are no shared resources yet
   std::erase_if(quotas, [](const Quota& quota) { return quota.per_environment <= 0; });
   std::stable_sort(quotas.begin(), quotas.end(), [](const Quota& a, const Quota& b) { return a.Fits() < b.Fits(); });
   return quotas;
-}
-
-void RequireRoomOnLoadBalancer(Context& context) {
-  const Needs needs = NeedsOf(context.config());
-  if (needs.rules == 0) return;
-  std::set<std::string> ours;
-  for (const auto& service : context.config().services) {
-    ours.insert(TargetGroupName(context.environment(), service.name));
-  }
-  const BalancerUse use = UseOf(ListenerRules(context), ours);
-  const std::string balancer = LoadBalancerName(context.shared());
-  const auto refuse = [&](const char* what, int limit, int used, int more, const std::string& quota,
-                          const std::string& hint) {
-    throw Error(fmt::format("{} does not fit: load balancer {} has {} of {} {} ({}) besides, {} are needed",
-                            context.environment(), balancer, used, limit, what, quota, more),
-                hint);
-  };
-  if (use.rules + needs.rules > kDefaultRules) {
-    // Whoever may not read quotas is told AWS's default.
-    const auto quota =
-        context.CallUnless({"NoSuchResourceException", "AccessDeniedException"}, "service-quotas", "GetServiceQuota",
-                           {{"ServiceCode", "elasticloadbalancing"}, {"QuotaCode", kRulesCode}});
-    const int limit = quota ? static_cast<int>((*quota)["Quota"].value("Value", 0.0)) : kDefaultRules;
-    if (use.rules + needs.rules > limit) {
-      refuse("rules", limit, use.rules, needs.rules,
-             fmt::format("quota Rules per Application Load Balancer, {}", kRulesCode),
-             fmt::format("aws service-quotas request-service-quota-increase --service-code elasticloadbalancing "
-                         "--quota-code {} --desired-value {}",
-                         kRulesCode, use.rules + needs.rules + kDefaultRules));
-    }
-  }
-  if (use.target_groups + needs.target_groups > kTargetGroups) {
-    refuse(
-        "target groups", kTargetGroups, use.target_groups, needs.target_groups,
-        "target groups per Application Load Balancer, which AWS does not raise",
-        "destroy an environment that nobody needs (adhoc ls), or use further shared resources (`shared` of a target)");
-  }
 }
 
 }  // namespace adhoc::env

@@ -2,6 +2,7 @@
 // (https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct Quota {
   double per_environment = 0;
   bool adjustable = false;
   bool is_default = false;  // the account's own value could not be read
+  // What fits, where that is not what is left: rules and target groups are those of several load balancers.
+  std::optional<int> counted;
 
   // Environments like this one that still fit; only asked where one needs something.
   int Fits() const;
@@ -37,9 +40,5 @@ Needs NeedsOf(const config::Config& config);
 
 // Reads quotas and usage; those of which an environment needs nothing are left out. The one that binds comes first.
 std::vector<Quota> ReadQuotas(Context& context);
-
-// Refuses an environment whose rules and target groups the load balancer cannot take besides others': throws Error with
-// the quota's name and code. The quota is only asked for when AWS's default does not do.
-void RequireRoomOnLoadBalancer(Context& context);
 
 }  // namespace adhoc::env

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "env/plan.h"
 #include "env/resources/resources.h"
 
 namespace adhoc::env {
@@ -179,7 +180,10 @@ class HostedZone final : public Resource {
 
 class Record final : public Resource {
  public:
-  explicit Record(const std::string& host) : Resource("record", host) {}
+  Record(const std::string& host, const std::string& balancer)
+      : Resource("record", host), balancer_("load balancer " + balancer) {
+    DependsOn(balancer_);
+  }
 
   std::optional<Json> Read(Context& context) override {
     const auto zone = context.Find(ZoneOf(context));
@@ -195,17 +199,18 @@ class Record final : public Resource {
     return std::nullopt;
   }
 
-  std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
-    const auto balancer = context.Find("load balancer " + LoadBalancerName(context.shared()));
+  std::vector<Difference> Compare(Context& context, const Json& observed, const Plan& plan) override {
+    const auto balancer = context.Find(balancer_);
     const std::string actual = observed["record"].value("AliasTarget", Json::object()).value("DNSName", "");
-    if (!balancer) return {};
+    if (!balancer && plan.ActionOf(balancer_) == Action::kNone) return {};
+    if (!balancer) return {{.what = "alias", .from = actual, .to = "that of " + balancer_}};
     const std::string wanted = WithDot((*balancer)["dns_name"]);
     if (WithDot(actual) == wanted) return {};
     return {{.what = "alias", .from = actual, .to = wanted}};
   }
 
   Json Create(Context& context) override {
-    const Json balancer = context.Get("load balancer " + LoadBalancerName(context.shared()));
+    const Json balancer = context.Get(balancer_);
     const Json record = {{"Name", WithDot(name())},
                          {"Type", "A"},
                          {"AliasTarget",
@@ -221,6 +226,9 @@ class Record final : public Resource {
   void Delete(Context& context, const Json& observed) override {
     if (observed.contains("record")) ChangeRecord(context, {"NoSuchHostedZone"}, "DELETE", observed["record"]);
   }
+
+ private:
+  const std::string balancer_;  // its id
 };
 
 // Waits for one of Cloud Map's asynchronous operations; its targets are in the answer.
@@ -311,7 +319,9 @@ class DiscoveryService final : public Resource {
 
 ResourcePtr MakeCertificate(const std::string& domain) { return std::make_unique<Certificate>(domain); }
 ResourcePtr MakeHostedZone(const std::string& domain) { return std::make_unique<HostedZone>(domain); }
-ResourcePtr MakeRecord(const std::string& host) { return std::make_unique<Record>(host); }
+ResourcePtr MakeRecord(const std::string& host, const std::string& balancer) {
+  return std::make_unique<Record>(host, balancer);
+}
 ResourcePtr MakeNamespace(const std::string& shared) { return std::make_unique<Namespace>(shared); }
 ResourcePtr MakeDiscoveryService(const std::string& env, const std::string& service) {
   return std::make_unique<DiscoveryService>(env, service);

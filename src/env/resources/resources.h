@@ -42,25 +42,38 @@ ResourcePtr MakeSecurityGroup(const std::string& shared, const std::string& suff
 ResourcePtr MakeInstanceProfile(const std::string& shared);  // "instance profile dev-bastion": name
 ResourcePtr MakeBastion(const std::string& shared);          // "instance dev-bastion": id
 
-// --- load_balancer.cc: Elastic Load Balancing ---
-ResourcePtr MakeLoadBalancer(const std::string& shared);  // "load balancer dev-alb": arn, dns_name, zone_id
+// --- load_balancer.cc: Elastic Load Balancing, of shared resources ---
+// "load balancer dev-alb": arn, dns_name, zone_id, scheme, subnets, security_groups. Those after the first are made
+// like it, with listeners like its own.
+ResourcePtr MakeLoadBalancer(const std::string& name);
+// The same, to be deleted unless other environments' rules are on it by then.
+ResourcePtr MakeUnusedLoadBalancer(const std::string& name);
 enum class ListenerKind { kHttp, kHttps, kRedirect };
-// "listener dev-alb-http" or "…-https": arn
-ResourcePtr MakeListener(const std::string& shared, ListenerKind kind);
-ResourcePtr MakeTargetGroup(const std::string& env,
-                            const config::Service& service);  // "target group alpha-gunicorn": arn
-ResourcePtr MakeListenerRule(const std::string& env,
-                             const config::Service& service);  // "listener rule alpha-gunicorn": rules
-// The rules of the listener that environments' rules are on. One read for all.
-Json ListenerRules(Context& context);
+// "listener dev-alb-http" or "…-https": arn, actions, certificates, ssl_policy
+ResourcePtr MakeListener(const std::string& balancer, ListenerKind kind);
 // The listener that environments' rules are on.
-std::string MainListenerId(const config::Target& target);
+std::string MainListenerId(const config::Target& target, const std::string& balancer);
+// As AWS describes them. One read for all: the load balancers of the region, the listeners of one, the rules of the
+// listener that environments' rules are on.
+Json AllLoadBalancers(Context& context);
+Json ListenersOf(Context& context, const std::string& balancer_arn);
+Json RulesOf(Context& context, const std::string& balancer_arn);
+Json RulesOfListener(Context& context, const std::string& arn);
+
+// --- routing.cc: Elastic Load Balancing, of an environment ---
+// "target group alpha-gunicorn": arn, described
+ResourcePtr MakeTargetGroup(const std::string& env, const config::Service& service);
+// "listener rule alpha-gunicorn": rules
+ResourcePtr MakeListenerRule(const std::string& env, const config::Service& service, const std::string& balancer);
+// As AWS describes it, or null. One read for all.
+Json ReadTargetGroup(Context& context, const std::string& name);
 
 // --- dns.cc: ACM, Route 53, Cloud Map ---
 ResourcePtr MakeCertificate(const std::string& domain);  // "certificate *.example.com": arn
 ResourcePtr MakeHostedZone(const std::string& domain);   // "hosted zone example.com": id
-ResourcePtr MakeRecord(const std::string& host);         // "record alpha.example.com"
-ResourcePtr MakeNamespace(const std::string& shared);    // "namespace dev-sd-ns": id
+// "record alpha.example.com", of the load balancer
+ResourcePtr MakeRecord(const std::string& host, const std::string& balancer);
+ResourcePtr MakeNamespace(const std::string& shared);  // "namespace dev-sd-ns": id
 ResourcePtr MakeDiscoveryService(const std::string& env,
                                  const std::string& service);  // "discovery service alpha-redis": arn, id
 

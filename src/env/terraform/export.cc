@@ -100,7 +100,7 @@ Json SharedArgument(Context& context) {
   for (int zone = 1; zone <= target.network.zones; ++zone) {
     subnets.push_back(context.Get("subnet " + SubnetName({shared, is_public, zone}), "id"));
   }
-  const Json balancer = context.Get("load balancer " + LoadBalancerName(shared));
+  const Json balancer = context.Get("load balancer " + context.load_balancer());
   const Json database = context.Get("database instance " + DatabaseInstanceName(shared));
   const int port = target.https ? target.https_port : target.http_port;
   const bool usual = port == (target.https ? 443 : 80);
@@ -113,7 +113,7 @@ Json SharedArgument(Context& context) {
           {"task_subnet_ids", subnets},
           {"assign_public_ip", is_public},
           {"security_group_id", context.Get(fmt::format("security group {}-ecs-sg", shared), "id")},
-          {"listener_arn", context.Get(MainListenerId(target), "arn")},
+          {"listener_arn", context.Get(MainListenerId(target, context.load_balancer()), "arn")},
           {"alb", {{"dns_name", balancer["dns_name"]}, {"zone_id", balancer["zone_id"]}}},
           {"namespace", {{"id", ReadAttribute(context, MakeNamespace(shared), "id")}, {"name", NamespaceName(shared)}}},
           {"execution_role_arn", context.Get(fmt::format("role {}-ecs-execution-role", shared), "arn")},
