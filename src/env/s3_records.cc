@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <optional>
+
 #include "base/error.h"
 #include "base/sync.h"
 #include "env/names.h"
@@ -69,16 +72,18 @@ class S3Records final : public RecordStore {
         if (!SameHolder(holder, us) && !IsGone(holder, Now())) return holder;
         condition = {{"IfMatch", held->etag}};
       }
-      if (Write(LockKey(key), ToJson(us).dump(2), condition)) return std::nullopt;
+      if (WriteLock(key, us, condition)) return std::nullopt;
       // Somebody was faster, or our own first try arrived without its answer: read who it is.
     }
     throw Error(fmt::format("the lock of {} changes hands too fast", key), "try again in a moment");
   }
 
   bool Renew(const std::string& key, const LockHolder& us) override {
+    // As we wrote it last, it is still ours.
+    if (const std::string etag = Written(key); !etag.empty() && WriteLock(key, us, {{"IfMatch", etag}})) return true;
     const auto held = Read(LockKey(key));
     if (!held || !SameHolder(HolderOf(key, *held), us)) return false;
-    if (Write(LockKey(key), ToJson(us).dump(2), {{"IfMatch", held->etag}})) return true;
+    if (WriteLock(key, us, {{"IfMatch", held->etag}})) return true;
     const auto now = Read(LockKey(key));
     return now && SameHolder(HolderOf(key, *now), us);
   }
@@ -86,6 +91,7 @@ class S3Records final : public RecordStore {
   void Unlock(const std::string& key, const LockHolder& us) override {
     const auto held = Read(LockKey(key));
     if (held && SameHolder(HolderOf(key, *held), us)) Erase(LockKey(key), held->etag);
+    written_.lock()->erase(key);
   }
 
   std::optional<LockHolder> Holder(const std::string& key) override {
@@ -129,15 +135,26 @@ class S3Records final : public RecordStore {
     }
   }
 
-  // False when the condition does not hold.
-  bool Write(const std::string& key, const std::string& text, const Json& condition) {
+  std::string Written(const std::string& key) {
+    auto written = written_.lock();
+    const auto found = written->find(key);
+    return found == written->end() ? "" : found->second;
+  }
+
+  bool WriteLock(const std::string& key, const LockHolder& us, const Json& condition) {
+    const auto etag = Write(LockKey(key), ToJson(us).dump(2), condition);
+    if (etag) (*written_.lock())[key] = *etag;
+    return etag.has_value();
+  }
+
+  // The new ETag; nothing when the condition does not hold.
+  std::optional<std::string> Write(const std::string& key, const std::string& text, const Json& condition) {
     Json input = Place();
     input.update({{"Key", key}, {"Body", text}, {"ContentType", "application/json"}});
     if (!condition.is_null()) input.update(condition);
     for (int attempt = 1;; ++attempt) {
       try {
-        client_.Call("s3", "PutObject", input);
-        return true;
+        return client_.Call("s3", "PutObject", input).value("ETag", "");
       } catch (const aws::AwsError& error) {
         if (error.code() == "NoSuchBucket" && attempt == 1) {
           EnsureRecordsBucket(client_, bucket_);
@@ -147,7 +164,7 @@ class S3Records final : public RecordStore {
         const bool lost = error.code() == "PreconditionFailed" || error.code() == "ConditionalRequestConflict" ||
                           (error.code() == "NoSuchKey" && input.contains("IfMatch"));
         if (!lost) throw;
-        return false;
+        return std::nullopt;
       }
     }
   }
@@ -183,6 +200,7 @@ class S3Records final : public RecordStore {
   aws::Client& client_;
   const RecordsBucket bucket_;
   Sync<bool> checked_{false};
+  Sync<std::map<std::string, std::string>> written_;  // locks of ours: key → ETag
 };
 
 }  // namespace
