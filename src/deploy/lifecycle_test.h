@@ -282,11 +282,12 @@ class Lifecycle : public ::testing::Test {
     return names;
   }
 
-  // Cuts `run` at calls 1 … `calls`. `before` makes the state that it begins from, `check` looks at what came of it.
+  // Cuts `run` at calls 1 … `calls`, or at some of them. `before` makes the state that it begins from, `check` looks at
+  // what came of it.
   void CutEverywhere(const char* what, int calls, const std::function<void()>& before,
-                     const std::function<void(Cut)>& run, const std::function<void()>& check) {
+                     const std::function<void(Cut)>& run, const std::function<void()>& check, int some = 4) {
     const bool every = std::getenv("ADHOC_EVERY_CUT") != nullptr;
-    const int step = every ? 1 : std::max(1, calls / 4);
+    const int step = every ? 1 : std::max(1, calls / some);
     int survived = 0;
     for (int at = 1; at <= calls; at += step) {
       for (const bool after_effect : {false, true}) {

@@ -230,6 +230,39 @@ TEST_F(LoadBalancers, WhenAllAreFullTheNextIsOpenedAndTheLastOneToLeaveClosesIt)
   EXPECT_EQ(Inventory(), nobody);
 }
 
+// Rules are left; nothing raises the other quota.
+TEST_F(LoadBalancers, TheHundredAndFirstTargetGroupGoesToTheNext) {
+  ASSERT_TRUE(SharedUp());
+  auto& api = cloud_.api();
+  const Json balancer = api.Call("elbv2", "DescribeLoadBalancers")["LoadBalancers"][0];
+  int made = 0;
+  for (int priority = 1000; made < 99; ++priority) {
+    Json groups = Json::array();
+    for (; groups.size() < 5 && made < 99; ++made) {
+      const Json group = api.Call("elbv2", "CreateTargetGroup",
+                                  {{"Name", fmt::format("team-{}", made)},
+                                   {"Protocol", "HTTP"},
+                                   {"Port", 80},
+                                   {"TargetType", "ip"},
+                                   {"VpcId", balancer["VpcId"]}})["TargetGroups"][0];
+      groups.push_back({{"TargetGroupArn", group["TargetGroupArn"]}, {"Weight", 1}});
+    }
+    api.Call("elbv2", "CreateRule",
+             {{"ListenerArn", ListenerOn("dev-alb")["ListenerArn"]},
+              {"Priority", priority},
+              {"Conditions", Json::array({{{"Field", "path-pattern"}, {"Values", Json::array({"/x"})}}})},
+              {"Actions", Json::array({{{"Type", "forward"}, {"ForwardConfig", {{"TargetGroups", groups}}}}})}});
+  }
+  ASSERT_TRUE(Up()) << last_error_;
+  EXPECT_EQ(HomesOf("alpha"), std::set<std::string>{"dev-alb"}) << "the hundredth";
+  EXPECT_EQ(PlannedChanges(), Names{});
+  Become("beta");
+  ASSERT_TRUE(Up()) << last_error_;
+  EXPECT_EQ(HomesOf("beta"), std::set<std::string>{"dev-alb-2"});
+  ASSERT_TRUE(Down()) << last_error_;
+  EXPECT_EQ(BalancerNames(), Names{"dev-alb"});
+}
+
 TEST_F(LoadBalancers, FurtherOnesSpeakHttpsWithTheCertificateOfTheFirst) {
   config_.target.https = true;
   config_.target.domain = "dev.localhost";
@@ -269,19 +302,22 @@ TEST_F(LoadBalancers, OpeningAndClosingSurviveADeathAtAnyCall) {
         EXPECT_EQ(PlannedChanges(), Names{});
         EXPECT_TRUE(Down());
         EXPECT_EQ(Inventory(), nobody);
-      });
+      },
+      2);
   CutEverywhere(
       "up that opens, then down", *up, [] {}, [&](Cut cut) { Up(cut); },
       [&] {
         EXPECT_TRUE(Down());
         EXPECT_EQ(Inventory(), nobody);
-      });
+      },
+      2);
   CutEverywhere(
       "down that closes", *down, [&] { EXPECT_TRUE(Up()); }, [&](Cut cut) { Down(cut); },
       [&] {
         EXPECT_TRUE(Down());
         EXPECT_EQ(Inventory(), nobody);
-      });
+      },
+      2);
 }
 
 // Between the plan of one and its apply.
@@ -349,7 +385,6 @@ TEST_F(LoadBalancers, AnEnvironmentThatOutgrowsItsLoadBalancerMoves) {
   ASSERT_TRUE(SharedUp());
   ASSERT_TRUE(Up());
   Fill("dev-alb", 99);
-  const auto alone = Inventory();
   EXPECT_EQ(PlannedChanges(), Names{}) << "it is full, but alpha is on it";
   Serve({"/a", "/b", "/c", "/d", "/e"});
   const auto planned = PlannedChanges();
@@ -365,7 +400,6 @@ TEST_F(LoadBalancers, AnEnvironmentThatOutgrowsItsLoadBalancerMoves) {
     Serve({"/api/*"});
     EXPECT_TRUE(Down());
     EXPECT_TRUE(Up());
-    EXPECT_EQ(Inventory(), alone);
     Serve({"/a", "/b", "/c", "/d", "/e"});
   };
   CutEverywhere(
@@ -374,7 +408,21 @@ TEST_F(LoadBalancers, AnEnvironmentThatOutgrowsItsLoadBalancerMoves) {
         EXPECT_TRUE(Up());
         EXPECT_EQ(Inventory(), moved);
         EXPECT_EQ(PlannedChanges(), Names{});
-      });
+      },
+      2);
+}
+
+TEST_F(LoadBalancers, ATargetGroupWithAnotherPortIsMadeAnewUnderItsRules) {
+  ASSERT_TRUE(SharedUp());
+  Serve({"/a", "/b", "/c", "/d", "/e"});
+  ASSERT_TRUE(Up());
+  const auto rules = Rules();
+  for (auto& service : config_.services) {
+    if (service.name == "web") service.port = 9000;
+  }
+  ASSERT_TRUE(Up()) << last_error_;
+  EXPECT_EQ(Rules(), rules);
+  EXPECT_EQ(PlannedChanges(), Names{});
 }
 
 TEST_F(LoadBalancers, WhatFitsNowhereIsRefusedByThePlan) {

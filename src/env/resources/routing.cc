@@ -19,6 +19,10 @@ constexpr int kFirstSpecific = 1;
 constexpr int kFirstCatchAll = 25000;
 constexpr int kLastPriority = 50000;
 
+void DeleteRule(Context& context, const Json& rule) {
+  context.CallUnless({"RuleNotFound"}, "elbv2", "DeleteRule", {{"RuleArn", rule["arn"]}});
+}
+
 class TargetGroup final : public Resource {
  public:
   TargetGroup(const std::string& env, const config::Service& service)
@@ -76,7 +80,11 @@ class TargetGroup final : public Resource {
   }
 
   void Delete(Context& context, const Json& observed) override {
-    // In use until its rule is really gone.
+    // When it is made anew, its rules are still there, which are made anew after it.
+    if (const auto known = context.Find("listener rule " + name())) {
+      for (const Json& rule : known->value("rules", Json::array())) DeleteRule(context, rule);
+    }
+    // In use until its rules are really gone.
     context.WaitWhileRefused({"ResourceInUse"}, id() + " to be unused", [&] {
       context.CallUnless({"TargetGroupNotFound"}, "elbv2", "DeleteTargetGroup", {{"TargetGroupArn", observed["arn"]}});
     });
@@ -253,10 +261,6 @@ class ListenerRule final : public Resource {
                   "adhoc up " + context.environment());
     }
     return made;
-  }
-
-  static void DeleteRule(Context& context, const Json& rule) {
-    context.CallUnless({"RuleNotFound"}, "elbv2", "DeleteRule", {{"RuleArn", rule["arn"]}});
   }
 
   // Host and paths as one set of texts.
