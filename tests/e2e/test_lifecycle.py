@@ -286,6 +286,13 @@ def test_a_deploy_that_cannot_work_explains_itself(ublog, tag, expected):
 
 
 def test_the_server_may_be_killed(ublog):
+    ecs = ublog.cloud.client("ecs")
+
+    def stopping():
+        tasks = ecs.list_tasks(cluster="alpha-cluster", desiredStatus="STOPPED")["taskArns"]
+        return [t for t in ecs.describe_tasks(cluster="alpha-cluster", tasks=tasks)["tasks"] if t["lastStatus"] != "STOPPED"] if tasks else []
+
+    wait_for(lambda: not stopping(), "what a deploy began to stop has stopped", 60)
     before = set(ublog.cloud.containers())
     health = ublog.cloud.health()
     os.kill(health["pid"], 9)
