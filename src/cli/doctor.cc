@@ -198,6 +198,7 @@ Finding ZoneOf(env::Context& context, const config::Target& target) {
 }
 
 Finding CertificateOf(env::Context& context, const config::Target& target) {
+  if (!target.existing.load_balancer.empty()) return {.text = "the existing load balancer has its own"};
   if (!target.certificate.empty()) {
     const Json found =
         context.Call("acm", "DescribeCertificate", {{"CertificateArn", target.certificate}})["Certificate"];

@@ -6,6 +6,7 @@
 #include "cli/shell.h"
 #include "config/definition.h"
 #include "config/environment.h"
+#include "env/existing.h"
 #include "env/names.h"
 #include "env/policies.h"
 
@@ -39,8 +40,9 @@ Json PolicyOf(const config::Config& config, const Arguments& arguments) {
 
 int Print(Shell& shell, const Arguments& arguments) {
   const std::string here = shell.globals.directory.empty() ? "." : shell.globals.directory;
-  const config::Config config = config::LoadConfigWithoutVariables(
+  config::Config config = config::LoadConfigWithoutVariables(
       {.definition = config::FindDefinition(here), .environment = "none", .target = shell.globals.target}, {});
+  env::ResolveState(config, [&](const std::string& place) { return env::ReadState(nullptr, config, place); });
   PrintJson(PolicyOf(config, arguments));
   return kOk;
 }

@@ -5,6 +5,7 @@
 #include "cli/exit_codes.h"
 #include "cli/render.h"
 #include "cli/shell.h"
+#include "env/prices.h"
 #include "ui/view.h"
 
 namespace adhoc::cli {
@@ -44,16 +45,23 @@ int Plan(Shell& shell, const Subject& subject, bool detailed) {
   }();
   session.EndView();
   const env::Forecast forecast = env::PredictUp(prepared, session.records(), session.config());
+  const bool costs = session.config().target.kind == config::TargetKind::kAws;
   if (shell.globals.json) {
     Json json = prepared.plan.ToJson();
     json["name"] = session.config().environment;
     json["forecast"] = {{"seconds", forecast.seconds}, {"longest", forecast.longest}, {"critical_path", forecast.path}};
+    if (costs) json["shared_cost"] = env::CostJson(session.config());
     PrintJson(json);
   } else {
     fmt::print("{}{}{}: {}\n", RenderKept(session.config(), prepared.versions),
                RenderPlan(prepared.plan, ui::UseColour(STDOUT_FILENO)), session.config().environment,
                prepared.plan.Summary());
     if (const std::string text = RenderForecast(forecast); !text.empty()) fmt::print("{}\n", text);
+    if (costs) {
+      const std::string text = env::RenderCost(session.config());
+      fmt::print("{}, which all environments share: {}\n", session.config().target.shared,
+                 text.substr(0, text.find('\n')));
+    }
   }
   return detailed && !prepared.plan.empty() ? kChangesPlanned : kOk;
 }

@@ -16,6 +16,8 @@
 #include "config/definition.h"
 #include "config/environment.h"
 #include "env/environment.h"
+#include "env/existing.h"
+#include "env/prices.h"
 #include "env/s3_records.h"
 #include "net/transport.h"
 #include "ui/view.h"
@@ -150,6 +152,9 @@ Session::Session(const Globals& globals, Subject subject, Variables variables) :
       impl_->config = config::LoadConfigWithoutVariables(options, record->variables.get<std::map<std::string, Json>>());
     }
   }
+  env::ResolveState(impl_->config, [this](const std::string& place) {
+    return env::ReadState(impl_->client.get(), impl_->config, place);
+  });
   impl_->context = NewContext();
 }
 
@@ -253,6 +258,11 @@ void Session::MakeShared() {
   if (!prepared.plan.empty()) {
     sink().Emit(events::Notice{
         .text = fmt::format("Shared resources {}: {}", config().target.shared, prepared.plan.Summary())});
+    if (config().target.kind == config::TargetKind::kAws) {
+      std::string cost = env::RenderCost(config());
+      cost.pop_back();
+      sink().Emit(events::Notice{.text = std::move(cost)});
+    }
     const env::ApplyResult result = env::Apply(context(), prepared.plan, prepared.resources);
     if (!result.ok()) throw Error("the shared resources are not complete: " + result.error, result.hint);
   }

@@ -7,6 +7,7 @@
 #include "cli/exit_codes.h"
 #include "cli/render.h"
 #include "cli/shell.h"
+#include "env/prices.h"
 #include "env/resources/resources.h"
 #include "ui/view.h"
 
@@ -30,7 +31,7 @@ int Up(Shell& shell) {
                                session.config().target.name));
   fmt::print("{} is ready on {}\n", session.config().target.shared, session.config().target.name);
   if (!session.config().target.bastion) return kOk;
-  if (const auto bastion = env::MakeBastion(session.config().target.shared)->Read(session.context())) {
+  if (const auto bastion = env::MakeBastion(session.config().target)->Read(session.context())) {
     fmt::print("  aws ssm start-session --target {}\n", (*bastion)["id"].get<std::string>());
   }
   return kOk;
@@ -40,11 +41,14 @@ int Plan(Shell& shell) {
   Session session(shell.globals, {}, Session::Variables::kNone);
   const env::Prepared prepared = env::PrepareShared(session.context());
   session.EndView();
+  const bool costs = session.config().target.kind == config::TargetKind::kAws;
   if (shell.globals.json) {
-    PrintJson(prepared.plan.ToJson());
+    Json json = prepared.plan.ToJson();
+    if (costs) json["cost"] = env::CostJson(session.config());
+    PrintJson(json);
   } else {
-    fmt::print("{}{}: {}\n", RenderPlan(prepared.plan, ui::UseColour(STDOUT_FILENO)), session.config().target.shared,
-               prepared.plan.Summary());
+    fmt::print("{}{}: {}\n{}", RenderPlan(prepared.plan, ui::UseColour(STDOUT_FILENO)), session.config().target.shared,
+               prepared.plan.Summary(), costs ? env::RenderCost(session.config()) : "");
   }
   return kOk;
 }
@@ -71,7 +75,7 @@ void AddShared(CLI::App& app, Shell& shell) {
   command->add_subcommand("up", "Make them, or bring them up to date")->callback([&shell] {
     shell.action = [&shell] { return Up(shell); };
   });
-  command->add_subcommand("plan", "Show what `shared up` would change")->callback([&shell] {
+  command->add_subcommand("plan", "Show what `shared up` would change, and what it costs")->callback([&shell] {
     shell.action = [&shell] { return Plan(shell); };
   });
   command->add_subcommand("down", "Destroy them; refused while environments exist")->callback([&shell] {

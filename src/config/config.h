@@ -18,11 +18,14 @@ namespace adhoc::config {
 
 enum class TargetKind { kLocal, kAws };
 
+// How tasks reach AWS's services and the rest of the world.
 enum class NatKind {
-  kNone,     // tasks run in the public subnets with public addresses
-  kSingle,   // one NAT gateway for all zones
-  kPerZone,  // one in each
+  kNone,       // tasks run in the public subnets with public addresses
+  kSingle,     // one NAT gateway for all zones
+  kPerZone,    // one in each
+  kEndpoints,  // none: VPC endpoints of AWS's services, and nothing else is reached
 };
+inline constexpr std::string_view kNatNames[] = {"none", "single", "per-zone", "endpoints"};  // as definitions have it
 
 // The network of the shared resources.
 struct Network {
@@ -32,6 +35,30 @@ struct Network {
   std::vector<std::string> ingress = {"0.0.0.0/0"};  // who may reach the load balancer
 
   bool operator==(const Network&) const = default;
+};
+
+// Subnets that the team made: their ids, or the tags that all of them have.
+struct ExistingSubnets {
+  std::vector<std::string> ids;
+  std::map<std::string, std::string> tags;
+
+  bool empty() const { return ids.empty() && tags.empty(); }
+  bool operator==(const ExistingSubnets&) const = default;
+};
+
+// What the team has and the engine uses instead of making it: looked up, never changed or deleted. Empty where the
+// engine makes it. A value may be `${state.<output>}` until env/existing.h has put in the state's.
+struct Existing {
+  std::string state;  // of Terraform: s3://bucket/key or a file's path
+  std::string vpc;
+  ExistingSubnets public_subnets;   // for the load balancer, and for tasks where there are no private ones
+  ExistingSubnets private_subnets;  // for tasks and the database
+  std::string security_group;       // of tasks
+  std::string load_balancer;        // ARN
+  std::string database;             // identifier of the instance
+  std::string database_secret;      // ARN; empty: RDS manages the master password
+
+  bool operator==(const Existing&) const = default;
 };
 
 // Where environments run.
@@ -53,7 +80,13 @@ struct Target {
   bool spot = false;                     // run tasks on Fargate Spot unless they say otherwise
   bool bastion = false;                  // a host in the network, reached through Session Manager
   Network network;
+  Existing existing;
 
+  // Whether tasks run in public subnets, with public addresses; whether the database's subnets are public ones.
+  bool tasks_are_public() const {
+    return existing.vpc.empty() ? network.nat == NatKind::kNone : existing.private_subnets.empty();
+  }
+  bool database_is_public() const { return !existing.vpc.empty() && existing.private_subnets.empty(); }
   bool operator==(const Target&) const = default;
 };
 

@@ -528,7 +528,8 @@ TEST(Definition, ReportsTargets) {
       {"local: {network: {cidr: 10.0.0.0/8, zones: 9, nat: some, ingress: []}}",
        {"2:35 `targets.local.network.cidr` is not valid: its prefix has to be from /16 to /24",
         "2:54 `targets.local.network.zones` has to be a whole number from 2 to 6, found the number 9",
-        "2:62 `targets.local.network.nat` is not valid: `some` is unknown | use one of: single, per-zone, none",
+        "2:62 `targets.local.network.nat` is not valid: `some` is unknown | use one of: single, per-zone, endpoints, "
+        "none",
         "2:77 `targets.local.network.ingress` is empty: nobody could reach an environment | leave it out to let "
         "everybody in"}},
   };

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "config/existing.h"
 #include "config/rules.h"
 #include "config/variables.h"
 
@@ -80,8 +81,8 @@ class TargetsReader {
   }
 
   void CheckTargetKeys(const YamlNode& body, const std::string& name, bool aws) {
-    const std::vector<std::string> common = {"kind",    "shared", "domain", "variables",
-                                             "network", "spot",   "region", "bastion"};
+    const std::vector<std::string> common = {"kind", "shared", "domain",  "variables", "network",
+                                             "spot", "region", "bastion", "existing"};
     const std::vector<std::string> only_aws = {"account", "profile", "role", "certificate", "hosted_zone"};
     const std::vector<std::string> only_local = {"endpoint", "http_port", "https_port", "https"};
     std::vector<std::string> keys = common;
@@ -126,7 +127,28 @@ class TargetsReader {
     }
     if (const YamlEntry* network = body.Find("network"))
       ReadNetwork(*network->value, name + ".network", target.network);
+    if (const YamlEntry* existing = body.Find("existing")) {
+      target.existing = ReadExisting(*existing->value, name + ".existing", reader_);
+      if (const YamlEntry* network = body.Find("network"); network != nullptr && !target.existing.vpc.empty()) {
+        ForbidNetwork(*network->value, name, target.existing);
+      }
+      if (target.bastion && !target.existing.vpc.empty() && target.existing.public_subnets.empty()) {
+        reader_.Mistake(body.Find("bastion")->key_range,
+                        fmt::format("`{}.bastion` needs existing.public_subnets", name), "add them, or remove bastion");
+      }
+    }
     if (const YamlEntry* variables = body.Find("variables")) ReadTargetVariables(*variables->value, name, declaration);
+  }
+
+  void ForbidNetwork(const YamlNode& network, const std::string& name, const Existing& existing) {
+    for (const YamlEntry& entry : network.entries) {
+      const bool ingress = entry.key == "ingress";
+      if (ingress && existing.load_balancer.empty()) continue;
+      reader_.Mistake(entry.key_range,
+                      fmt::format("`{}.network.{}` is of a {} that adhoc makes, and existing.{} names one", name,
+                                  entry.key, ingress ? "load balancer" : "VPC", ingress ? "load_balancer" : "vpc"),
+                      "remove it");
+    }
   }
 
   void ReadTargetVariables(const YamlNode& node, const std::string& name, TargetDeclaration& declaration) {
@@ -165,13 +187,12 @@ class TargetsReader {
     }
     if (const YamlEntry* nat = node.Find("nat")) {
       const std::string text = reader_.Literal(*nat->value, name + ".nat").value_or("");
-      if (text == "none") {
-        network.nat = NatKind::kNone;
-      } else if (text == "per-zone") {
-        network.nat = NatKind::kPerZone;
-      } else if (!text.empty() && text != "single") {
+      const auto* known = std::find(std::begin(kNatNames), std::end(kNatNames), text);
+      if (known != std::end(kNatNames)) {
+        network.nat = static_cast<NatKind>(known - std::begin(kNatNames));
+      } else if (!text.empty()) {
         reader_.Mistake(nat->value->range, fmt::format("`{}.nat` is not valid: `{}` is unknown", name, text),
-                        Suggest(text, {"single", "per-zone", "none"}));
+                        Suggest(text, {"single", "per-zone", "endpoints", "none"}));
       }
     }
     if (const YamlEntry* ingress = node.Find("ingress")) {

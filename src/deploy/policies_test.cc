@@ -17,6 +17,7 @@
 #include "config/resolve.h"
 #include "deploy/deploy.h"
 #include "env/environment.h"
+#include "env/existing.h"
 #include "env/s3_records.h"
 #include "env/status.h"
 #include "testing/fake_random.h"
@@ -127,7 +128,9 @@ class Policies : public ::testing::Test {
   }
 
   void Load() {
+    const config::Target before = config_.target;
     config_ = config::LoadConfig({.definition = folder_.path() / "adhoc.yaml", .environment = "alpha"});
+    if (!before.shared.empty()) config_.target = before;
     config_.target.https = true;
     config_.target.bastion = true;
   }
@@ -258,8 +261,9 @@ class Policies : public ::testing::Test {
     note(Lock(env::SharedLock("dev")));
     note(Apply(env::PrepareShared));
     if (!errors.empty()) return errors;
-    const Json group = First("ec2", "DescribeSecurityGroups", "SecurityGroups",
-                             {{"Filters", Json::array({{{"Name", "group-name"}, {"Values", {"dev-ecs-sg"}}}})}});
+    const Json group =
+        First("ec2", "DescribeSecurityGroups", "SecurityGroups",
+              {{"Filters", Json::array({{{"Name", "group-name"}, {"Values", {config_.target.shared + "-ecs-sg"}}}})}});
     Alter("ec2", "AuthorizeSecurityGroupIngress",
           {{"GroupId", group["GroupId"]},
            {"IpPermissions", Json::array({{{"IpProtocol", "tcp"},
@@ -268,13 +272,93 @@ class Policies : public ::testing::Test {
                                            {"IpRanges", Json::array({{{"CidrIp", "0.0.0.0/0"}}})}}})}});
     const Json certificates = api().Call("acm", "ListCertificates");
     Alter("elbv2", "ModifyListener", {{"ListenerArn", ListenerArn()}, {"DefaultActions", Elsewhere()}});
-    const Json bastion = First("ec2", "DescribeInstances", "Reservations")["Instances"][0]["InstanceId"];
+    const Json bastion = First(
+        "ec2", "DescribeInstances", "Reservations",
+        {{"Filters", Json::array({{{"Name", "tag:Name"},
+                                   {"Values", {config_.target.shared + "-bastion"}}}})}})["Instances"][0]["InstanceId"];
     Alter("ec2", "StopInstances", {{"InstanceIds", Json::array({bastion})}});
+    Rest();
+    if (!config_.target.existing.vpc.empty()) {
+      note(Apply(env::PrepareShared));
+      note(Apply(env::PrepareSharedDown));
+      return errors;
+    }
+    // Other shapes of the network, each of which comes from the one before.
+    const auto nat = config_.target.network.nat;
+    for (const auto shape : {config::NatKind::kEndpoints, config::NatKind::kPerZone, nat}) {
+      config_.target.network.nat = shape;
+      note(Apply(env::PrepareShared));
+      if (shape == config::NatKind::kEndpoints) {
+        const Json endpoint = First("ec2", "DescribeVpcEndpoints", "VpcEndpoints",
+                                    {{"Filters", Json::array({{{"Name", "tag:Name"}, {"Values", {"dev-logs"}}}})}});
+        Alter("ec2", "ModifyVpcEndpoint",
+              {{"VpcEndpointId", endpoint["VpcEndpointId"]},
+               {"RemoveSubnetIds", Json::array({endpoint["SubnetIds"][0]})}});
+        note(Apply(env::PrepareShared));
+      }
+    }
+    // A gateway that is another one than the route's.
+    const Json gateway = First("ec2", "DescribeNatGateways", "NatGateways",
+                               {{"Filter", Json::array({{{"Name", "state"}, {"Values", {"available"}}}})}});
+    Alter("ec2", "DeleteNatGateway", {{"NatGatewayId", gateway["NatGatewayId"]}});
     Rest();
     note(Apply(env::PrepareShared));
     OpenLoadBalancer();
     note(Apply(env::PrepareSharedDown));
     return errors;
+  }
+
+  // What a team has: a VPC with subnets, a load balancer with an HTTPS listener, PostgreSQL, a Terraform state. Its
+  // load balancer's listener has a certificate that was imported.
+  void UseWhatExists() {
+    access_key_ = "root";
+    config_.target.existing = {};
+    EXPECT_EQ(Apply(env::PrepareShared), "");
+    std::map<std::string, Json> known;
+    EXPECT_EQ(Run([&](env::Context& context, env::RecordStore&) {
+                for (const auto& resource : env::PrepareShared(context).resources) {
+                  known[resource->id()] = context.Find(resource->id()).value_or(Json());
+                }
+              }),
+              "");
+    config_.target.shared = "qa";
+    config_.target.existing.state = "s3://states/dev.tfstate";
+    const Json outputs = {
+        {"vpc", {{"value", known["vpc dev-vpc"]["id"]}}},
+        {"balancer", {{"value", known["load balancer dev-alb"]["arn"]}}},
+        {"database", {{"value", {{"id", "dev-rds"}, {"secret", known["database instance dev-rds"]["secret_arn"]}}}}},
+        {"public", {{"value", {known["subnet dev-public-1"]["id"], known["subnet dev-public-2"]["id"]}}}},
+        {"private", {{"value", {known["subnet dev-private-1"]["id"], known["subnet dev-private-2"]["id"]}}}}};
+    Alter("s3", "CreateBucket", {{"Bucket", "states"}});
+    Alter("s3", "PutObject",
+          {{"Bucket", "states"}, {"Key", "dev.tfstate"}, {"Body", Json{{"version", 4}, {"outputs", outputs}}.dump()}});
+    Resolve();
+    // Whoever may reach the database from elsewhere in the network.
+    const Json group = First("ec2", "DescribeSecurityGroups", "SecurityGroups",
+                             {{"Filters", Json::array({{{"Name", "group-name"}, {"Values", {"dev-rds-sg"}}}})}});
+    Alter("ec2", "AuthorizeSecurityGroupIngress",
+          {{"GroupId", group["GroupId"]},
+           {"IpPermissions", Json::array({{{"IpProtocol", "tcp"},
+                                           {"FromPort", 5432},
+                                           {"ToPort", 5432},
+                                           {"IpRanges", Json::array({{{"CidrIp", "10.0.0.0/16"}}})}}})}});
+  }
+  // As a session does at its beginning.
+  void Resolve() {
+    config_.target.existing = {.state = "s3://states/dev.tfstate",
+                               .vpc = "${state.vpc}",
+                               .public_subnets = {.ids = {"${state.public}"}, .tags = {}},
+                               .private_subnets = {.ids = {"${state.private}"}, .tags = {}},
+                               .security_group = "",
+                               .load_balancer = "${state.balancer}",
+                               .database = "${state.database.id}",
+                               .database_secret = "${state.database.secret}"};
+    EXPECT_EQ(Run([&](env::Context& context, env::RecordStore&) {
+                env::ResolveState(config_, [&](const std::string& place) {
+                  return env::ReadState(&context.client(), config_, place);
+                });
+              }),
+              "");
   }
 
   // Every command about an environment, between shared resources that are there.
@@ -358,9 +442,16 @@ class Policies : public ::testing::Test {
     // Without room on Fargate Spot, and on the load balancer.
     for (auto& service : config_.services) service.spot = true;
     cloud_.SetCapacity("FARGATE_SPOT", false);
-    FillLoadBalancer();
+    const bool existing = !config_.target.existing.load_balancer.empty();
+    if (!existing) FillLoadBalancer();
     note("up, again", Up());
     if (!errors.empty()) return errors;
+    if (existing) {
+      note("down, again", down());
+      FillLoadBalancer();
+      EXPECT_NE(Up().find("does not fit: the existing load balancer dev-alb has no room"), std::string::npos);
+      return errors;
+    }
     Alter("elbv2", "ModifyListener", {{"ListenerArn", ListenerArn("dev-alb-2")}, {"DefaultActions", Elsewhere()}});
     note("up, once more", Up());
     note("down, again", down());
@@ -428,6 +519,26 @@ TEST_F(Policies, EnvironmentsNeedExactlyTheirPolicy) {
   Become("environments", policy);
   EXPECT_EQ(RunEnvironment(), std::vector<std::string>{});
   ExpectTight(policy);
+}
+
+// The policies are narrower by all that is not made or changed.
+TEST_F(Policies, WithWhatExistsTheyAreNarrower) {
+  MakeRecordsBucket();
+  UseWhatExists();
+  const Json shared = env::SharedPolicy(Scope());
+  EXPECT_LT(shared.dump().size(), env::SharedPolicy({.account = "000000000000", .region = "us-east-1"}).dump().size());
+  Become("shared", shared);
+  Resolve();
+  EXPECT_EQ(RunShared(), std::vector<std::string>{});
+  ExpectTight(shared);
+
+  access_key_ = "root";
+  EXPECT_EQ(Apply(env::PrepareShared), "");
+  const Json environments = env::EnvironmentsPolicy(Scope());
+  Become("environments", environments);
+  Resolve();
+  EXPECT_EQ(RunEnvironment(), std::vector<std::string>{});
+  ExpectTight(environments);
 }
 
 // A refusal reaches the person as AWS's text.

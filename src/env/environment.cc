@@ -6,21 +6,17 @@
 #include <set>
 
 #include "base/error.h"
+#include "env/existing.h"
 #include "env/names.h"
 #include "env/placement.h"
 #include "env/policies.h"
 #include "env/resources/resources.h"
+#include "env/shared.h"
 
 namespace adhoc::env {
 namespace {
 
-constexpr int kPostgresPort = 5432;
 constexpr int kDatabasePasswordLength = 40;
-
-bool HasDiscovery(const config::Config& config) {
-  return std::any_of(config.services.begin(), config.services.end(),
-                     [](const auto& service) { return service.discoverable; });
-}
 
 bool IsUsed(const config::Config& config, const std::string& image) {
   const auto uses = [&](const config::Workload& workload) { return workload.image.image == image; };
@@ -96,13 +92,6 @@ Resources LeftoverFamilies(Context& context, const Resources& known) {
   return found;
 }
 
-Resources Listeners(const config::Target& target, const std::string& balancer) {
-  Resources listeners;
-  listeners.push_back(MakeListener(balancer, target.https ? ListenerKind::kRedirect : ListenerKind::kHttp));
-  if (target.https) listeners.push_back(MakeListener(balancer, ListenerKind::kHttps));
-  return listeners;
-}
-
 // A load balancer after the first is opened, and kept, by the environments that are on it.
 void AddLoadBalancer(const Context& context, Resources& resources) {
   const auto& target = context.config().target;
@@ -115,28 +104,6 @@ void AddLoadBalancer(const Context& context, Resources& resources) {
     listener->DependsOn(MainListenerId(target, first));
     resources.push_back(std::move(listener));
   }
-}
-
-Resources BastionResources(const std::string& shared) {
-  Resources resources;
-  resources.push_back(MakeBastionRole(shared));
-  resources.push_back(MakeInstanceProfile(shared));
-  resources.push_back(MakeSecurityGroup(shared, "bastion-sg", "Bastion of " + shared, {}));
-  resources.push_back(MakeBastion(shared));
-  return resources;
-}
-
-// What there is of a bastion that the target does not ask for (any more).
-Resources LeftoverBastion(Context& context) {
-  Resources found;
-  if (context.config().target.bastion) return found;
-  for (auto& resource : BastionResources(context.shared())) {
-    auto observed = resource->Read(context);
-    if (!observed) continue;
-    context.Publish(resource->id(), std::move(*observed));
-    found.push_back(std::move(resource));
-  }
-  return found;
 }
 
 // They are deleted by an apply that otherwise makes and changes.
@@ -174,85 +141,6 @@ void RequireNothingToLose(Context& context) {
 
 }  // namespace
 
-Resources SharedResources(const config::Config& config) {
-  const auto& target = config.target;
-  const std::string& shared = target.shared;
-  Resources resources;
-  const auto add = [&](ResourcePtr resource) -> Resource& {
-    resources.push_back(std::move(resource));
-    return *resources.back();
-  };
-
-  add(MakeVpc(shared));
-  Resource& gateway = add(MakeInternetGateway(shared));
-  std::vector<std::string> public_subnets;
-  std::vector<std::string> private_subnets;
-  for (int zone = 1; zone <= target.network.zones; ++zone) {
-    public_subnets.push_back(add(MakeSubnet({shared, true, zone})).id());
-    private_subnets.push_back(add(MakeSubnet({shared, false, zone})).id());
-  }
-  add(MakeRouteTable(shared, "public", gateway.id(), public_subnets));
-  switch (target.network.nat) {
-    case config::NatKind::kNone:
-      add(MakeRouteTable(shared, "private", "", private_subnets));
-      break;
-    case config::NatKind::kSingle:
-      add(MakeAddress(shared, 1));
-      add(MakeRouteTable(shared, "private", add(MakeNatGateway(shared, 1)).id(), private_subnets));
-      break;
-    case config::NatKind::kPerZone:
-      for (int zone = 1; zone <= target.network.zones; ++zone) {
-        add(MakeAddress(shared, zone));
-        const std::string nat = add(MakeNatGateway(shared, zone)).id();
-        add(MakeRouteTable(shared, fmt::format("private-{}", zone), nat, {private_subnets[zone - 1]}));
-      }
-      break;
-  }
-
-  std::vector<IngressRule> from_outside;
-  for (const auto& cidr : target.network.ingress) {
-    from_outside.push_back({.from_port = target.http_port, .to_port = target.http_port, .cidr = cidr});
-    if (target.https)
-      from_outside.push_back({.from_port = target.https_port, .to_port = target.https_port, .cidr = cidr});
-  }
-  const std::string balancer_group =
-      add(MakeSecurityGroup(shared, "alb-sg", "Load balancer of " + shared, from_outside)).id();
-  const std::string task_group = fmt::format("security group {}-ecs-sg", shared);
-  add(MakeSecurityGroup(shared, "ecs-sg", "Tasks of environments on " + shared,
-                        {{.from_port = 1, .to_port = 65535, .security_group = balancer_group},
-                         {.from_port = 1, .to_port = 65535, .security_group = task_group}}));
-
-  const std::string balancer_name = LoadBalancerName(shared);
-  Resource& balancer = add(MakeLoadBalancer(balancer_name));
-  balancer.DependsOn(balancer_group);
-  balancer.DependsOn(gateway.id());
-  for (const auto& subnet : public_subnets) balancer.DependsOn(subnet);
-  std::string certificate;
-  if (target.https && target.certificate.empty()) certificate = add(MakeCertificate(target.domain)).id();
-  for (auto& listener : Listeners(target, balancer_name)) {
-    if (!certificate.empty()) listener->DependsOn(certificate);
-    resources.push_back(std::move(listener));
-  }
-  add(MakeHostedZone(target.domain));
-  add(MakeExecutionRole(shared));
-  add(MakeNamespace(shared));
-  std::vector<IngressRule> to_database{
-      {.from_port = kPostgresPort, .to_port = kPostgresPort, .security_group = task_group}};
-  if (target.bastion) {
-    for (auto& resource : BastionResources(shared)) resources.push_back(std::move(resource));
-    to_database.push_back({.from_port = kPostgresPort,
-                           .to_port = kPostgresPort,
-                           .security_group = fmt::format("security group {}-sg", BastionName(shared))});
-  }
-  if (config.database) {
-    add(MakeSecurityGroup(shared, "rds-sg", "Database of " + shared, to_database));
-    Resource& group = add(MakeDatabaseSubnetGroup(shared));
-    for (const auto& subnet : private_subnets) group.DependsOn(subnet);
-    add(MakeDatabaseInstance(shared));
-  }
-  return resources;
-}
-
 Resources BootstrapResources(const config::Config& config, const std::string& github) {
   const PolicyScope scope = ScopeOf(config);
   Resources resources;
@@ -264,26 +152,6 @@ Resources BootstrapResources(const config::Config& config, const std::string& gi
     resources.push_back(MakeSharedRole(scope.shared, github));
   }
   return resources;
-}
-
-Resources SharedLookups(const config::Config& config) {
-  const auto& target = config.target;
-  std::set<std::string> wanted = {
-      "vpc " + Join(target.shared, "vpc"),
-      fmt::format("security group {}-ecs-sg", target.shared),
-      "load balancer " + LoadBalancerName(target.shared),
-      MainListenerId(target, LoadBalancerName(target.shared)),
-      "hosted zone " + target.domain,
-      fmt::format("role {}-ecs-execution-role", target.shared),
-  };
-  if (HasDiscovery(config)) wanted.insert("namespace " + NamespaceName(target.shared));
-  if (config.database) wanted.insert("database instance " + DatabaseInstanceName(target.shared));
-  for (int zone = 1; zone <= target.network.zones; ++zone) {
-    wanted.insert("subnet " + SubnetName({target.shared, target.network.nat == config::NatKind::kNone, zone}));
-  }
-  Resources all = SharedResources(config);
-  std::erase_if(all, [&](const ResourcePtr& resource) { return !wanted.contains(resource->id()); });
-  return all;
 }
 
 Resources EnvironmentResources(const Context& context) {
@@ -382,8 +250,10 @@ Prepared PrepareBootstrapDown(Context& context, bool force) {
 
 Prepared PrepareShared(Context& context) {
   Prepared prepared;
+  RequireExisting(context);
   prepared.resources = SharedResources(context.config());
   prepared.plan = MakePlan(context, {}, prepared.resources);
+  AddLeftovers(prepared, LeftoverNetwork(context), "the network has another shape");
   AddLeftovers(prepared, LeftoverBastion(context), "the target has no bastion");
   return prepared;
 }
@@ -397,7 +267,9 @@ Prepared PrepareSharedDown(Context& context) {
   }
   Prepared prepared;
   prepared.resources = SharedResources(context.config());
-  for (auto& leftover : LeftoverBastion(context)) prepared.resources.push_back(std::move(leftover));
+  for (auto leftovers : {LeftoverNetwork, LeftoverBastion}) {
+    for (auto& leftover : leftovers(context)) prepared.resources.push_back(std::move(leftover));
+  }
   // What the first load balancer stands on the others stand on, too.
   std::vector<std::string> foundations{"certificate *." + context.config().target.domain};
   for (const auto& resource : prepared.resources) {
@@ -410,6 +282,7 @@ Prepared PrepareSharedDown(Context& context) {
     for (const auto& foundation : foundations) further.DependsOn(foundation);
   }
   prepared.plan = MakeDestroyPlan(context, {}, prepared.resources);
+  RequireNoWayToDatabase(context);
   return prepared;
 }
 
@@ -423,7 +296,9 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record) {
   prepared.existing = SharedLookups(context.config());
   prepared.resources = EnvironmentResources(context);
   AddLoadBalancer(context, prepared.resources);
+  RequireReachableImages(context.config());
   prepared.plan = MakePlan(context, prepared.existing, prepared.resources);
+  RequireWayToDatabase(context);
   // Not families: an old one may still be somebody's one-off task.
   AddLeftovers(prepared, LeftoverServices(context, prepared.resources), "it is not in the definition");
   AddLeftovers(prepared, LeftoverAutoscaling(context), "the definition says how many tasks run");

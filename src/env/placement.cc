@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "env/existing.h"
 #include "env/names.h"
 #include "env/quota.h"
 #include "env/resources/resources.h"
@@ -114,6 +115,10 @@ std::set<std::string> TargetGroupNames(const Context& context) {
 
 std::map<int, Json> LoadBalancersOf(Context& context) {
   std::map<int, Json> found;
+  if (!context.config().target.existing.load_balancer.empty()) {
+    if (Json existing = DescribeExistingLoadBalancer(context); !existing.is_null()) found[1] = std::move(existing);
+    return found;
+  }
   for (const Json& balancer : AllLoadBalancers(context)) {
     const int number = LoadBalancerNumber(context.shared(), balancer.value("LoadBalancerName", ""));
     if (number > 0) found[number] = balancer;
@@ -150,7 +155,9 @@ std::string Place(Context& context) {
   for (const auto& [number, balancer] : balancers) order.push_back(number);
   for (const int number : order) {
     const Json& balancer = balancers.at(number);
-    if (fits(UseOf(RulesOf(context, balancer["LoadBalancerArn"]), ours))) return balancer["LoadBalancerName"];
+    if (fits(UseOf(RulesOf(context, balancer["LoadBalancerArn"]), ours))) {
+      return LoadBalancerName(context.shared(), number);
+    }
   }
 
   const std::string& environment = context.environment();
@@ -165,6 +172,13 @@ std::string Place(Context& context) {
                             "Application Load Balancer, {})",
                             environment, needs.rules, limit, kRulesQuota),
                 Raise(kRulesQuota, needs.rules));
+  }
+  if (!context.config().target.existing.load_balancer.empty()) {
+    throw Error(
+        fmt::format("{} does not fit: the existing load balancer {} has no room for {} rules and {} target "
+                    "groups, and another one is not opened beside it",
+                    environment, balancers.at(1).value("LoadBalancerName", ""), needs.rules, needs.target_groups),
+        Raise(kRulesQuota, limit * 2));
   }
   const int open = CountLoadBalancers(context);
   const int most = open < kDefaultBalancers ? kDefaultBalancers : Limit(context, kBalancersQuota, kDefaultBalancers);

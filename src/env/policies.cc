@@ -63,7 +63,11 @@ class Policy {
   std::string BastionRole() const { return Role(Join(scope_.shared, "bastion-role")); }
   // The first load balancer, and those that are opened when it is full.
   std::string Balancer(std::string_view kind) const {
-    return Arn("elasticloadbalancing", fmt::format("{}/app/{}/*", kind, LoadBalancerName(scope_.shared)));
+    const std::string& arn = scope_.existing.load_balancer;  // …:loadbalancer/app/<name>/<id>
+    const std::string path = arn.empty() ? fmt::format("app/{}/*", LoadBalancerName(scope_.shared))
+                                         : arn.substr(std::min(arn.find("/app/") + 1, arn.size()));
+    // A rule's ARN goes on behind its listener's, and that behind its load balancer's.
+    return Arn("elasticloadbalancing", fmt::format("{}/{}{}", kind, path, arn.empty() ? "" : "/*"));
   }
   std::string FurtherBalancer(std::string_view kind) const {
     return Arn("elasticloadbalancing", fmt::format("{}/app/{}-*/*", kind, LoadBalancerName(scope_.shared)));
@@ -81,6 +85,13 @@ class Policy {
     Words objects{RecordsBucket() + "/locks/*"};
     if (of_environments) objects.push_back(RecordsBucket() + "/records/*");
     Allow("RecordsAndLocks", Actions("s3", "GetObject PutObject DeleteObject"), objects);
+  }
+
+  // The Terraform state with the names of what exists.
+  void AllowState() {
+    constexpr std::string_view kS3 = "s3://";
+    if (!scope_.existing.state.starts_with(kS3)) return;
+    Allow("TerraformState", {"s3:GetObject"}, {"arn:aws:s3:::" + scope_.existing.state.substr(kS3.size())});
   }
 
   // Names below the domain, in whatever zone has it.
@@ -101,7 +112,8 @@ PolicyScope ScopeOf(const config::Config& config) {
   PolicyScope scope{.account = config.target.account,
                     .region = config.target.region,
                     .shared = config.target.shared,
-                    .domain = config.target.domain};
+                    .domain = config.target.domain,
+                    .existing = config.target.existing};
   for (const auto& image : config.images) scope.repositories.push_back(image.repository);
   std::sort(scope.repositories.begin(), scope.repositories.end());
   scope.repositories.erase(std::unique(scope.repositories.begin(), scope.repositories.end()), scope.repositories.end());
@@ -111,6 +123,7 @@ PolicyScope ScopeOf(const config::Config& config) {
 // Without names of statements, as Terraform's modules write them: neither changes what the other made.
 Json ExecutionPolicy(const PolicyScope& scope) {
   const Policy policy(scope);
+  const std::string& master = scope.existing.database_secret;
   return Document(
       Json::array({Statement({"ecr:GetAuthorizationToken"}, {"*"}),
                    Statement(Actions("ecr", "BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer"),
@@ -119,7 +132,8 @@ Json ExecutionPolicy(const PolicyScope& scope) {
                    Statement({"secretsmanager:GetSecretValue"}, {policy.Arn("secretsmanager", "secret:*")},
                              ResourceTag(kManagedByTag, kOurs)),
                    // The master password of the shared database, for the task that makes an environment's own.
-                   Statement({"secretsmanager:GetSecretValue"}, {policy.Arn("secretsmanager", "secret:rds!db-*")})}));
+                   Statement({"secretsmanager:GetSecretValue"},
+                             {master.empty() ? policy.Arn("secretsmanager", "secret:rds!db-*") : master})}));
 }
 
 Json TaskPolicy(const PolicyScope& scope, const std::string& environment, bool bucket) {
@@ -145,35 +159,53 @@ Json SharedPolicy(const PolicyScope& scope) {
   const std::string anything = policy.Arn("ec2", "*/*");
   const Json ours = ResourceTag(kEnvironmentTag, scope.shared);
   const Json becomes_ours = RequestTag(kEnvironmentTag, scope.shared);
+  const bool own_network = scope.existing.vpc.empty();
+  const bool own_balancer = scope.existing.load_balancer.empty();
+  const bool own_database = scope.existing.database.empty();
+  const auto if_own = [](bool own, Words actions) { return own ? std::move(actions) : Words{}; };
 
   policy.Allow(
       "Look",
-      Actions(
-          "ec2",
-          "DescribeAddresses DescribeAvailabilityZones DescribeInstances DescribeInternetGateways DescribeNatGateways "
-          "DescribeRegions DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute "
-          "DescribeVpcs") +
+      Actions("ec2",
+              "DescribeInstances DescribeRegions DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute "
+              "DescribeVpcs") +
+          if_own(own_network,
+                 Actions("ec2",
+                         "DescribeAddresses DescribeAvailabilityZones DescribeInternetGateways DescribeNatGateways "
+                         "DescribeRouteTables DescribeVpcEndpoints")) +
           Actions("elasticloadbalancing", "DescribeListeners DescribeLoadBalancers") +
-          Actions("rds", "DescribeDBInstances DescribeDBSubnetGroups") + Actions("acm", "ListCertificates") +
+          Actions("rds", "DescribeDBInstances") + if_own(own_database, Actions("rds", "DescribeDBSubnetGroups")) +
+          if_own(own_balancer, Actions("acm", "ListCertificates")) +
           Actions("route53", "ListHostedZonesByName GetHostedZone") +
           Actions("servicediscovery", "ListNamespaces GetOperation") + Actions("ecs", "ListClusters"),
       {"*"});
   policy.AllowRecords(false);
+  policy.AllowState();
 
-  const Words makes =
-      Actions("ec2",
-              "AllocateAddress CreateInternetGateway CreateNatGateway CreateRouteTable CreateSecurityGroup "
-              "CreateSubnet CreateVpc");
+  const Words makes = Actions("ec2", "CreateSecurityGroup") +
+                      if_own(own_network, Actions("ec2",
+                                                  "AllocateAddress CreateInternetGateway CreateNatGateway "
+                                                  "CreateRouteTable CreateSubnet CreateVpc CreateVpcEndpoint"));
   policy.Allow("MakeNetwork", makes, {anything}, becomes_ours);
   policy.Allow(
       "ChangeNetwork",
       Actions("ec2",
-              "CreateNatGateway CreateRouteTable CreateSecurityGroup CreateSubnet AssociateRouteTable "
-              "AttachInternetGateway AuthorizeSecurityGroupIngress CreateRoute DeleteInternetGateway "
-              "DeleteNatGateway DeleteRouteTable DeleteSecurityGroup DeleteSubnet DeleteVpc DetachInternetGateway "
-              "DisassociateRouteTable ModifyVpcAttribute ReleaseAddress RevokeSecurityGroupIngress StartInstances "
-              "TerminateInstances"),
+              "AuthorizeSecurityGroupIngress DeleteSecurityGroup RevokeSecurityGroupIngress StartInstances "
+              "TerminateInstances") +
+          if_own(own_network,
+                 Actions("ec2",
+                         "CreateNatGateway CreateRouteTable CreateSecurityGroup CreateSubnet CreateVpcEndpoint "
+                         "AssociateRouteTable AttachInternetGateway CreateRoute DeleteInternetGateway "
+                         "DeleteNatGateway DeleteRoute DeleteRouteTable DeleteSubnet DeleteVpc DeleteVpcEndpoints "
+                         "DetachInternetGateway DisassociateRouteTable ModifyVpcAttribute ModifyVpcEndpoint "
+                         "ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation")),
       {anything}, ours);
+  if (own_network) {
+    // An endpoint takes its service's public name over in the VPC.
+    policy.Allow("EndpointNames", {"route53:AssociateVPCWithHostedZone"}, {"arn:aws:route53:::hostedzone/*"});
+  } else {
+    policy.Allow("GroupsInVpc", {"ec2:CreateSecurityGroup"}, {policy.Arn("ec2", "vpc/" + scope.existing.vpc)});
+  }
   policy.Allow("MakeBastion", {"ec2:RunInstances"}, {policy.Arn("ec2", "instance/*"), policy.Arn("ec2", "volume/*")},
                becomes_ours);
   policy.Allow("PartsOfBastion", {"ec2:RunInstances"},
@@ -193,27 +225,36 @@ Json SharedPolicy(const PolicyScope& scope) {
   policy.Allow("TagNetwork", {"ec2:CreateTags"}, {anything},
                {{"StringEquals", {{"ec2:CreateAction", create_actions}}}});
 
-  policy.Allow("LoadBalancer",
-               Actions("elasticloadbalancing",
-                       "AddTags CreateListener CreateLoadBalancer DeleteListener DeleteLoadBalancer ModifyListener"),
-               {policy.Balancer("loadbalancer"), policy.Balancer("listener")});
-  policy.Allow("CloseLoadBalancers", {"elasticloadbalancing:DeleteLoadBalancer"},
-               {policy.FurtherBalancer("loadbalancer")}, ours);
-  policy.Allow("Database", Actions("rds", "AddTagsToResource CreateDBInstance DeleteDBInstance ModifyDBInstance"),
-               {policy.Arn("rds", "db:" + DatabaseInstanceName(scope.shared))});
-  policy.Allow("DatabaseSubnets",
-               Actions("rds", "AddTagsToResource CreateDBInstance CreateDBSubnetGroup DeleteDBSubnetGroup"),
-               {policy.Arn("rds", "subgrp:" + DatabaseInstanceName(scope.shared))});
-  // RDS makes the master password with the caller's permissions.
-  policy.Allow("MasterPassword", Actions("secretsmanager", "CreateSecret TagResource"),
-               {policy.Arn("secretsmanager", "secret:rds!db-*")});
-  policy.Allow("MasterPasswordKey", {"kms:DescribeKey"}, {policy.Arn("kms", "key/*")});
+  Words linked_services;
+  if (own_balancer) {
+    linked_services.push_back("elasticloadbalancing.amazonaws.com");
+    policy.Allow("LoadBalancer",
+                 Actions("elasticloadbalancing",
+                         "AddTags CreateListener CreateLoadBalancer DeleteListener DeleteLoadBalancer ModifyListener"),
+                 {policy.Balancer("loadbalancer"), policy.Balancer("listener")});
+    policy.Allow("CloseLoadBalancers", {"elasticloadbalancing:DeleteLoadBalancer"},
+                 {policy.FurtherBalancer("loadbalancer")}, ours);
+  }
+  if (own_database) {
+    linked_services.push_back("rds.amazonaws.com");
+    policy.Allow("Database", Actions("rds", "AddTagsToResource CreateDBInstance DeleteDBInstance ModifyDBInstance"),
+                 {policy.Arn("rds", "db:" + DatabaseInstanceName(scope.shared))});
+    policy.Allow("DatabaseSubnets",
+                 Actions("rds", "AddTagsToResource CreateDBInstance CreateDBSubnetGroup DeleteDBSubnetGroup"),
+                 {policy.Arn("rds", "subgrp:" + DatabaseInstanceName(scope.shared))});
+    // RDS makes the master password with the caller's permissions.
+    policy.Allow("MasterPassword", Actions("secretsmanager", "CreateSecret TagResource"),
+                 {policy.Arn("secretsmanager", "secret:rds!db-*")});
+    policy.Allow("MasterPasswordKey", {"kms:DescribeKey"}, {policy.Arn("kms", "key/*")});
+  }
 
-  policy.Allow("RequestCertificate", Actions("acm", "AddTagsToCertificate RequestCertificate"), {"*"}, becomes_ours);
-  policy.Allow("ReadCertificate", Actions("acm", "DescribeCertificate ListTagsForCertificate"),
-               {policy.Arn("acm", "certificate/*")});
-  policy.Allow("DeleteCertificate", {"acm:DeleteCertificate"}, {policy.Arn("acm", "certificate/*")}, ours);
-  policy.AllowDomain();
+  if (own_balancer) {
+    policy.Allow("RequestCertificate", Actions("acm", "AddTagsToCertificate RequestCertificate"), {"*"}, becomes_ours);
+    policy.Allow("ReadCertificate", Actions("acm", "DescribeCertificate ListTagsForCertificate"),
+                 {policy.Arn("acm", "certificate/*")});
+    policy.Allow("DeleteCertificate", {"acm:DeleteCertificate"}, {policy.Arn("acm", "certificate/*")}, ours);
+    policy.AllowDomain();
+  }
 
   policy.Allow("MakeNamespace", Actions("servicediscovery", "CreatePrivateDnsNamespace TagResource"), {"*"},
                becomes_ours);
@@ -225,9 +266,10 @@ Json SharedPolicy(const PolicyScope& scope) {
   policy.Allow("Roles",
                Actions("iam", "CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy PutRolePolicy TagRole"),
                {policy.ExecutionRole(), policy.BastionRole()});
-  policy.Allow("ServiceLinkedRoles", {"iam:CreateServiceLinkedRole"}, {policy.Role("aws-service-role/*")},
-               {{"StringEquals",
-                 {{"iam:AWSServiceName", Json::array({"elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"})}}}});
+  if (!linked_services.empty()) {
+    policy.Allow("ServiceLinkedRoles", {"iam:CreateServiceLinkedRole"}, {policy.Role("aws-service-role/*")},
+                 {{"StringEquals", {{"iam:AWSServiceName", linked_services}}}});
+  }
   return std::move(policy).Done();
 }
 
@@ -238,12 +280,14 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
   const std::string clusters = ClusterName("*");
   const Json in_clusters{{"ArnLike", {{"ecs:cluster", policy.Arn("ecs", "cluster/" + clusters)}}}};
   const std::string tasks = policy.Arn("ecs", fmt::format("task/{}/*", clusters));
+  const bool own_balancer = scope.existing.load_balancer.empty();
 
   policy.Allow("Look",
                Actions("ec2", "DescribeSecurityGroups DescribeSubnets DescribeVpcs") +
                    Actions("elasticloadbalancing",
-                           "DescribeListeners DescribeLoadBalancers DescribeRules DescribeTags "
-                           "DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth") +
+                           "DescribeListeners DescribeLoadBalancers DescribeRules DescribeTargetGroupAttributes "
+                           "DescribeTargetGroups DescribeTargetHealth") +
+                   Words(own_balancer ? 1 : 0, "elasticloadbalancing:DescribeTags") +
                    Actions("rds", "DescribeDBInstances") + Actions("servicequotas", "GetServiceQuota") +
                    Actions("route53", "GetHostedZone ListHostedZonesByName ListResourceRecordSets") +
                    Actions("servicediscovery", "ListNamespaces ListServices") + Actions("logs", "DescribeLogGroups") +
@@ -253,6 +297,7 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
                    Actions("application-autoscaling", "DescribeScalableTargets DescribeScalingPolicies"),
                {"*"});
   policy.AllowRecords(true);
+  policy.AllowState();
 
   policy.Allow("MakeCluster", {"ecs:CreateCluster"}, {"*"}, becomes_ours);
   policy.Allow("Clusters", Actions("ecs", "DeleteCluster DescribeClusters ExecuteCommand"),
@@ -294,15 +339,17 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
                Actions("elasticloadbalancing",
                        "AddTags CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes"),
                {policy.Arn("elasticloadbalancing", "targetgroup/*")});
-  policy.Allow("Rules", Actions("elasticloadbalancing", "AddTags CreateRule DeleteRule ModifyRule"),
-               {policy.Balancer("listener"), policy.Balancer("listener-rule"), policy.FurtherBalancer("listener"),
-                policy.FurtherBalancer("listener-rule")});
-  // When the load balancers are full, an environment opens the next one; the last one to leave closes it.
-  const Words further{policy.FurtherBalancer("loadbalancer"), policy.FurtherBalancer("listener")};
-  policy.Allow("OpenLoadBalancers", Actions("elasticloadbalancing", "AddTags CreateListener CreateLoadBalancer"),
-               further, RequestTag(kEnvironmentTag, scope.shared));
-  policy.Allow("KeepLoadBalancers", Actions("elasticloadbalancing", "DeleteLoadBalancer ModifyListener"), further,
-               ResourceTag(kEnvironmentTag, scope.shared));
+  Words listeners{policy.Balancer("listener"), policy.Balancer("listener-rule")};
+  if (own_balancer) {
+    listeners = listeners + Words{policy.FurtherBalancer("listener"), policy.FurtherBalancer("listener-rule")};
+    // When the load balancers are full, an environment opens the next one; the last one to leave closes it.
+    const Words further{policy.FurtherBalancer("loadbalancer"), policy.FurtherBalancer("listener")};
+    policy.Allow("OpenLoadBalancers", Actions("elasticloadbalancing", "AddTags CreateListener CreateLoadBalancer"),
+                 further, RequestTag(kEnvironmentTag, scope.shared));
+    policy.Allow("KeepLoadBalancers", Actions("elasticloadbalancing", "DeleteLoadBalancer ModifyListener"), further,
+                 ResourceTag(kEnvironmentTag, scope.shared));
+  }
+  policy.Allow("Rules", Actions("elasticloadbalancing", "AddTags CreateRule DeleteRule ModifyRule"), listeners);
 
   policy.Allow(
       "LogGroups",

@@ -19,7 +19,8 @@ struct PolicyScope {
   std::string region;
   std::string shared;
   std::string domain;
-  std::vector<std::string> repositories;  // of images that the application builds
+  std::vector<std::string> repositories = {};  // of images that the application builds
+  config::Existing existing = {};              // what is not the engine's to make or change
 };
 PolicyScope ScopeOf(const config::Config& config);
 

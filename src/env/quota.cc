@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "env/capacity.h"
 #include "env/environment.h"
+#include "env/existing.h"
 #include "env/names.h"
 #include "env/path_packing.h"
 #include "env/placement.h"
@@ -50,7 +51,8 @@ std::vector<Quota> ReadBalancers(Context& context, const Needs& needs) {
   const int each = static_cast<int>(rules.limit);
   constexpr int kAny = std::numeric_limits<int>::max();
   const BalancerUse all{.rules = needs.rules, .target_groups = needs.target_groups};
-  const int more = std::max(0, static_cast<int>(balancers.limit - balancers.used));
+  const bool can_open = context.config().target.existing.load_balancer.empty();
+  const int more = can_open ? std::max(0, static_cast<int>(balancers.limit - balancers.used)) : 0;
   const int on_empty = FitsOnBalancer(all, {}, each);
   balancers.per_environment = 1.0 / std::max(on_empty, 1);
   balancers.counted = more * on_empty;
@@ -93,13 +95,18 @@ std::map<std::string, double> RunningVcpus(Context& context) {
 
 // Addresses in the subnets that tasks run in.
 Quota ReadAddresses(Context& context) {
-  const bool is_public = context.config().target.network.nat == config::NatKind::kNone;
+  const auto& target = context.config().target;
+  const bool is_public = target.tasks_are_public();
   Quota quota{.name = "Addresses in the subnets of tasks"};
   const std::string pattern = fmt::format("{}-{}-*", context.shared(), is_public ? "public" : "private");
-  const Json found =
-      context.Call("ec2", "DescribeSubnets",
-                   {{"Filters", Json::array({{{"Name", "tag:Name"}, {"Values", Json::array({pattern})}}})}});
-  for (const Json& subnet : found.value("Subnets", Json::array())) {
+  const Json subnets =
+      target.existing.vpc.empty()
+          ? context
+                .Call("ec2", "DescribeSubnets",
+                      {{"Filters", Json::array({{{"Name", "tag:Name"}, {"Values", Json::array({pattern})}}})}})
+                .value("Subnets", Json::array())
+          : DescribeExistingSubnets(context, is_public);
+  for (const Json& subnet : subnets) {
     const std::string cidr = subnet.value("CidrBlock", "0.0.0.0/32");
     const double size = std::pow(2, 32 - std::stoi(cidr.substr(cidr.find('/') + 1))) - kReservedAddresses;
     quota.limit += size;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "env/resources/resources.h"
 
 namespace adhoc::env {
 namespace {
@@ -56,16 +57,10 @@ std::optional<int> ExitCodeOf(const Json& task, const std::string& name) {
 }  // namespace
 
 Json NetworkConfiguration(Context& context) {
-  const auto& network = context.config().target.network;
-  const bool is_public = network.nat == config::NatKind::kNone;
-  Json subnets = Json::array();
-  for (int zone = 1; zone <= network.zones; ++zone) {
-    subnets.push_back(
-        context.Get(fmt::format("subnet {}-{}-{}", context.shared(), is_public ? "public" : "private", zone), "id"));
-  }
+  const bool is_public = context.config().target.tasks_are_public();
   return {
       {"awsvpcConfiguration",
-       {{"subnets", subnets},
+       {{"subnets", SubnetIds(context, is_public)},
         {"securityGroups", Json::array({context.Get(fmt::format("security group {}-ecs-sg", context.shared()), "id")})},
         {"assignPublicIp", is_public ? "ENABLED" : "DISABLED"}}}};
 }

@@ -9,7 +9,7 @@ data "aws_availability_zones" "available" {
 
 locals {
   zones = [for number in range(var.zones) : tostring(number + 1)]
-  nats  = { none = [], single = ["1"], per_zone = local.zones }[var.nat]
+  nats  = { none = [], single = ["1"], per_zone = local.zones, endpoints = [] }[var.nat]
   # The route tables of private subnets, and the zones that each serves.
   private_tables = var.nat == "per_zone" ? { for zone in local.zones : "private-${zone}" => [zone] } : { private = local.zones }
   tags = {
@@ -95,7 +95,7 @@ resource "aws_route_table" "private" {
 }
 
 resource "aws_route" "private" {
-  for_each               = var.nat == "none" ? {} : local.private_tables
+  for_each               = length(local.nats) == 0 ? {} : local.private_tables
   route_table_id         = aws_route_table.private[each.key].id
   destination_cidr_block = "0.0.0.0/0"
   nat_gateway_id         = aws_nat_gateway.this[each.value[0]].id
@@ -164,4 +164,50 @@ resource "aws_vpc_security_group_egress_rule" "all" {
   security_group_id = each.value
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "-1"
+}
+
+# ---- In place of a NAT gateway: AWS's services in the VPC, for tasks only.
+
+resource "aws_security_group" "endpoints" {
+  count       = var.nat == "endpoints" ? 1 : 0
+  name        = "${var.name}-endpoints-sg"
+  description = "VPC endpoints of ${var.name}"
+  vpc_id      = aws_vpc.this.id
+  tags        = merge(local.tags, { Name = "${var.name}-endpoints-sg" })
+}
+
+resource "aws_vpc_security_group_egress_rule" "endpoints" {
+  count             = var.nat == "endpoints" ? 1 : 0
+  security_group_id = aws_security_group.endpoints[0].id
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "-1"
+}
+
+resource "aws_vpc_security_group_ingress_rule" "endpoints" {
+  count                        = var.nat == "endpoints" ? 1 : 0
+  security_group_id            = aws_security_group.endpoints[0].id
+  referenced_security_group_id = aws_security_group.ecs.id
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+}
+
+resource "aws_vpc_endpoint" "interface" {
+  for_each            = toset(var.nat == "endpoints" ? ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssmmessages"] : [])
+  vpc_id              = aws_vpc.this.id
+  service_name        = "com.amazonaws.${data.aws_region.this.name}.${each.key}"
+  vpc_endpoint_type   = "Interface"
+  private_dns_enabled = true
+  subnet_ids          = [for subnet in aws_subnet.private : subnet.id]
+  security_group_ids  = [aws_security_group.endpoints[0].id]
+  tags                = merge(local.tags, { Name = "${var.name}-${replace(each.key, ".", "-")}" })
+}
+
+# Where layers of images are.
+resource "aws_vpc_endpoint" "s3" {
+  count           = var.nat == "endpoints" ? 1 : 0
+  vpc_id          = aws_vpc.this.id
+  service_name    = "com.amazonaws.${data.aws_region.this.name}.s3"
+  route_table_ids = [aws_route_table.private["private"].id]
+  tags            = merge(local.tags, { Name = "${var.name}-s3" })
 }

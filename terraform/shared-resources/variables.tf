@@ -44,11 +44,11 @@ variable "zones" {
 variable "nat" {
   type        = string
   default     = "single"
-  description = "NAT gateways: none (tasks get public addresses), single, or per_zone"
+  description = "How tasks get out: NAT gateways, single or per_zone; VPC endpoints in place of one, endpoints; none (tasks get public addresses)"
 
   validation {
-    condition     = contains(["none", "single", "per_zone"], var.nat)
-    error_message = "One of none, single, per_zone."
+    condition     = contains(["none", "single", "per_zone", "endpoints"], var.nat)
+    error_message = "One of none, single, per_zone, endpoints."
   }
 }
 

@@ -54,12 +54,11 @@ class InstanceProfile final : public Resource {
 // No port of it is open and it has no key pair: Session Manager is the way in.
 class Bastion final : public Resource {
  public:
-  explicit Bastion(const std::string& shared)
-      : Resource("instance", BastionName(shared)), subnet_("subnet " + SubnetName({shared, true, 1})) {
+  explicit Bastion(const config::Target& target) : Resource("instance", BastionName(target.shared)) {
     DependsOn("instance profile " + name());
     DependsOn(SecurityGroupId());
-    DependsOn(subnet_);
-    DependsOn("internet gateway " + Join(shared, "igw"));
+    for (const auto& subnet : SubnetResources(target, true)) DependsOn(subnet);
+    DependsOn("internet gateway " + Join(target.shared, "igw"));
   }
 
   std::optional<Json> Read(Context& context) override {
@@ -130,7 +129,7 @@ class Bastion final : public Resource {
             {"MetadataOptions", {{"HttpTokens", "required"}, {"HttpEndpoint", "enabled"}}},
             {"BlockDeviceMappings", Json::array({{{"DeviceName", kRootDevice}, {"Ebs", {{"Encrypted", true}}}}})},
             {"NetworkInterfaces", Json::array({{{"DeviceIndex", 0},
-                                                {"SubnetId", context.Get(subnet_, "id")},
+                                                {"SubnetId", SubnetIds(context, true)[0]},
                                                 {"Groups", Json::array({context.Get(SecurityGroupId(), "id")})},
                                                 {"AssociatePublicIpAddress", true}}})},
             {"TagSpecifications", Json::array({{{"ResourceType", "instance"}, {"Tags", tags}},
@@ -154,13 +153,11 @@ class Bastion final : public Resource {
     });
     return {{"id", instance}, {"state", wanted}};
   }
-
-  const std::string subnet_;
 };
 
 }  // namespace
 
 ResourcePtr MakeInstanceProfile(const std::string& shared) { return std::make_unique<InstanceProfile>(shared); }
-ResourcePtr MakeBastion(const std::string& shared) { return std::make_unique<Bastion>(shared); }
+ResourcePtr MakeBastion(const config::Target& target) { return std::make_unique<Bastion>(target); }
 
 }  // namespace adhoc::env

@@ -21,14 +21,10 @@ class DatabaseSubnetGroup final : public Resource {
   }
 
   Json Create(Context& context) override {
-    Json subnets = Json::array();
-    for (int zone = 1; zone <= context.config().target.network.zones; ++zone) {
-      subnets.push_back(context.Get("subnet " + SubnetName({context.shared(), false, zone}), "id"));
-    }
     context.CallUnless({"DBSubnetGroupAlreadyExists"}, "rds", "CreateDBSubnetGroup",
                        {{"DBSubnetGroupName", name()},
                         {"DBSubnetGroupDescription", "Private subnets of " + context.shared()},
-                        {"SubnetIds", subnets},
+                        {"SubnetIds", SubnetIds(context, context.config().target.database_is_public())},
                         {"Tags", Tags(context, context.shared(), name())}});
     return {{"name", name()}};
   }

@@ -32,12 +32,8 @@ class LoadBalancer final : public Resource {
     Json input = {{"Name", name()}, {"Type", "application"}};
     Json tags = Tags(context, context.shared(), name());
     if (const std::string first = LoadBalancerName(context.shared()); name() == first) {
-      Json subnets = Json::array();
-      for (int zone = 1; zone <= context.config().target.network.zones; ++zone) {
-        subnets.push_back(context.Get("subnet " + SubnetName({context.shared(), true, zone}), "id"));
-      }
       input["Scheme"] = "internet-facing";
-      input["Subnets"] = subnets;
+      input["Subnets"] = SubnetIds(context, true);
       input["SecurityGroups"] =
           Json::array({context.Get(fmt::format("security group {}-alb-sg", context.shared()), "id")});
     } else {

@@ -9,22 +9,42 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "env/resources/network_internal.h"
 #include "env/resources/resources.h"
 
 namespace adhoc::env {
-namespace {
 
 Json TagSpecifications(const Context& context, std::string_view type, const std::string& name) {
   return Json::array({{{"ResourceType", type}, {"Tags", Tags(context, context.shared(), name)}}});
 }
 
-// The resources of the network have ids that AWS makes up; they are found again by their tags.
 Json ByName(const Context& context, const std::string& name) {
   return {{"Filters", Json::array({{{"Name", "tag:Name"}, {"Values", Json::array({name})}},
                                    {{"Name", "tag:env"}, {"Values", Json::array({context.shared()})}}})}};
 }
 
 std::string VpcId(const Context& context) { return context.Get("vpc " + Join(context.shared(), "vpc"), "id"); }
+
+Json ReadNamed(Context& context, const char* operation, const char* list, const std::string& name,
+               const Json& filters) {
+  const Json all = context.Once(operation, [&] {
+    Json wanted = Json::array({{{"Name", "tag:env"}, {"Values", Json::array({context.shared()})}}});
+    wanted.insert(wanted.end(), filters.begin(), filters.end());
+    const char* member = operation == std::string_view("DescribeNatGateways") ? "Filter" : "Filters";
+    return context.Call("ec2", operation, {{member, wanted}});
+  });
+  Json found;
+  for (const Json& one : all.value(list, Json::array())) {
+    for (const Json& tag : one.value("Tags", Json::array())) {
+      if (tag["Key"] != "Name" || tag["Value"] != name) continue;
+      // One that a run which died began to delete does not stand in the way of its successor.
+      if (found.is_null() || one.value("State", "") != "deleting") found = one;
+    }
+  }
+  return found;
+}
+
+namespace {
 
 // The `index`-th range with `bits` more prefix bits, as Terraform's cidrsubnet.
 std::string SubnetCidr(const std::string& cidr, int bits, int index) {
@@ -134,18 +154,9 @@ class Subnet final : public Resource {
   }
 
   std::optional<Json> Read(Context& context) override {
-    // All of the network's subnets in one call.
-    const Json found = context.Once("subnets", [&] {
-      return context.Call(
-          "ec2", "DescribeSubnets",
-          {{"Filters", Json::array({{{"Name", "tag:env"}, {"Values", Json::array({context.shared()})}}})}});
-    });
-    for (const Json& subnet : found.value("Subnets", Json::array())) {
-      for (const Json& tag : subnet.value("Tags", Json::array())) {
-        if (tag["Key"] == "Name" && tag["Value"] == name()) return Json{{"id", subnet["SubnetId"]}};
-      }
-    }
-    return std::nullopt;
+    const Json found = ReadNamed(context, "DescribeSubnets", "Subnets", name());
+    if (found.is_null()) return std::nullopt;
+    return Json{{"id", found["SubnetId"]}};
   }
 
   Json Create(Context& context) override {
@@ -182,9 +193,9 @@ class Address final : public Resource {
   Address(const std::string& shared, int zone) : Resource("elastic ip", fmt::format("{}-nat-{}", shared, zone)) {}
 
   std::optional<Json> Read(Context& context) override {
-    const Json found = context.Call("ec2", "DescribeAddresses", ByName(context, name()));
-    if (found.value("Addresses", Json::array()).empty()) return std::nullopt;
-    return Json{{"id", found["Addresses"][0]["AllocationId"]}};
+    const Json found = ReadNamed(context, "DescribeAddresses", "Addresses", name());
+    if (found.is_null()) return std::nullopt;
+    return Json{{"id", found["AllocationId"]}};
   }
 
   Json Create(Context& context) override {
@@ -209,11 +220,11 @@ class NatGateway final : public Resource {
   }
 
   std::optional<Json> Read(Context& context) override {
-    Json input = {{"Filter", ByName(context, name())["Filters"]}};
-    input["Filter"].push_back({{"Name", "state"}, {"Values", Json::array({"pending", "available", "deleting"})}});
-    const Json found = context.Call("ec2", "DescribeNatGateways", input);
-    if (found.value("NatGateways", Json::array()).empty()) return std::nullopt;
-    return Json{{"id", found["NatGateways"][0]["NatGatewayId"]}, {"state", found["NatGateways"][0]["State"]}};
+    const Json found =
+        ReadNamed(context, "DescribeNatGateways", "NatGateways", name(),
+                  Json::array({{{"Name", "state"}, {"Values", Json::array({"pending", "available", "deleting"})}}}));
+    if (found.is_null()) return std::nullopt;
+    return Json{{"id", found["NatGatewayId"]}, {"state", found["State"]}};
   }
 
   std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
@@ -270,9 +281,8 @@ class RouteTable final : public Resource {
   }
 
   std::optional<Json> Read(Context& context) override {
-    const Json found = context.Call("ec2", "DescribeRouteTables", ByName(context, name()));
-    if (found.value("RouteTables", Json::array()).empty()) return std::nullopt;
-    Json table = found["RouteTables"][0];
+    const Json table = ReadNamed(context, "DescribeRouteTables", "RouteTables", name());
+    if (table.is_null()) return std::nullopt;
     return Json{{"id", table["RouteTableId"]},
                 {"routes", table.value("Routes", Json::array())},
                 {"associations", table.value("Associations", Json::array())}};
@@ -280,8 +290,14 @@ class RouteTable final : public Resource {
 
   std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
     std::vector<Difference> differences;
-    if (!gateway_.empty() && !HasDefaultRoute(observed))
-      differences.push_back({.what = "default route", .to = gateway_});
+    const Json route = DefaultRoute(observed);
+    if (gateway_.empty()) {
+      if (!route.is_null()) differences.push_back({.what = "default route", .from = TargetOf(route)});
+    } else {
+      const auto gateway = context.Find(gateway_);  // absent while it is not made yet
+      if (!gateway || TargetOf(route) != (*gateway)["id"])
+        differences.push_back({.what = "default route", .from = TargetOf(route), .to = gateway_});
+    }
     for (const auto& subnet : subnets_) {
       const auto attributes = context.Find(subnet);
       if (!attributes || !IsAssociated(observed, (*attributes)["id"]))
@@ -300,21 +316,27 @@ class RouteTable final : public Resource {
   }
 
   Json Update(Context& context, const Json& observed) override {
-    if (!gateway_.empty() && !HasDefaultRoute(observed)) {
-      Json route = {{"RouteTableId", observed["id"]}, {"DestinationCidrBlock", "0.0.0.0/0"}};
-      route[gateway_.starts_with("nat") ? "NatGatewayId" : "GatewayId"] = context.Get(gateway_, "id");
-      context.Call("ec2", "CreateRoute", route);
+    const Json route = DefaultRoute(observed);
+    Json input = {{"RouteTableId", observed["id"]}, {"DestinationCidrBlock", kEverywhere}};
+    if (gateway_.empty()) {
+      if (!route.is_null()) context.CallUnless({"InvalidRoute.NotFound"}, "ec2", "DeleteRoute", input);
+    } else if (const std::string gateway = context.Get(gateway_, "id"); TargetOf(route) != gateway) {
+      input[gateway_.starts_with("nat") ? "NatGatewayId" : "GatewayId"] = gateway;
+      context.Call("ec2", route.is_null() ? "CreateRoute" : "ReplaceRoute", input);
     }
     for (const auto& subnet : subnets_) {
       const std::string subnet_id = context.Get(subnet, "id");
-      if (IsAssociated(observed, subnet_id)) continue;
-      context.Call("ec2", "AssociateRouteTable", {{"RouteTableId", observed["id"]}, {"SubnetId", subnet_id}});
+      if (!IsAssociated(observed, subnet_id)) Associate(context, observed["id"], subnet_id);
     }
     return {{"id", observed["id"]}};
   }
 
   void Delete(Context& context, const Json& observed) override {
-    for (const Json& association : observed.value("associations", Json::array())) {
+    // What was read may have gone to another table meanwhile.
+    const auto found = context.CallUnless({"InvalidRouteTableID.NotFound"}, "ec2", "DescribeRouteTables",
+                                          {{"RouteTableIds", Json::array({observed["id"]})}});
+    if (!found) return;
+    for (const Json& association : (*found)["RouteTables"][0].value("Associations", Json::array())) {
       if (association.value("Main", false)) continue;
       context.CallUnless({"InvalidAssociationID.NotFound"}, "ec2", "DisassociateRouteTable",
                          {{"AssociationId", association["RouteTableAssociationId"]}});
@@ -323,10 +345,34 @@ class RouteTable final : public Resource {
   }
 
  private:
-  static bool HasDefaultRoute(const Json& observed) {
-    const Json& routes = observed["routes"];
-    return std::any_of(routes.begin(), routes.end(),
-                       [](const Json& route) { return route.value("DestinationCidrBlock", "") == "0.0.0.0/0"; });
+  static constexpr const char* kEverywhere = "0.0.0.0/0";
+
+  static Json DefaultRoute(const Json& observed) {
+    for (const Json& route : observed["routes"]) {
+      if (route.value("DestinationCidrBlock", "") == kEverywhere) return route;
+    }
+    return nullptr;
+  }
+  static std::string TargetOf(const Json& route) {
+    if (route.is_null()) return "";
+    return route.value("NatGatewayId", route.value("GatewayId", "something else"));
+  }
+  // A subnet has one route table: in a network that changes its shape, it comes from another one.
+  static void Associate(Context& context, const Json& table, const std::string& subnet) {
+    if (context.CallUnless({"Resource.AlreadyAssociated"}, "ec2", "AssociateRouteTable",
+                           {{"RouteTableId", table}, {"SubnetId", subnet}})) {
+      return;
+    }
+    const Json found = context.Call(
+        "ec2", "DescribeRouteTables",
+        {{"Filters", Json::array({{{"Name", "association.subnet-id"}, {"Values", Json::array({subnet})}}})}});
+    for (const Json& other : found["RouteTables"]) {
+      for (const Json& association : other["Associations"]) {
+        if (association.value("SubnetId", "") != subnet) continue;
+        context.Call("ec2", "ReplaceRouteTableAssociation",
+                     {{"AssociationId", association["RouteTableAssociationId"]}, {"RouteTableId", table}});
+      }
+    }
   }
   static bool IsAssociated(const Json& observed, const std::string& subnet) {
     const Json& associations = observed["associations"];
@@ -338,127 +384,30 @@ class RouteTable final : public Resource {
   const std::vector<std::string> subnets_;
 };
 
-class SecurityGroup final : public Resource {
- public:
-  SecurityGroup(const std::string& shared, const std::string& suffix, std::string description,
-                std::vector<IngressRule> ingress)
-      : Resource("security group", Join(shared, suffix)),
-        description_(std::move(description)),
-        ingress_(std::move(ingress)) {
-    DependsOn("vpc " + Join(shared, "vpc"));
-    for (const auto& rule : ingress_) {
-      if (!rule.security_group.empty() && rule.security_group != id()) DependsOn(rule.security_group);
-    }
-  }
-
-  std::optional<Json> Read(Context& context) override {
-    const Json found = context.Call("ec2", "DescribeSecurityGroups", ByName(context, name()));
-    if (found.value("SecurityGroups", Json::array()).empty()) return std::nullopt;
-    Json group = found["SecurityGroups"][0];
-    return Json{{"id", group["GroupId"]}, {"permissions", group.value("IpPermissions", Json::array())}};
-  }
-
-  std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
-    std::vector<Difference> differences;
-    const Rules wanted = Wanted(context, observed["id"]);
-    const Rules actual = Flatten(observed["permissions"]);
-    for (const auto& [rule, permission] : wanted) {
-      if (!actual.contains(rule)) differences.push_back({.what = "ingress", .to = rule});
-    }
-    for (const auto& [rule, permission] : actual) {
-      if (!wanted.contains(rule)) differences.push_back({.what = "ingress", .from = rule});
-    }
-    return differences;
-  }
-
-  Json Create(Context& context) override {
-    const Json made = context.Call("ec2", "CreateSecurityGroup",
-                                   {{"GroupName", name()},
-                                    {"Description", description_},
-                                    {"VpcId", VpcId(context)},
-                                    {"TagSpecifications", TagSpecifications(context, "security-group", name())}});
-    return Update(context, {{"id", made["GroupId"]}, {"permissions", Json::array()}});
-  }
-
-  Json Update(Context& context, const Json& observed) override {
-    const std::string group = observed["id"];
-    const Rules wanted = Wanted(context, group);
-    const Rules actual = Flatten(observed["permissions"]);
-    for (const auto& [rule, permission] : wanted) {
-      if (actual.contains(rule)) continue;
-      context.CallUnless({"InvalidPermission.Duplicate"}, "ec2", "AuthorizeSecurityGroupIngress",
-                         {{"GroupId", group}, {"IpPermissions", Json::array({permission})}});
-    }
-    for (const auto& [rule, permission] : actual) {
-      if (wanted.contains(rule)) continue;
-      context.CallUnless({"InvalidPermission.NotFound"}, "ec2", "RevokeSecurityGroupIngress",
-                         {{"GroupId", group}, {"IpPermissions", Json::array({permission})}});
-    }
-    return {{"id", group}};
-  }
-
-  void Delete(Context& context, const Json& observed) override {
-    context.WaitWhileRefused({"DependencyViolation"}, id() + " to be unused", [&] {
-      context.CallUnless({"InvalidGroup.NotFound"}, "ec2", "DeleteSecurityGroup", {{"GroupId", observed["id"]}});
-    });
-  }
-
- private:
-  // As a person reads it, `tcp 5432-5432 from sg-1234`, and as a permission with that one source.
-  using Rules = std::map<std::string, Json>;
-
-  Rules Wanted(Context& context, const std::string& own_id) const {
-    Json permissions = Json::array();
-    for (const auto& rule : ingress_) {
-      Json permission = {{"IpProtocol", "tcp"}, {"FromPort", rule.from_port}, {"ToPort", rule.to_port}};
-      if (!rule.cidr.empty()) {
-        permission["IpRanges"] = Json::array({{{"CidrIp", rule.cidr}}});
-      } else {
-        const auto other = context.Find(rule.security_group);  // absent while planning what is not made yet
-        const Json source = rule.security_group == id() ? Json(own_id)
-                            : other                     ? (*other)["id"]
-                                                        : Json(rule.security_group);
-        permission["UserIdGroupPairs"] = Json::array({{{"GroupId", source}}});
-      }
-      permissions.push_back(std::move(permission));
-    }
-    return Flatten(permissions);
-  }
-
-  static Rules Flatten(const Json& permissions) {
-    static constexpr std::pair<const char*, const char*> kSources[] = {{"IpRanges", "CidrIp"},
-                                                                       {"Ipv6Ranges", "CidrIpv6"},
-                                                                       {"PrefixListIds", "PrefixListId"},
-                                                                       {"UserIdGroupPairs", "GroupId"}};
-    Rules rules;
-    for (const Json& permission : permissions) {
-      const std::string protocol = permission.value("IpProtocol", "");
-      Json ports = {{"IpProtocol", protocol}};
-      std::string text = protocol == "-1" ? "everything" : protocol;
-      if (permission.contains("FromPort")) {  // every protocol has no ports
-        ports["FromPort"] = permission["FromPort"];
-        ports["ToPort"] = permission["ToPort"];
-        text += fmt::format(" {}-{}", permission["FromPort"].get<int>(), permission["ToPort"].get<int>());
-      }
-      for (const auto& [list, name] : kSources) {
-        for (const Json& source : permission.value(list, Json::array())) {
-          Json one = ports;
-          one[list] = Json::array({{{name, source[name]}}});
-          rules.emplace(fmt::format("{} from {}", text, source[name].get<std::string>()), std::move(one));
-        }
-      }
-    }
-    return rules;
-  }
-
-  const std::string description_;
-  const std::vector<IngressRule> ingress_;
-};
-
 }  // namespace
 
 std::string SubnetName(const SubnetSpec& spec) {
   return fmt::format("{}-{}-{}", spec.shared, spec.is_public ? "public" : "private", spec.zone);
+}
+
+std::vector<std::string> SubnetResources(const config::Target& target, bool is_public) {
+  if (!target.existing.vpc.empty())
+    return {fmt::format("subnets {}-{}", target.shared, is_public ? "public" : "private")};
+  std::vector<std::string> resources;
+  for (int zone = 1; zone <= target.network.zones; ++zone) {
+    resources.push_back("subnet " + SubnetName({target.shared, is_public, zone}));
+  }
+  return resources;
+}
+
+Json SubnetIds(const Context& context, bool is_public) {
+  Json ids = Json::array();
+  for (const auto& resource : SubnetResources(context.config().target, is_public)) {
+    const Json attributes = context.Get(resource);
+    if (attributes.contains("id")) ids.push_back(attributes["id"]);
+    for (const Json& id : attributes.value("ids", Json::array())) ids.push_back(id);
+  }
+  return ids;
 }
 
 ResourcePtr MakeVpc(const std::string& shared) { return std::make_unique<Vpc>(shared); }
@@ -469,10 +418,6 @@ ResourcePtr MakeNatGateway(const std::string& shared, int zone) { return std::ma
 ResourcePtr MakeRouteTable(const std::string& shared, const std::string& suffix, const std::string& gateway_id,
                            std::vector<std::string> subnet_ids) {
   return std::make_unique<RouteTable>(shared, suffix, gateway_id, std::move(subnet_ids));
-}
-ResourcePtr MakeSecurityGroup(const std::string& shared, const std::string& suffix, const std::string& description,
-                              std::vector<IngressRule> ingress) {
-  return std::make_unique<SecurityGroup>(shared, suffix, description, std::move(ingress));
 }
 
 }  // namespace adhoc::env

@@ -13,7 +13,7 @@ namespace adhoc::env {
 
 using ResourcePtr = std::unique_ptr<Resource>;
 
-// --- network.cc: Amazon VPC ---
+// --- network.cc and security_group.cc: Amazon VPC ---
 ResourcePtr MakeVpc(const std::string& shared);              // "vpc dev-vpc": id
 ResourcePtr MakeInternetGateway(const std::string& shared);  // "internet gateway dev-igw": id
 struct SubnetSpec {
@@ -21,7 +21,10 @@ struct SubnetSpec {
   bool is_public = false;
   int zone = 1;  // 1-based
 };
-std::string SubnetName(const SubnetSpec& spec);                   // dev-private-1
+std::string SubnetName(const SubnetSpec& spec);  // dev-private-1
+// The target's subnets, its own or existing ones: ids of resources, and what AWS calls them.
+std::vector<std::string> SubnetResources(const config::Target& target, bool is_public);
+Json SubnetIds(const Context& context, bool is_public);
 ResourcePtr MakeSubnet(const SubnetSpec& spec);                   // "subnet dev-private-1": id
 ResourcePtr MakeAddress(const std::string& shared, int zone);     // "elastic ip dev-nat-1": id
 ResourcePtr MakeNatGateway(const std::string& shared, int zone);  // "nat gateway dev-nat-1": id
@@ -38,9 +41,23 @@ struct IngressRule {
 ResourcePtr MakeSecurityGroup(const std::string& shared, const std::string& suffix, const std::string& description,
                               std::vector<IngressRule> ingress);
 
+// --- endpoints.cc: VPC endpoints of AWS's services, by the service's name: ecr.api ---
+// "vpc endpoint dev-ecr-api": id
+ResourcePtr MakeInterfaceEndpoint(const std::string& shared, const std::string& service,
+                                  std::vector<std::string> subnets, const std::string& group);
+ResourcePtr MakeGatewayEndpoint(const std::string& shared, const std::string& service, const std::string& table);
+
+// --- existing.cc: what the team made and the target names, under the ids of what the engine would make ---
+ResourcePtr MakeExistingVpc(const config::Target& target);                      // "vpc dev-vpc": id
+ResourcePtr MakeExistingSubnets(const config::Target& target, bool is_public);  // "subnets dev-private": ids
+ResourcePtr MakeExistingSecurityGroup(const config::Target& target);            // "security group dev-ecs-sg": id
+ResourcePtr MakeExistingDatabase(const config::Target& target);  // "database instance dev-rds": as the engine's own
+// The load balancer, its security group and the listener of environments' rules.
+Resources ExistingLoadBalancer(const config::Target& target);
+
 // --- bastion.cc: Amazon EC2, for people who want a host in the network. Environments do not need it. ---
 ResourcePtr MakeInstanceProfile(const std::string& shared);  // "instance profile dev-bastion": name
-ResourcePtr MakeBastion(const std::string& shared);          // "instance dev-bastion": id
+ResourcePtr MakeBastion(const config::Target& target);       // "instance dev-bastion": id
 
 // --- load_balancer.cc: Elastic Load Balancing, of shared resources ---
 // "load balancer dev-alb": arn, dns_name, zone_id, scheme, subnets, security_groups. Those after the first are made

@@ -147,9 +147,10 @@ class ListenerRule final : public Resource {
     if (plan.ActionOf("target group " + name()) == Action::kReplace) {
       return {{.what = "target group", .from = name(), .to = "a new one", .replace = true}};
     }
+    const auto balancer = context.Find("load balancer " + balancer_);  // absent while it is not opened yet
     for (const Json& rule : observed["rules"]) {
-      const std::string at = LoadBalancerOf(rule["balancer"]);
-      if (at != balancer_) return {{.what = "load balancer", .from = at, .to = balancer_, .replace = true}};
+      if (balancer && rule["balancer"] == (*balancer)["arn"]) continue;
+      return {{.what = "load balancer", .from = LoadBalancerOf(rule["balancer"]), .to = balancer_, .replace = true}};
     }
     const Matched matched = Match(context, observed);
     if (matched.missing.empty() && matched.surplus.empty()) return {};

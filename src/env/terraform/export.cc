@@ -95,11 +95,7 @@ std::string ReadAttribute(Context& context, ResourcePtr resource, const std::str
 Json SharedArgument(Context& context) {
   const auto& target = context.config().target;
   const std::string& shared = target.shared;
-  const bool is_public = target.network.nat == config::NatKind::kNone;
-  Json subnets = Json::array();
-  for (int zone = 1; zone <= target.network.zones; ++zone) {
-    subnets.push_back(context.Get("subnet " + SubnetName({shared, is_public, zone}), "id"));
-  }
+  const bool is_public = target.tasks_are_public();
   const Json balancer = context.Get("load balancer " + context.load_balancer());
   const Json database = context.Get("database instance " + DatabaseInstanceName(shared));
   const int port = target.https ? target.https_port : target.http_port;
@@ -110,7 +106,7 @@ Json SharedArgument(Context& context) {
           {"url_port", usual ? "" : fmt::format(":{}", port)},
           {"zone_id", context.Get("hosted zone " + target.domain, "id")},
           {"vpc_id", context.Get("vpc " + Join(shared, "vpc"), "id")},
-          {"task_subnet_ids", subnets},
+          {"task_subnet_ids", SubnetIds(context, is_public)},
           {"assign_public_ip", is_public},
           {"security_group_id", context.Get(fmt::format("security group {}-ecs-sg", shared), "id")},
           {"listener_arn", context.Get(MainListenerId(target, context.load_balancer()), "arn")},
@@ -289,7 +285,8 @@ void ImportNetwork(Context& context, Imports& imports) {
     if (route) imports.Add(fmt::format("aws_route.{}{}", kind, index), table + "_0.0.0.0/0");
   };
   const bool per_zone = target.network.nat == config::NatKind::kPerZone;
-  const bool has_nat = target.network.nat != config::NatKind::kNone;
+  const bool has_endpoints = target.network.nat == config::NatKind::kEndpoints;
+  const bool has_nat = target.network.nat != config::NatKind::kNone && !has_endpoints;
   import_table("public", "", "public", true);
   if (!per_zone) import_table("private", "private", "private", has_nat);
   for (int zone = 1; zone <= target.network.zones; ++zone) {
@@ -306,6 +303,19 @@ void ImportNetwork(Context& context, Imports& imports) {
     if (!has_nat || (!per_zone && zone > 1)) continue;
     imports.Add("aws_eip.nat", key, id(fmt::format("elastic ip {}-nat-{}", shared, zone)));
     imports.Add("aws_nat_gateway.this", key, id(fmt::format("nat gateway {}-nat-{}", shared, zone)));
+  }
+  if (!has_endpoints) return;
+  const std::string group = id(fmt::format("security group {}-endpoints-sg", shared));
+  const RuleIds rules(context, group);
+  imports.AddOnly("aws_security_group.endpoints", group);
+  imports.AddOnly("aws_vpc_security_group_egress_rule.endpoints", rules.Egress());
+  imports.AddOnly("aws_vpc_security_group_ingress_rule.endpoints",
+                  rules.Ingress(443, id(fmt::format("security group {}-ecs-sg", shared))));
+  imports.AddOnly("aws_vpc_endpoint.s3", id(fmt::format("vpc endpoint {}-s3", shared)));
+  for (const char* service : {"ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssmmessages"}) {
+    std::string name = service;
+    std::replace(name.begin(), name.end(), '.', '-');
+    imports.Add("aws_vpc_endpoint.interface", service, id(fmt::format("vpc endpoint {}-{}", shared, name)));
   }
 }
 
@@ -421,7 +431,11 @@ TerraformExport ExportShared(Context& context, const Prepared& prepared) {
                 "docs/terraform.md says what it makes");
   }
   RequireNoChanges(prepared, target.shared, "adhoc shared up");
-  constexpr const char* kNats[] = {"none", "single", "per_zone"};
+  if (!target.existing.vpc.empty()) {
+    throw Error(fmt::format("{} uses what exists already: the module {} makes all of it", target.shared, kSharedModule),
+                "docs/terraform.md says what it makes");
+  }
+  constexpr const char* kNats[] = {"none", "single", "per_zone", "endpoints"};
   HclAttributes arguments{{"name", target.shared},
                           {"application", config.application},
                           {"domain", target.domain},

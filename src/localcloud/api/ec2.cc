@@ -359,6 +359,7 @@ void RegisterEc2(Api& api, Cloud& cloud) {
   ec2::RegisterInterfaces(api, cloud);
   ec2::RegisterKeyPairs(api, cloud);
   ec2::RegisterRouting(api, cloud);
+  ec2::RegisterEndpoints(api, cloud);
   ec2::RegisterSecurityGroups(api, cloud);
   ec2::RegisterTags(api, cloud);
   ec2::RegisterVpcs(api, cloud);

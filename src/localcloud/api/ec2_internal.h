@@ -79,6 +79,7 @@ void Register(Api& api, Cloud& cloud, Operations operations);
 void RegisterVpcs(Api& api, Cloud& cloud);
 void RegisterSecurityGroups(Api& api, Cloud& cloud);
 void RegisterRouting(Api& api, Cloud& cloud);
+void RegisterEndpoints(Api& api, Cloud& cloud);
 void RegisterInterfaces(Api& api, Cloud& cloud);
 void RegisterInstances(Api& api, Cloud& cloud);
 void RegisterInstanceAttributes(Api& api, Cloud& cloud);
@@ -94,8 +95,9 @@ void AssociateDefaultAcl(Cloud& cloud, Store::Transaction& txn, const Json& subn
 void RemoveRulesOf(Store::Transaction& txn, std::string_view group_id);
 // A fresh account's default VPC with its subnets, gateway and route, if this account has never had one.
 void EnsureDefaults(Cloud& cloud, Store::Transaction& txn);
-// Lets time-driven states move on: NAT gateways pending → available, deleting → deleted.
+// Lets time-driven states move on: NAT gateways and VPC endpoints pending → available, deleting → deleted.
 void Settle(Cloud& cloud, Store::Transaction& txn);
+void SettleEndpoints(Cloud& cloud, Store::Transaction& txn);  // its part
 // What ModifyInstanceAttribute and RunInstances say of an instance profile: {Arn, Id}. Throws InvalidParameterValue.
 Json ProfileOf(const Call& call, const Json& specification);
 // Throws InvalidInstanceID.NotFound for all of those that are missing.

@@ -1,4 +1,4 @@
-// Route tables, internet and NAT gateways, elastic addresses, network ACLs, VPC endpoints. On paper only: a container
+// Route tables, internet and NAT gateways, elastic addresses, network ACLs. On paper only: a container
 // network already reaches the world; what counts is that tools can build and take down what they would build in an
 // account.
 #include <algorithm>
@@ -608,57 +608,6 @@ Json ReplaceNetworkAclAssociation(Cloud& cloud, Call& call) {
   return {{"NewAssociationId", id}};
 }
 
-// ---- VPC endpoints
-
-Json CreateVpcEndpoint(Cloud& cloud, Call& call) {
-  const std::string id = NewId(cloud, "vpce-");
-  Get(call, kVpcs, Text(call.input, "VpcId"));
-  Json endpoint{
-      {"VpcEndpointId", id},
-      {"VpcEndpointType", Text(call.input, "VpcEndpointType", "Gateway")},
-      {"VpcId", Text(call.input, "VpcId")},
-      {"ServiceName", Text(call.input, "ServiceName")},
-      {"State", "available"},
-      {"PolicyDocument",
-       Text(
-           call.input, "PolicyDocument",
-           R"({"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]})")},
-      {"RouteTableIds", Items(call.input, "RouteTableIds")},
-      {"SubnetIds", Items(call.input, "SubnetIds")},
-      {"Groups", Json::array()},
-      {"NetworkInterfaceIds", Json::array()},
-      {"DnsEntries", Json::array()},
-      {"PrivateDnsEnabled", Flag(call.input, "PrivateDnsEnabled")},
-      {"RequesterManaged", false},
-      {"CreationTimestamp", cloud.Now()},
-      {"OwnerId", cloud.settings.account},
-      {"Tags", TagsFor(call.input, "vpc-endpoint")}};
-  for (const auto& group : Strings(call.input, "SecurityGroupIds")) {
-    endpoint["Groups"].push_back({{"GroupId", group}, {"GroupName", Get(call, kSecurityGroups, group)["GroupName"]}});
-  }
-  call.txn.Put(kEndpoints, id, endpoint);
-  return {{"VpcEndpoint", std::move(endpoint)}};
-}
-
-Json DescribeVpcEndpoints(Cloud&, Call& call) {
-  return Describe(call, {.collection = kEndpoints,
-                         .ids_input = "VpcEndpointIds",
-                         .output = "VpcEndpoints",
-                         .filters = {{"vpc-endpoint-state", "State"}}});
-}
-
-Json DeleteVpcEndpoints(Cloud&, Call& call) {
-  Json failures = Json::array();
-  for (const auto& id : Strings(call.input, "VpcEndpointIds")) {
-    if (call.txn.Erase(kEndpoints, id)) continue;
-    failures.push_back({{"ResourceId", id},
-                        {"Error",
-                         {{"Code", "InvalidVpcEndpointId.NotFound"},
-                          {"Message", "The Vpc Endpoint Id '" + id + "' does not exist"}}}});
-  }
-  return {{"Unsuccessful", std::move(failures)}};
-}
-
 }  // namespace
 
 void CreateMainRouteTable(Cloud& cloud, Store::Transaction& txn, const Json& vpc) {
@@ -677,6 +626,7 @@ void AssociateDefaultAcl(Cloud& cloud, Store::Transaction& txn, const Json& subn
 }
 
 void Settle(Cloud& cloud, Store::Transaction& txn) {
+  SettleEndpoints(cloud, txn);
   const double now = cloud.Now();
   std::vector<std::string> due;
   for (const auto& [id, gateway] : txn.All(kNatGateways)) {
@@ -714,20 +664,17 @@ void RegisterRouting(Api& api, Cloud& cloud) {
             {"CreateNetworkAclEntry", CreateNetworkAclEntry, Effect::kRecorded},
             {"CreateRoute", CreateRoute, Effect::kRecorded},
             {"CreateRouteTable", CreateRouteTable, Effect::kRecorded},
-            {"CreateVpcEndpoint", CreateVpcEndpoint, Effect::kRecorded},
             {"DeleteInternetGateway", DeleteInternetGateway, Effect::kRecorded},
             {"DeleteNatGateway", DeleteNatGateway, Effect::kRecorded},
             {"DeleteNetworkAcl", DeleteNetworkAcl, Effect::kRecorded},
             {"DeleteNetworkAclEntry", DeleteNetworkAclEntry, Effect::kRecorded},
             {"DeleteRoute", DeleteRoute, Effect::kRecorded},
             {"DeleteRouteTable", DeleteRouteTable, Effect::kRecorded},
-            {"DeleteVpcEndpoints", DeleteVpcEndpoints, Effect::kRecorded},
             {"DescribeAddresses", DescribeAddresses},
             {"DescribeInternetGateways", DescribeInternetGateways},
             {"DescribeNatGateways", DescribeNatGateways},
             {"DescribeNetworkAcls", DescribeNetworkAcls},
             {"DescribeRouteTables", DescribeRouteTables},
-            {"DescribeVpcEndpoints", DescribeVpcEndpoints},
             {"DetachInternetGateway", DetachInternetGateway, Effect::kRecorded},
             {"DisassociateAddress", DisassociateAddress, Effect::kRecorded},
             {"DisassociateRouteTable", DisassociateRouteTable, Effect::kRecorded},

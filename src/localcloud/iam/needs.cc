@@ -66,6 +66,7 @@ class Needs {
     if (call_.service == "ec2") AddInstanceProfile();
     AddServiceLinkedRole();
     AddCloudMap();
+    AddPrivateDns();
     return std::move(needs_);
   }
 
@@ -479,6 +480,13 @@ class Needs {
         Need("route53:DeleteHostedZone", "arn:aws:route53:::hostedzone/*");
       }
     }
+  }
+
+  // The name of the service becomes the endpoint's own in the VPC, with the caller's permissions.
+  void AddPrivateDns() {
+    if (call_.service != "ec2" || row_.operation != "CreateVpcEndpoint") return;
+    if (Input("VpcEndpointType") != "Interface" || !Flag(call_.input, "PrivateDnsEnabled", true)) return;
+    Need("route53:AssociateVPCWithHostedZone", "arn:aws:route53:::hostedzone/*");
   }
 
   const Cloud& cloud_;

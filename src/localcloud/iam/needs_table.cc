@@ -94,6 +94,7 @@ constexpr Row kEc2[] = {
     {"DescribeNatGateways"},
     {"DescribeNetworkAcls"},
     {"DescribeNetworkInterfaces"},
+    {"DescribePrefixLists"},
     {"DescribeRegions"},
     {"DescribeRouteTables"},
     {"DescribeSecurityGroupRules"},
@@ -110,6 +111,10 @@ constexpr Row kEc2[] = {
     {"ModifySecurityGroupRules", "security-group/{GroupId}"},
     {"ModifySubnetAttribute", "subnet/{SubnetId}"},
     {"ModifyVpcAttribute", "vpc/{VpcId}"},
+    {"ModifyVpcEndpoint",
+     "vpc-endpoint/{VpcEndpointId} subnet/{AddSubnetIds[]} subnet/{RemoveSubnetIds[]} "
+     "security-group/{AddSecurityGroupIds[]} security-group/{RemoveSecurityGroupIds[]} "
+     "route-table/{AddRouteTableIds[]} route-table/{RemoveRouteTableIds[]}"},
     {"ReleaseAddress", "elastic-ip/{AllocationId|*}"},
     {"ReplaceNetworkAclAssociation", "network-acl/{NetworkAclId}"},
     {"ReplaceNetworkAclEntry", "network-acl/{NetworkAclId}"},
