@@ -34,7 +34,7 @@ demo-down:
 
 ## test: run all tests: unit, protocol, integration and end-to-end with real containers
 test:
-	tools/install-packages build run test
+	tools/install-packages build run test fuzz
 	tools/run-tests --jobs $(JOBS) -- $(PYTEST)
 
 ## test-asan: run the unit tests with AddressSanitizer and UBSan

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <cmath>
 #include <condition_variable>
 #include <mutex>
 
@@ -29,6 +30,9 @@ Clock& RealClock() {
 double ToSeconds(TimePoint time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
 
 TimePoint FromSeconds(double seconds) {
+  // What a TimePoint cannot hold is as far away as it can say.
+  constexpr std::chrono::duration<double> kLongest = TimePoint::max().time_since_epoch();
+  if (!(std::abs(seconds) < kLongest.count())) return seconds < 0 ? TimePoint::min() : TimePoint::max();
   return TimePoint(std::chrono::duration_cast<TimePoint::duration>(std::chrono::duration<double>(seconds)));
 }
 

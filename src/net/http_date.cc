@@ -5,6 +5,8 @@
 #include <array>
 #include <ctime>
 
+#include "base/utc.h"
+
 namespace adhoc::net {
 namespace {
 
@@ -49,7 +51,7 @@ std::optional<TimePoint> ParseHttpDate(std::string_view text) {
   utc.tm_hour = *hour;
   utc.tm_min = *minute;
   utc.tm_sec = *second;
-  return std::chrono::system_clock::from_time_t(::timegm(&utc));
+  return FromUtc(utc);
 }
 
 }  // namespace adhoc::net

@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "localcloud/api/support.h"
 #include "localcloud/proxy/haproxy_config.h"
+#include "localcloud/proxy/haproxy_match.h"
 
 namespace {
 
@@ -23,16 +23,27 @@ void Check(bool promise) {
   if (!promise) std::abort();
 }
 
+// As AWS describes patterns: '*' any characters, '?' one, and where the field has escapes, '\\' the next one as it is.
+bool Matches(std::string_view pattern, std::string_view text, bool escapes) {
+  if (pattern.empty()) return text.empty();
+  if (pattern[0] == '*') {
+    return Matches(pattern.substr(1), text, escapes) || (!text.empty() && Matches(pattern, text.substr(1), escapes));
+  }
+  if (text.empty()) return false;
+  const bool escaped = escapes && pattern[0] == '\\' && pattern.size() > 1;
+  if (escaped) pattern.remove_prefix(1);
+  return ((pattern[0] == '?' && !escaped) || pattern[0] == text[0]) &&
+         Matches(pattern.substr(1), text.substr(1), escapes);
+}
+
 void CompareMatches(const std::string& pattern, const std::string& text) {
   // std::regex goes back as far as it can at every '*'.
   if (pattern.size() > 24 || text.size() > 48 || std::count(pattern.begin(), pattern.end(), '*') > 3) return;
   if (text.find_first_of("\r\n") != std::string::npos) return;  // no header or path has them, and '.' is no such thing
-  const std::regex escaping(proxy::WildcardToRegex(pattern, true));
-  Check(std::regex_match(text, escaping) == MatchesWildcard(pattern, text));
-  std::string literal;
-  for (const char c : pattern) literal += c == '\\' ? std::string("\\\\") : std::string(1, c);
-  const std::regex plain(proxy::WildcardToRegex(pattern, false));
-  Check(std::regex_match(text, plain) == MatchesWildcard(literal, text));
+  for (const bool escapes : {true, false}) {
+    const std::regex regex(proxy::WildcardToRegex(pattern, escapes));
+    Check(std::regex_match(text, regex) == Matches(pattern, text, escapes));
+  }
 }
 
 std::string Render(const std::string& pattern) {

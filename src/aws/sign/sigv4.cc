@@ -14,6 +14,7 @@
 #include "aws/sign/canonical_request.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "base/utc.h"
 #include "net/http_date.h"
 
 namespace adhoc::aws {
@@ -61,7 +62,7 @@ std::optional<TimePoint> ParseTimestamp(std::string_view text) {
   }
   utc.tm_year -= 1900;
   utc.tm_mon -= 1;
-  return std::chrono::system_clock::from_time_t(::timegm(&utc));
+  return FromUtc(utc);
 }
 
 std::string LowerCase(std::string_view text) {

@@ -162,7 +162,9 @@ std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn, TimePoint
     if (!document.at("AvailabilityZones").empty())
       view.subnet_id = Member(document["AvailabilityZones"][0], "SubnetId");
     view.model.idle_seconds = Attribute(document, "idle_timeout.timeout_seconds", 60);
-    const auto enabled = [&](const std::string& key) { return TextAttribute(document, (key + ".enabled").c_str()); };
+    const auto enabled = [&document = document](const std::string& key) {
+      return TextAttribute(document, (key + ".enabled").c_str());
+    };
     view.model.preserve_host_header = enabled("routing.http.preserve_host_header") == "true";
     view.model.forwarded_for = TextAttribute(document, "routing.http.xff_header_processing.mode", "append");
     view.model.forwarded_for_port = enabled("routing.http.xff_client_port") == "true";
