@@ -23,6 +23,37 @@ TEST_F(Lifecycle, RunsFromBeginningToEnd) {
   EXPECT_EQ(Inventory(), nothing);
 }
 
+TEST_F(Lifecycle, WhatTheDefinitionNoLongerHasGoes) {
+  ASSERT_TRUE(SharedUp());
+  const auto shared = Inventory();
+  ASSERT_TRUE(Up());
+  const config::Config whole = config_;
+  const auto without = [&](const char* service) {
+    config_ = whole;
+    std::erase_if(config_.services, [&](const auto& one) { return one.name == service; });
+  };
+  without("web");
+  config_.secrets.clear();
+  // Logs and secrets stay until the environment goes.
+  EXPECT_EQ(PlannedChanges(),
+            (std::vector<std::string>{"target group alpha-web", "listener rule alpha-web", "service alpha-web"}));
+  ASSERT_TRUE(Up());
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+  ASSERT_TRUE(Down());
+  EXPECT_EQ(Inventory(), shared);
+
+  config_ = whole;
+  ASSERT_TRUE(Up());
+  without("redis");
+  EXPECT_EQ(PlannedChanges(), (std::vector<std::string>{"service alpha-redis"}))
+      << "without names the namespace is not read";
+  config_.services.clear();
+  config_.tasks.clear();
+  config_.secrets.clear();
+  ASSERT_TRUE(Down());
+  EXPECT_EQ(Inventory(), shared);
+}
+
 // Found by a cut after DeleteDBInstance: nothing can be changed of an instance that is being deleted.
 TEST_F(Lifecycle, ADatabaseWhoseDeletionHasBegunIsWaitedForAndMadeAgain) {
   const auto nothing = Inventory();

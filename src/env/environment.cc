@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/error.h"
 #include "env/existing.h"
+#include "env/leftovers.h"
 #include "env/names.h"
 #include "env/placement.h"
 #include "env/policies.h"
@@ -32,64 +32,6 @@ std::string TagOf(const std::string& image_uri) {
 
 config::Secret DatabaseSecret() {
   return {.name = std::string(kDatabaseWorkload), .generate = kDatabasePasswordLength};
-}
-
-std::set<std::string> IdsOf(const Resources& resources) {
-  std::set<std::string> ids;
-  for (const auto& resource : resources) ids.insert(resource->id());
-  return ids;
-}
-
-// Services of the environment that the definition does not have: removed from it, or made by somebody else.
-Resources LeftoverServices(Context& context, const Resources& known) {
-  const std::string& env = context.environment();
-  const auto ids = IdsOf(known);
-  Json arns = Json::array();
-  try {
-    arns = context.List("ecs", "ListServices", {{"cluster", ClusterName(env)}}, "serviceArns");
-  } catch (const aws::AwsError& error) {
-    if (error.code() != "ClusterNotFoundException") throw;
-  }
-  Resources found;
-  for (const Json& arn : arns) {
-    const std::string text = arn;
-    auto service = MakeForeignService(env, text.substr(text.rfind('/') + 1));
-    service->DependsOn("cluster " + ClusterName(env));
-    if (!ids.contains(service->id())) found.push_back(std::move(service));
-  }
-  return found;
-}
-
-// Of services that are in the definition, but no longer scaled by what they use.
-Resources LeftoverAutoscaling(Context& context) {
-  Resources found;
-  for (const auto& service : context.config().services) {
-    if (service.autoscaling) continue;
-    auto scaling = MakeAutoscaling(context.environment(), service);
-    auto observed = scaling->Read(context);
-    if (!observed) continue;
-    context.Publish(scaling->id(), std::move(*observed));
-    found.push_back(std::move(scaling));
-  }
-  return found;
-}
-
-// Task definition families likewise.
-Resources LeftoverFamilies(Context& context, const Resources& known) {
-  const std::string& env = context.environment();
-  const auto ids = IdsOf(known);
-  const std::vector<std::string> environments = ListEnvironments(context);
-  Resources found;
-  for (const Json& family : context.List("ecs", "ListTaskDefinitionFamilies",
-                                         {{"familyPrefix", env + "-"}, {"status", "ACTIVE"}}, "families")) {
-    const std::string name = family;
-    // `alpha-2-web` belongs to environment `alpha-2`, not to `alpha`.
-    const bool others = std::any_of(environments.begin(), environments.end(), [&](const std::string& other) {
-      return other.size() > env.size() && name.starts_with(other + "-");
-    });
-    if (!others && !ids.contains("task definition " + name)) found.push_back(MakeForeignFamily(env, name));
-  }
-  return found;
 }
 
 // A load balancer after the first is opened, and kept, by the environments that are on it.
@@ -300,8 +242,8 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record) {
   prepared.plan = MakePlan(context, prepared.existing, prepared.resources);
   RequireWayToDatabase(context);
   // Not families: an old one may still be somebody's one-off task.
-  AddLeftovers(prepared, LeftoverServices(context, prepared.resources), "it is not in the definition");
-  AddLeftovers(prepared, LeftoverAutoscaling(context), "the definition says how many tasks run");
+  AddLeftovers(prepared, UnneededResources(context, prepared.resources), "it is not in the definition");
+  AddLeftovers(prepared, UnneededAutoscaling(context), "the definition says how many tasks run");
   return prepared;
 }
 
@@ -309,11 +251,14 @@ Prepared PrepareDown(Context& context) {
   Prepared prepared;
   prepared.existing = SharedLookups(context.config());
   prepared.resources = EnvironmentResources(context);
-  for (auto& leftover : LeftoverServices(context, prepared.resources))
+  // A service that the definition no longer has may have had a name.
+  const auto is_namespace = [](const ResourcePtr& resource) { return resource->kind() == "namespace"; };
+  if (std::none_of(prepared.existing.begin(), prepared.existing.end(), is_namespace)) {
+    prepared.existing.push_back(MakeNamespace(context.shared()));
+  }
+  for (auto& leftover : RemainingResources(context, prepared.resources)) {
     prepared.resources.push_back(std::move(leftover));
-  for (auto& leftover : LeftoverFamilies(context, prepared.resources))
-    prepared.resources.push_back(std::move(leftover));
-  for (auto& leftover : LeftoverAutoscaling(context)) prepared.resources.push_back(std::move(leftover));
+  }
   // A load balancer goes before its rules, and takes them with it: once they are gone, nothing tells any more who left
   // it empty.
   std::vector<std::string> rules;

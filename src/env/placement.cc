@@ -77,20 +77,28 @@ BalancerUse UseOf(const Json& rules, const std::set<std::string>& without) {
   BalancerUse use;
   std::set<std::string> groups;
   for (const Json& rule : rules) {
-    std::set<std::string> to;
-    for (const Json& action : rule.value("Actions", Json::array())) {
-      if (const std::string group = action.value("TargetGroupArn", ""); !group.empty()) to.insert(group);
-      for (const Json& one : action.value("ForwardConfig", Json::object()).value("TargetGroups", Json::array())) {
-        to.insert(one.value("TargetGroupArn", ""));
-      }
-    }
-    if (std::any_of(to.begin(), to.end(), [&](const auto& arn) { return without.contains(PartOf(arn, 1)); })) continue;
+    const std::set<std::string> to = TargetGroupArns(rule);
+    if (std::any_of(to.begin(), to.end(), [&](const auto& arn) { return without.contains(TargetGroupOf(arn)); }))
+      continue;
     if (!rule.value("IsDefault", false)) ++use.rules;
     groups.insert(to.begin(), to.end());
   }
   use.target_groups = static_cast<int>(groups.size());
   return use;
 }
+
+std::set<std::string> TargetGroupArns(const Json& rule) {
+  std::set<std::string> arns;
+  for (const Json& action : rule.value("Actions", Json::array())) {
+    if (const std::string group = action.value("TargetGroupArn", ""); !group.empty()) arns.insert(group);
+    for (const Json& one : action.value("ForwardConfig", Json::object()).value("TargetGroups", Json::array())) {
+      arns.insert(one.value("TargetGroupArn", ""));
+    }
+  }
+  return arns;
+}
+
+std::string TargetGroupOf(const std::string& arn) { return PartOf(arn, 1); }
 
 std::string LoadBalancerOf(const std::string& arn) { return PartOf(arn, 2); }
 

@@ -28,6 +28,12 @@ int FitsOnBalancer(const BalancerUse& needed, const BalancerUse& used, int rules
 // Of rules as AWS describes them, without what goes to the target groups of these names. Pure.
 BalancerUse UseOf(const Json& rules, const std::set<std::string>& without = {});
 
+// The target groups that a rule as AWS describes it leads to. Pure.
+std::set<std::string> TargetGroupArns(const Json& rule);
+
+// "arn:…:targetgroup/alpha-web/0123456789abcdef" → alpha-web. Pure.
+std::string TargetGroupOf(const std::string& arn);
+
 // "arn:…:loadbalancer/app/dev-alb-2/0123456789abcdef" → dev-alb-2. Pure.
 std::string LoadBalancerOf(const std::string& arn);
 

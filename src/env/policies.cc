@@ -291,6 +291,7 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
                    Actions("rds", "DescribeDBInstances") + Actions("servicequotas", "GetServiceQuota") +
                    Actions("route53", "GetHostedZone ListHostedZonesByName ListResourceRecordSets") +
                    Actions("servicediscovery", "ListNamespaces ListServices") + Actions("logs", "DescribeLogGroups") +
+                   Actions("secretsmanager", "ListSecrets") +
                    Actions("ecs",
                            "DescribeTaskDefinition ListClusters ListServices ListTaskDefinitionFamilies "
                            "ListTaskDefinitions") +

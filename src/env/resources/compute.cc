@@ -582,7 +582,10 @@ class ForeignService final : public Resource {
     return Json::object();
   }
   Json Create(Context&) override { throw Error(id() + " is not in the definition"); }
-  void Delete(Context& context, const Json&) override { DeleteService(context, env_, name()); }
+  void Delete(Context& context, const Json&) override {
+    StopScaling(context, env_, name());
+    DeleteService(context, env_, name());
+  }
 
  private:
   const std::string env_;

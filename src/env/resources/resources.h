@@ -113,6 +113,8 @@ ResourcePtr MakeSecret(const std::string& env, const config::Secret& secret);
 
 // --- storage.cc: CloudWatch Logs and Amazon S3 ---
 ResourcePtr MakeLogGroup(const std::string& env, const std::string& workload);  // "log group /ecs/alpha/gunicorn"
+// The environment's, as CloudWatch Logs describes them. One read for all.
+Json LogGroupsOf(Context& context, const std::string& env);
 ResourcePtr MakeBucket(const std::string& name, const config::Bucket& bucket);  // "bucket localhost-alpha-bucket": url
 
 // --- bootstrap.cc: what is there before the first environment ---
@@ -134,6 +136,8 @@ ResourcePtr MakeTaskRun(const std::string& env, const config::Task& task, std::v
 // --- scaling.cc: Application Auto Scaling ---
 // "autoscaling alpha-web": of a service whose `autoscaling` is set; else only to be deleted
 ResourcePtr MakeAutoscaling(const std::string& env, const config::Service& service);
+// Forgets the limits of an ECS service (alpha-web) and what scales it.
+void StopScaling(Context& context, const std::string& env, const std::string& service);
 
 // Of the environment's services as ECS describes them, the ACTIVE one of this name; null when there is none. One read
 // for all.

@@ -13,6 +13,13 @@ constexpr const char* kDimension = "ecs:service:DesiredCount";
 // On the service, so that a plan finds what is no longer in the definition without a call.
 constexpr const char* kMark = "adhoc:autoscaling";
 
+// What scaling is about; `service` is its name in ECS.
+Json SubjectOf(const std::string& env, const std::string& service) {
+  return {{"ServiceNamespace", "ecs"},
+          {"ResourceId", fmt::format("service/{}/{}", ClusterName(env), service)},
+          {"ScalableDimension", kDimension}};
+}
+
 class Autoscaling final : public Resource {
  public:
   Autoscaling(const std::string& env, const std::string& service, std::optional<config::Autoscaling> wanted)
@@ -24,8 +31,9 @@ class Autoscaling final : public Resource {
     const Json service = ReadService(context, name());
     if (service.is_null() || !IsMarked(service)) return std::nullopt;
     Json input = Subject();
-    const Json targets = context.Call(kService, "DescribeScalableTargets",
-                                      {{"ServiceNamespace", "ecs"}, {"ResourceIds", Json::array({ResourceId()})}});
+    const Json targets =
+        context.Call(kService, "DescribeScalableTargets",
+                     {{"ServiceNamespace", "ecs"}, {"ResourceIds", Json::array({input["ResourceId"]})}});
     Json attributes{{"arn", service["serviceArn"]}};
     if (targets.value("ScalableTargets", Json::array()).empty()) return attributes;
     attributes["min"] = targets["ScalableTargets"][0]["MinCapacity"];
@@ -76,7 +84,7 @@ class Autoscaling final : public Resource {
 
   // With the target go its policies, and their alarms.
   void Delete(Context& context, const Json& observed) override {
-    context.CallUnless({"ObjectNotFoundException"}, kService, "DeregisterScalableTarget", Subject());
+    StopScaling(context, env_, name());
     context.CallUnless({"InvalidParameterException", "ServiceNotFoundException", "ClusterNotFoundException"}, "ecs",
                        "UntagResource", {{"resourceArn", observed["arn"]}, {"tagKeys", Json::array({kMark})}});
   }
@@ -89,17 +97,18 @@ class Autoscaling final : public Resource {
     return false;
   }
 
-  std::string ResourceId() const { return fmt::format("service/{}/{}", ClusterName(env_), name()); }
   std::string PolicyName() const { return name() + "-cpu"; }
-  Json Subject() const {
-    return {{"ServiceNamespace", "ecs"}, {"ResourceId", ResourceId()}, {"ScalableDimension", kDimension}};
-  }
+  Json Subject() const { return SubjectOf(env_, name()); }
 
   const std::string env_;
   const std::optional<config::Autoscaling> wanted_;  // nothing: only to be deleted
 };
 
 }  // namespace
+
+void StopScaling(Context& context, const std::string& env, const std::string& service) {
+  context.CallUnless({"ObjectNotFoundException"}, kService, "DeregisterScalableTarget", SubjectOf(env, service));
+}
 
 ResourcePtr MakeAutoscaling(const std::string& env, const config::Service& service) {
   return std::make_unique<Autoscaling>(env, service.name, service.autoscaling);

@@ -16,10 +16,7 @@ class LogGroup final : public Resource {
       : Resource("log group", LogGroupName(env, workload)), env_(env) {}
 
   std::optional<Json> Read(Context& context) override {
-    const Json groups = context.Once("log groups", [&] {
-      return context.List("logs", "DescribeLogGroups", {{"logGroupNamePrefix", LogGroupName(env_, "")}}, "logGroups");
-    });
-    for (const Json& group : groups) {
+    for (const Json& group : LogGroupsOf(context, env_)) {
       if (group.value("logGroupName", "") == name()) return Json{{"retention", group.value("retentionInDays", 0)}};
     }
     return std::nullopt;
@@ -136,6 +133,12 @@ class Bucket final : public Resource {
 };
 
 }  // namespace
+
+Json LogGroupsOf(Context& context, const std::string& env) {
+  return context.Once("log groups", [&] {
+    return context.List("logs", "DescribeLogGroups", {{"logGroupNamePrefix", LogGroupName(env, "")}}, "logGroups");
+  });
+}
 
 ResourcePtr MakeLogGroup(const std::string& env, const std::string& workload) {
   return std::make_unique<LogGroup>(env, workload);

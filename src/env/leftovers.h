@@ -1,0 +1,21 @@
+// What there is of an environment that the definition does not have (any more): its author took it out, or somebody
+// made it by hand. An `up` deletes what nobody needs then; a `down` deletes all of it.
+#pragma once
+
+#include "env/context.h"
+#include "env/resource.h"
+
+namespace adhoc::env {
+
+// Of services: themselves, their rules, target groups and names. What they have written (logs) and what would be
+// another if it came back (secrets, the bucket) stays. Found in what a plan has read; read and published.
+Resources UnneededResources(Context& context, const Resources& known);
+
+// Everything, to be read by a destroy's plan. A database and a bucket that the definition no longer has stay: what they
+// hold was not made by us, and a database needs an image to be dropped with.
+Resources RemainingResources(Context& context, const Resources& known);
+
+// Of services that are in the definition, but no longer scaled by what they use. Read and published.
+Resources UnneededAutoscaling(Context& context);
+
+}  // namespace adhoc::env
