@@ -160,6 +160,19 @@ TEST_F(LoadBalancers, AServiceGetsAsManyRulesAsItsPathsNeed) {
   EXPECT_EQ(Inventory(), shared);
 }
 
+// Terraform's module gives its rules other priorities than the engine does.
+TEST_F(LoadBalancers, ARuleOfTheRightConditionsIsRightWhateverItsPriority) {
+  ASSERT_TRUE(SharedUp());
+  ASSERT_TRUE(Up());
+  auto& api = cloud_.api();
+  const Json listener = {{"ListenerArn", ListenerOn("dev-alb")["ListenerArn"]}};
+  const Json rules = api.Call("elbv2", "DescribeRules", listener)["Rules"];
+  ASSERT_EQ(rules[0]["Priority"], "1");
+  api.Call("elbv2", "SetRulePriorities",
+           {{"RulePriorities", Json::array({{{"RuleArn", rules[0]["RuleArn"]}, {"Priority", 40000}}})}});
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+}
+
 TEST_F(LoadBalancers, ChangesOfRulesSurviveADeathAtAnyCall) {
   ASSERT_TRUE(SharedUp());
   const std::vector<std::string> few = {"/a", "/b"};

@@ -208,7 +208,7 @@ class ListenerRule final : public Resource {
       const auto actual = rule["conditions"].get<std::set<std::string>>();
       const auto same = std::find_if(matched.missing.begin(), matched.missing.end(),
                                      [&](const Paths& paths) { return Values(context, paths) == actual; });
-      if (same == matched.missing.end() || !IsInBand(rule)) {
+      if (same == matched.missing.end()) {
         matched.surplus.push_back(rule);
       } else {
         matched.missing.erase(same);
