@@ -12,6 +12,7 @@
 
 #include "config/resolve.h"
 #include "deploy/deploy.h"
+#include "deploy/images_test.h"
 #include "env/environment.h"
 #include "testing/fake_random.h"
 #include "testing/local_cloud.h"
@@ -171,19 +172,7 @@ class Lifecycle : public ::testing::Test {
     folder_.Write("envs/alpha.tfvars", "tag = \"v1\"\n");
     config_ = config::LoadConfig({.definition = folder_.path() / "adhoc.yaml", .environment = "alpha"});
     cloud_.api().Call("ec2", "DescribeVpcs");  // makes the default VPC, which stays
-    // Services run until they are stopped; what is run as a task ends.
-    const auto program = [](const localcloud::ContainerSpec& spec) {
-      testing::FakeProcess process;
-      const bool one_off = spec.labels.contains("adhoc.task") && (spec.command == std::vector<std::string>{"migrate"} ||
-                                                                  spec.labels.at("adhoc.container") == "database");
-      if (one_off) process.exits_after = std::chrono::milliseconds(200);
-      return process;
-    };
-    cloud_.runtime().AddImage("localhost/adhoc/postgres:15", program);
-    cloud_.runtime().AddImage("localhost/adhoc/redis:7");
-    for (const char* tag : {"v1", "v2"}) {
-      cloud_.runtime().AddImage(fmt::format("000000000000.dkr.ecr.us-east-1.amazonaws.com/backend:{}", tag), program);
-    }
+    AddImages(cloud_.runtime());
   }
 
   // One run of the program. Returns how many calls it made, or nothing when it was killed.

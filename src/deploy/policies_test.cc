@@ -16,6 +16,7 @@
 #include "base/sync.h"
 #include "config/resolve.h"
 #include "deploy/deploy.h"
+#include "deploy/images_test.h"
 #include "env/environment.h"
 #include "env/existing.h"
 #include "env/s3_records.h"
@@ -109,18 +110,7 @@ class Policies : public ::testing::Test {
     folder_.Write("adhoc.yaml", kDefinition);
     folder_.Write("envs/alpha.tfvars", "tag = \"v1\"\n");
     Load();
-    const auto program = [](const localcloud::ContainerSpec& spec) {
-      testing::FakeProcess process;
-      const bool one_off = spec.labels.contains("adhoc.task") && (spec.command == std::vector<std::string>{"migrate"} ||
-                                                                  spec.labels.at("adhoc.container") == "database");
-      if (one_off) process.exits_after = std::chrono::milliseconds(200);
-      return process;
-    };
-    cloud_.runtime().AddImage("localhost/adhoc/postgres:15", program);
-    cloud_.runtime().AddImage("localhost/adhoc/redis:7");
-    for (const char* tag : {"v1", "v2"}) {
-      cloud_.runtime().AddImage(fmt::format("000000000000.dkr.ecr.us-east-1.amazonaws.com/backend:{}", tag), program);
-    }
+    AddImages(cloud_.runtime());
     cloud_.api().EnforceIam([this](const Principal&, const Permission& needed) {
       const std::lock_guard lock(mutex_);
       needed_.push_back(needed);

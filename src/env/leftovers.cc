@@ -136,10 +136,11 @@ Resources Secrets(Context& context, const Names& known) {
   return found;
 }
 
-// Those that there are, published.
-Resources Existing(Context& context, Resources resources) {
+}  // namespace
+
+Resources Existing(Context& context, Resources candidates) {
   Resources found;
-  for (auto& resource : resources) {
+  for (auto& resource : candidates) {
     auto observed = resource->Read(context);
     if (!observed) continue;
     context.Publish(resource->id(), std::move(*observed));
@@ -147,8 +148,6 @@ Resources Existing(Context& context, Resources resources) {
   }
   return found;
 }
-
-}  // namespace
 
 Resources UnneededResources(Context& context, const Resources& resources) {
   const Names known = IdsOf(resources);

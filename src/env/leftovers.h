@@ -7,6 +7,9 @@
 
 namespace adhoc::env {
 
+// Those of them that there are; read and published.
+Resources Existing(Context& context, Resources candidates);
+
 // Of services: themselves, their rules, target groups and names. What they have written (logs) and what would be
 // another if it came back (secrets, the bucket) stays. Found in what a plan has read; read and published.
 Resources UnneededResources(Context& context, const Resources& known);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "env/environment.h"
 #include "env/existing.h"
+#include "env/leftovers.h"
 #include "env/names.h"
 #include "env/resources/resources.h"
 
@@ -186,19 +187,6 @@ bool HasDiscovery(const config::Config& config) {
                      [](const auto& service) { return service.discoverable; });
 }
 
-// Those that exist and are not wanted.
-Resources Leftover(Context& context, Resources candidates, const std::set<std::string>& wanted) {
-  Resources found;
-  for (auto& resource : candidates) {
-    if (wanted.contains(resource->id())) continue;
-    auto observed = resource->Read(context);
-    if (!observed) continue;
-    context.Publish(resource->id(), std::move(*observed));
-    found.push_back(std::move(resource));
-  }
-  return found;
-}
-
 }  // namespace
 
 Resources SharedResources(const config::Config& config) { return Maker(config).Make(); }
@@ -233,12 +221,14 @@ Resources LeftoverNetwork(Context& context) {
   if (!target.existing.vpc.empty()) return {};
   std::set<std::string> wanted;
   for (const auto& resource : SharedResources(context.config())) wanted.insert(resource->id());
-  return Leftover(context, Maker::PartsOfAnyShape(target.shared), wanted);
+  Resources parts = Maker::PartsOfAnyShape(target.shared);
+  std::erase_if(parts, [&](const ResourcePtr& part) { return wanted.contains(part->id()); });
+  return Existing(context, std::move(parts));
 }
 
 Resources LeftoverBastion(Context& context) {
   if (context.config().target.bastion) return {};
-  return Leftover(context, Maker::BastionResources(context.config().target), {});
+  return Existing(context, Maker::BastionResources(context.config().target));
 }
 
 void RequireReachableImages(const config::Config& config) {
