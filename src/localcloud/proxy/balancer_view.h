@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "localcloud/proxy/haproxy_config.h"
+#include "localcloud/proxy/target_document.h"
 #include "localcloud/proxy/target_health.h"
 #include "localcloud/store/store.h"
 
@@ -19,12 +20,6 @@ inline constexpr std::string_view kTargetGroups = "elbv2.targetgroups";
 inline constexpr std::string_view kTargets = "elbv2.targets";
 inline constexpr std::string_view kHoldings = "elbv2.holdings";
 inline constexpr std::string_view kCertificates = "acm.certificates";
-
-// In a target's document: it has passed its health checks, and becomes healthy as soon as HAProxy has it.
-inline constexpr const char* kPassed = "_passed";
-
-// In a target's document: since when its share of the requests grows (slow_start.duration_seconds).
-inline constexpr const char* kSlowStartSince = "_slow_start_since";
 
 struct BalancerView {
   std::string arn;

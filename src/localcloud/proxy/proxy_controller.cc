@@ -537,11 +537,16 @@ struct ProxyController::Impl {
     if (state == "draining") {
       trackers.erase(key);
       const TimePoint due = After(FromSeconds(target.value("_draining_since", 0.0)), DeregistrationDelay(*group));
-      if (!users.empty() && now < due) {
-        next = std::min(next, due);
-      } else if (!gets_requests()) {
+      if (gets_requests()) {
+        if (now < due) next = std::min(next, due);
+      } else if (users.empty() || now >= due) {
         changed[key] = nullptr;
-      }  // otherwise the next Reconcile takes it out, and wakes us
+      } else {
+        next = std::min(next, due);
+        if (target.contains(kLetGo)) return;
+        changed[key] = target;
+        changed[key][kLetGo] = true;
+      }
       return;
     }
     if (users.empty()) {

@@ -291,8 +291,11 @@ TEST_F(ProxyControllerTest, ADrainingTargetIsOutAtOnceAndErasedAfterTheDelay) {
   Settle();
   Drain("10.0.1.20");
   EXPECT_EQ(controller_->CheckHealth(), clock_.Now() + seconds(5));
+  EXPECT_FALSE(Document(kTargets, Key("10.0.1.20")).contains(kLetGo));
   controller_->Reconcile();
   EXPECT_EQ(haproxy_.Ready("tg-web"), std::vector<std::string>{"t10_0_1_21-80"});
+  EXPECT_EQ(controller_->CheckHealth(), clock_.Now() + seconds(5));
+  EXPECT_TRUE(Document(kTargets, Key("10.0.1.20")).contains(kLetGo));
   clock_.Advance(milliseconds(4999));
   controller_->CheckHealth();
   EXPECT_EQ(StateOf("10.0.1.20"), "draining");

@@ -236,8 +236,11 @@ class Reconciler {
       }) && !(falling_back() && deployment.id == service_.last_completed.id);
     });
     const int healthy = CountLive([&](const TaskView& t) { return IsPrimary(t) && t.health == Health::kHealthy; });
-    const bool converged =
-        healthy == service_.desired && static_cast<int>(live_.size()) == service_.desired && decision_.starts.empty();
+    // Whoever sees a completed deployment may rely on its answers.
+    const bool old_one_serves =
+        std::any_of(tasks_.begin(), tasks_.end(), [](const TaskView& task) { return task.serves; });
+    const bool converged = healthy == service_.desired && static_cast<int>(live_.size()) == service_.desired &&
+                           decision_.starts.empty() && decision_.stops.empty() && !old_one_serves;
     if (converged && primary().rollout == Rollout::kInProgress && decision_.deployments.size() == 1) {
       primary().rollout = Rollout::kCompleted;
       primary().rollout_reason = fmt::format("ECS deployment {} completed.", primary().id);

@@ -27,6 +27,7 @@ struct TaskView {
   bool was_healthy = false;      // it has been healthy once
   bool failed = false;           // it ended by itself, could not start, or was stopped as unhealthy
   bool counted = false;          // its failure was counted
+  bool serves = false;           // it is stopping, and a load balancer may still send it requests
   std::string start_failure;     // why it never ran: CannotPullContainerError: …
   double created_at = 0;
   double ended_at = 0;  // when it failed

@@ -9,6 +9,7 @@
 
 #include "localcloud/api/api.h"
 #include "localcloud/network/vpc_network.h"
+#include "localcloud/proxy/target_document.h"
 #include "localcloud/scheduler/capacity.h"
 #include "localcloud/scheduler/containers.h"
 #include "localcloud/scheduler/documents.h"
@@ -167,7 +168,7 @@ class SchedulerTest : public ::testing::Test {
     return {{"loadBalancers",
              Json::array({{{"targetGroupArn", kTargetGroup}, {"containerName", "web"}, {"containerPort", 8000}}})}};
   }
-  // What the load balancer's controller does: states of targets, and the end of their draining.
+  // What the load balancer's controller does: states of targets, the end of their requests and of their draining.
   void SetTargets(const std::string& state, const std::string& description = "") {
     auto txn = store_.Begin();
     std::vector<std::string> keys;
@@ -176,6 +177,16 @@ class SchedulerTest : public ::testing::Test {
       Json& health = txn->Edit("elbv2.targets", key)["TargetHealth"];
       if (health["State"] != "draining") health = {{"State", state}, {"Description", description}};
     }
+    txn->Commit();
+    Settle();
+  }
+  void LetGoOfDraining() {
+    auto txn = store_.Begin();
+    std::vector<std::string> keys;
+    for (const auto& [key, target] : txn->All("elbv2.targets")) {
+      if (target["TargetHealth"]["State"] == "draining") keys.push_back(key);
+    }
+    for (const auto& key : keys) txn->Edit("elbv2.targets", key)[proxy::kLetGo] = true;
     txn->Commit();
     Settle();
   }
@@ -257,6 +268,20 @@ TEST_F(SchedulerTest, AOneOffTaskRunsAndLeavesItsExitCodeAndLogBehind) {
   EXPECT_TRUE(runtime_.List({}).empty());
   EXPECT_EQ(CountDocuments("ec2.enis"), 0u);
   EXPECT_EQ(CountDocuments("logs.streams"), 1u);
+}
+
+TEST_F(SchedulerTest, WhoeverSeesAnExitCodeSeesTheWholeLog) {
+  runtime_.AddImage("migrate:1",
+                    FakeProcess{.exits_after = 3s, .exit_code = 3, .lines = {{.after = 2s, .text = "boom"}}});
+  const std::string arn = Run(Define("migrate", "migrate:1"));
+  Settle();
+  std::optional<std::vector<std::string>> log_at_exit;
+  const auto subscription = store_.Subscribe([&](const Changes&) {
+    if (!log_at_exit && Task(arn)["containers"][0].contains("exitCode")) log_at_exit = Log(arn);
+  });
+  clock_.Advance(3s);
+  Settle();
+  EXPECT_EQ(log_at_exit, std::vector<std::string>{"boom"});
 }
 
 TEST_F(SchedulerTest, SpotInterruptsItsTasksAndTheyAreReplacedByTheStrategy) {
@@ -522,6 +547,9 @@ TEST_F(SchedulerTest, ARollingDeploymentNeverServesFromFewerThanTheMinimum) {
   SetTargets("healthy");
   EXPECT_EQ(StoppedTasks().size(), 2u);
   EXPECT_EQ(Service()["deployments"].size(), 1u);
+  EXPECT_EQ(Service()["deployments"][0]["rolloutState"], "IN_PROGRESS") << "the old tasks may still get requests";
+  LetGoOfDraining();
+  EXPECT_EQ(Service()["deployments"][0]["rolloutState"], "COMPLETED");
   EXPECT_EQ(Service()["deployments"][0]["taskDefinition"], second);
   EXPECT_EQ(Service()["runningCount"], 2);
 

@@ -8,6 +8,7 @@
 #include "localcloud/scheduler/capacity.h"
 #include "localcloud/scheduler/documents.h"
 #include "localcloud/scheduler/health_checks.h"
+#include "localcloud/scheduler/targets.h"
 
 namespace adhoc::localcloud::ecs {
 namespace {
@@ -264,6 +265,7 @@ TaskViews ViewTasks(const Store::Transaction& txn, const Json& service, const st
       view.phase = TaskView::Phase::kStopped;
     } else if (IsStopping(task)) {
       view.phase = TaskView::Phase::kStopping;
+      view.serves = GetsRequests(txn, task);
     } else {
       view.phase = task.value("lastStatus", "") == "RUNNING" ? TaskView::Phase::kRunning : TaskView::Phase::kStarting;
       const HealthFinding finding = FindHealth(txn, service, task, now, settle_seconds, views.wake_at);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "localcloud/network/vpc_network.h"
+#include "localcloud/proxy/target_document.h"
 #include "localcloud/scheduler/documents.h"
 #include "localcloud/scheduler/health_checks.h"
 
@@ -79,6 +80,14 @@ void DrainTargets(Cloud& cloud, Store::Transaction& txn, const Json& task) {
 bool HasTargets(const Store::Transaction& txn, const Json& task) {
   for (const Json& balancer : task.value("_load_balancers", Json::array())) {
     if (txn.Find(kTargets, TargetKey(balancer, task)) != nullptr) return true;
+  }
+  return false;
+}
+
+bool GetsRequests(const Store::Transaction& txn, const Json& task) {
+  for (const Json& balancer : task.value("_load_balancers", Json::array())) {
+    const Json* target = txn.Find(kTargets, TargetKey(balancer, task));
+    if (target != nullptr && !target->contains(proxy::kLetGo)) return true;
   }
   return false;
 }

@@ -12,6 +12,8 @@ void RegisterTargets(Cloud& cloud, Store::Transaction& txn, Json& task);
 // Marks them draining. The load balancer erases them when the deregistration delay is over.
 void DrainTargets(Cloud& cloud, Store::Transaction& txn, const Json& task);
 bool HasTargets(const Store::Transaction& txn, const Json& task);
+// Whether a load balancer may still send it new requests: one that was not told to stop that, or has not done so yet.
+bool GetsRequests(const Store::Transaction& txn, const Json& task);
 
 void RegisterInstances(const Cloud& cloud, Store::Transaction& txn, Json& task);
 // Tells those that have a health what the task's is now.

@@ -424,6 +424,10 @@ void TaskRunner::RecordStart(const std::string& key, const std::string& name, co
 
 void TaskRunner::RecordEnd(const std::string& key, const std::string& name,
                            const std::optional<ContainerState>& state) {
+  auto now = Load(key);
+  if (!now) return;
+  // As Docker's log driver does it: who sees the exit code may read the whole log.
+  FinishLog(*FindContainer(now->task, name));
   auto txn = cloud_.store.Begin();
   if (txn->Find(kTasks, key) == nullptr) return;
   Json& task = txn->Edit(kTasks, key);
@@ -445,6 +449,13 @@ void TaskRunner::RecordEnd(const std::string& key, const std::string& name,
     task["_failed"] = true;
   }
   txn->Commit();
+}
+
+void TaskRunner::FinishLog(const Json& container) {
+  const std::string id = container.value("_id", "");
+  if (id.empty() || !container.contains("_log")) return;
+  logs_.Follow(id, container["_log"].at("group"), container["_log"].at("stream"));
+  logs_.Finish(id);
 }
 
 void TaskRunner::Observe(const std::string& key) {
@@ -536,14 +547,7 @@ bool TaskRunner::Deprovision(const std::string& key, const Snapshot& now) {
   const std::string pause = now.task.value("_pause", "");
   std::stable_sort(containers.begin(), containers.end(),
                    [&](const auto& a, const auto& b) { return (a.id == pause) < (b.id == pause); });
-  for (const auto& container : containers) {
-    for (const Json& entry : now.task.at("containers")) {
-      if (entry.value("_id", "") != container.id || !entry.contains("_log")) continue;
-      logs_.Follow(container.id, entry["_log"].at("group"), entry["_log"].at("stream"));
-      logs_.Finish(container.id);
-    }
-    cloud_.runtime.Remove(container.id, true);
-  }
+  for (const auto& container : containers) cloud_.runtime.Remove(container.id, true);
   for (const std::string& volume : TaskVolumes(cloud_.settings, now.task, now.definition)) {
     cloud_.runtime.RemoveVolume(volume);
   }

@@ -6,8 +6,8 @@
 //   ACTIVATING    images, containers in the order of dependsOn   → RUNNING: targets and Cloud Map instances registered
 //   RUNNING       until StopTask, or an essential container ends
 //   DEACTIVATING  its targets drain; over when they are erased
-//   STOPPING      stop signal, SIGKILL after stopTimeout
-//   DEPROVISIONING  last log lines, containers and address go    → STOPPED
+//   STOPPING      stop signal, SIGKILL after stopTimeout, last log lines
+//   DEPROVISIONING  containers and address go                    → STOPPED
 #pragma once
 
 #include <functional>
@@ -68,6 +68,8 @@ class TaskRunner {
   void MoveToAnotherAddress(const std::string& key);
   ecs::TaskNetwork NetworkOf(const Json& task);
   ecs::Folders OpenFolders(const Json& task, const Json& definition);
+  // Returns when what the ended container has written is stored.
+  void FinishLog(const Json& container);
   void RecordStart(const std::string& key, const std::string& container, const std::string& id);
   void RecordEnd(const std::string& key, const std::string& container, const std::optional<ContainerState>& state);
   void Fail(const std::string& key, const std::string& reason, const std::string& container = "");
