@@ -119,8 +119,6 @@ std::string AccessLogRing(const std::string& socket) {
 
 std::string AccessLogRules(bool tls, int port) {
   return fmt::format(
-      "  no log\n"
-      "  no option dontlog-normal\n"
       "  log ring@access len 65000 format raw local0 info\n"
       "  log-format \"end=%[date(0,us)] begin=%[var(txn.created)] tls={} port={} client=%ci:%cp target=%si:%sp "
       "received=%TR queued=%Tw connected=%Tc answered=%Tr status=%ST target_status=%[var(txn.target_status)] in=%U "

@@ -89,10 +89,6 @@ class Renderer {
         "{2}\n"
         "defaults\n"
         "  mode http\n"
-        "  log global\n"
-        // Without a log format of HTTP's, each request would write a line when it begins.
-        "  option httplog\n"
-        "  option dontlog-normal\n"
         "  option http-server-close\n"
         "  option idle-close-on-response\n"
         "  option redispatch 1\n"
@@ -160,7 +156,10 @@ class Renderer {
     text += fmt::format(
         "  http-request return status {} if METH_TRACE\n"
         "  http-request return status {} if {{ url -m len gt 16384 }}\n"
-        "  http-request return status {} if {{ req.hdr_cnt(x-forwarded-for) gt 30 }}\n",
+        // Of what most requests lack, a variable is cheaper to ask than the headers.
+        "  http-request set-var(txn.forwarded) req.fhdr(x-forwarded-for)\n"
+        "  acl is_forwarded var(txn.forwarded) -m found\n"
+        "  http-request return status {} if is_forwarded {{ req.hdr_cnt(x-forwarded-for) gt 30 }}\n",
         Answer("405 Not Allowed"), Answer("414 Request-URI Too Large"), Answer("463"));
     const bool sticky = std::any_of(listener.rules.begin(), listener.rules.end(),
                                     [](const RuleModel& rule) { return GroupSeconds(rule) > 0; });
@@ -226,19 +225,18 @@ class Renderer {
           "  http-request set-header X-Amzn-Tls-Version %[ssl_fc_protocol]\n"
           "  http-request set-header X-Amzn-Tls-Cipher-Suite %[ssl_fc_cipher]\n";
     }
-    // A trace that somebody has begun goes on, with this load balancer as `Self`.
-    constexpr std::string_view kDigits = "%[rand(4294967295),hex,bytes(8),lower]";
+    // A trace that somebody has begun goes on, with this load balancer as `Self`. An id is eight hexadecimal digits of
+    // time and 24 of chance; those are decimal ones, the cheapest that HAProxy has.
+    constexpr std::string_view kDigits = "%[rand(90000000),add(10000000)]";
     text += fmt::format(
         "  http-request set-var(txn.traced) req.fhdr(x-amzn-trace-id)\n"
         "  acl is_traced var(txn.traced) -m found\n"
         "  acl has_root var(txn.traced) -m sub Root=\n"
-        "  http-request set-var-fmt(txn.trace_id) \"1-%[date,hex,bytes(8),lower]-{0}{0}{0}\"\n"
-        "  http-request set-header X-Amzn-Trace-Id Root=%[var(txn.trace_id)] if !is_traced\n"
-        "  http-request set-header X-Amzn-Trace-Id "
-        "\"Self=%[var(txn.trace_id)];%[var(txn.traced),regsub(Self=[^;]*;?,)]\" if has_root\n"
-        "  http-request set-header X-Amzn-Trace-Id \"Root=%[var(txn.trace_id)];%[var(txn.traced)]\" "
-        "if is_traced !has_root\n",
-        kDigits);
+        "  http-request add-header X-Amzn-Trace-Id Root={0} if !is_traced\n"
+        "  http-request set-header X-Amzn-Trace-Id \"Self={0};%[var(txn.traced),regsub(Self=[^;]*;?,)]\" "
+        "if is_traced has_root\n"
+        "  http-request set-header X-Amzn-Trace-Id \"Root={0};%[var(txn.traced)]\" if is_traced !has_root\n",
+        fmt::format("1-%[date,hex,bytes(8),lower]-{0}{0}{0}", kDigits));
     if (model_.access_log) text += "  http-request set-var(txn.trace) req.hdr(x-amzn-trace-id)\n";
     if (listener.tls) text += "  http-request set-var(txn.secure) str(\"; Secure\")\n";
     if (!model_.preserve_host_header) {
@@ -247,7 +245,7 @@ class Renderer {
                   ? "  http-request set-header Host %[req.hdr(host),host_only] if { req.hdr(host) -m sub : }\n"
                   : fmt::format(
                         "  http-request set-header Host %[req.hdr(host),host_only]:{0} "
-                        "if {{ req.hdr(host) -m found }} !{{ req.hdr(host) -m end :{0} }}\n",
+                        "if !{{ req.hdr(host) -m end :{0} }} {{ req.hdr(host) -m found }}\n",
                         listener.port);
     }
     return text;
@@ -258,9 +256,9 @@ class Renderer {
     if (model_.forwarded_for == "remove") return "  http-request del-header X-Forwarded-For\n";
     const std::string client = model_.forwarded_for_port ? "%[src]:%[src_port]" : "%[src]";
     return fmt::format(
-        "  acl is_forwarded req.fhdr_cnt(x-forwarded-for) eq 1\n"
-        "  http-request set-header X-Forwarded-For \"%[req.fhdr(x-forwarded-for)], {0}\" if is_forwarded\n"
-        "  http-request add-header X-Forwarded-For {0} if !is_forwarded\n",
+        "  acl is_forwarded_once req.fhdr_cnt(x-forwarded-for) eq 1\n"
+        "  http-request set-header X-Forwarded-For \"%[var(txn.forwarded)], {0}\" if is_forwarded is_forwarded_once\n"
+        "  http-request add-header X-Forwarded-For {0} if !is_forwarded || !is_forwarded_once\n",
         client);
   }
 
