@@ -13,7 +13,7 @@ constexpr const char* kHelp =
     R"(How many more environments of this definition fit into the account and its shared resources, and what binds first.
 
 Quotas are the account's own, as Service Quotas tells them. Environments are on any of the load balancers of the shared resources; what
-fits on further ones, which `up` opens when it needs them, is counted too.
+fits on further ones, which `up` opens when it needs them, is counted too. On one machine only what the local cloud enforces counts.
 
   adhoc --target dev quota)";
 
@@ -44,11 +44,16 @@ int Show(Shell& shell) {
     table.push_back({quota.name, quota.code.empty() ? "-" : quota.code, Amount(quota.limit), Amount(quota.used),
                      Amount(quota.per_environment), std::to_string(quota.Fits())});
   }
+  const std::string& target = session.config().target.name;
+  if (quotas.empty()) {
+    fmt::print("no quota of {} binds an environment of this definition\n", target);
+    return kOk;
+  }
   fmt::print("{}", ui::Table(table));
-  if (quotas.empty()) return kOk;
   const env::Quota& first = quotas.front();
-  fmt::print("\n{} more environments fit on {}; `{}` binds first\n", first.Fits(), session.config().target.name,
-             first.name);
+  const int fits = first.Fits();
+  fmt::print("\n{} on {}; `{}` binds first\n",
+             fits == 1 ? "1 more environment fits" : fmt::format("{} more environments fit", fits), target, first.name);
   if (first.adjustable) {
     fmt::print(stderr,
                "  to raise it: aws service-quotas request-service-quota-increase --service-code {} --quota-code {} "

@@ -219,9 +219,10 @@ std::unique_ptr<env::Context> Session::NewContext(events::Sink* sink) {
   const bool local = impl_->config.target.kind == config::TargetKind::kLocal;
   env::Pace pace;
   if (!local)
-    pace = {.poll = std::chrono::seconds(1),
+    pace = {.poll = std::chrono::seconds(5),
             .max_poll = std::chrono::seconds(10),
-            .parts = 3,
+            .parts = 4,
+            .log = std::chrono::seconds(1),
             .timeout = std::chrono::minutes(30),
             .spot_patience = std::chrono::minutes(1)};
   auto context = std::make_unique<env::Context>(*impl_->client, impl_->config, sink != nullptr ? *sink : *impl_->view,

@@ -182,7 +182,7 @@ Result Deploy(Context& context, env::RecordStore& records, const Request& reques
     if (const auto found = lookup->Read(context)) context.Publish(lookup->id(), *found);
   }
 
-  const env::Durations known = env::KnownDurations(records, env, context.config().target.kind);
+  const env::Durations known = env::KnownDurations(records, records.Get(env), context.config().target.kind);
   Took took;
   const StepFunction step = [&](const std::string& kind, const std::string& name, const std::string& action,
                                 const std::function<std::string()>& work) {

@@ -152,6 +152,7 @@ class Records final : public env::RecordStore {
   void Delete(const std::string& environment) override {
     if (!wire_->dead()) records_.Delete(environment);
   }
+  std::chrono::seconds lease() const override { return records_.lease(); }
   std::optional<env::LockHolder> TryLock(const std::string& key, const env::LockHolder& us) override {
     return records_.TryLock(key, us);
   }

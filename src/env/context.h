@@ -26,6 +26,7 @@ struct Pace {
   Duration poll = std::chrono::milliseconds(50);  // the shortest pause
   Duration max_poll = std::chrono::seconds(1);    // and the longest
   int parts = 16;                                 // a pause is this part of the time that has been waited
+  Duration log = std::chrono::milliseconds(50);   // until the last lines of a log are there
   std::chrono::seconds timeout{600};              // of one wait
   std::chrono::seconds spot_patience{2};          // for Fargate Spot's capacity (env/capacity.h)
 };

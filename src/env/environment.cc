@@ -291,7 +291,7 @@ ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records)
   records.Put(record);
 
   const ApplyResult result = Apply(context, prepared.plan, prepared.resources,
-                                   KnownDurations(records, config.environment, config.target.kind));
+                                   KnownDurations(records, record, config.target.kind));
   for (const auto& [what, seconds] : result.durations) record.durations[what] = seconds;
   record.updated_at = ToSeconds(context.clock().Now());
   if (result.ok()) {
@@ -309,9 +309,9 @@ ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records)
   return result;
 }
 
-Durations KnownDurations(RecordStore& records, const std::string& environment, config::TargetKind target) {
+Durations KnownDurations(RecordStore& records, const std::optional<Record>& own, config::TargetKind target) {
   Durations known;
-  if (const auto own = records.Get(environment)) known = own->durations;
+  if (own) known = own->durations;
   // In an account each record is a call, and there are experiences for it.
   if (known.empty() && target == config::TargetKind::kLocal) {
     double updated_at = 0;
@@ -326,7 +326,7 @@ Durations KnownDurations(RecordStore& records, const std::string& environment, c
 
 Forecast PredictUp(const Prepared& prepared, RecordStore& records, const config::Config& config) {
   if (prepared.plan.empty()) return {};
-  return Predict(prepared.plan, prepared.resources, KnownDurations(records, config.environment, config.target.kind),
+  return Predict(prepared.plan, prepared.resources, KnownDurations(records, records.Get(config.environment), config.target.kind),
                  config.target.kind);
 }
 
@@ -340,8 +340,9 @@ ApplyResult Down(Context& context, const Prepared& prepared, RecordStore& record
         {{"TargetGroupArn", (*group)["arn"]},
          {"Attributes", Json::array({{{"Key", "deregistration_delay.timeout_seconds"}, {"Value", "0"}}})}});
   }
-  const ApplyResult result = Apply(context, prepared.plan, prepared.resources,
-                                   KnownDurations(records, context.environment(), context.config().target.kind));
+  const ApplyResult result =
+      Apply(context, prepared.plan, prepared.resources,
+            KnownDurations(records, records.Get(context.environment()), context.config().target.kind));
   if (result.ok()) records.Delete(context.environment());
   return result;
 }

@@ -48,8 +48,8 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record);
 Prepared PrepareDown(Context& context);
 Prepared PrepareSharedDown(Context& context);
 
-// What steps took in earlier runs: of the environment, else of the one that was changed last.
-Durations KnownDurations(RecordStore& records, const std::string& environment, config::TargetKind target);
+// What steps took in earlier runs: of the environment's `own` record, else of the one that was changed last.
+Durations KnownDurations(RecordStore& records, const std::optional<Record>& own, config::TargetKind target);
 // How long the plan of an `up` will take, going by them.
 Forecast PredictUp(const Prepared& prepared, RecordStore& records, const config::Config& config);
 

@@ -128,35 +128,7 @@ double ReadDiscovered(Context& context) {
   return 0;
 }
 
-}  // namespace
-
-int Quota::Fits() const {
-  if (counted) return *counted;
-  const double left = (limit - used) / per_environment;
-  return left <= 0 ? 0 : static_cast<int>(std::min(left + 1e-9, 1e6));
-}
-
-Needs NeedsOf(const config::Config& config) {
-  Needs needs;
-  for (const auto& service : config.services) {
-    (service.spot ? needs.spot_vcpus : needs.vcpus) += service.most() * service.cpu / 1024.0;
-    needs.addresses += service.most();
-    if (service.discoverable) needs.discovered += service.most();
-    if (!service.load_balanced()) continue;
-    needs.rules += static_cast<int>(PackPaths(service.paths).size());
-    ++needs.target_groups;
-  }
-  // Those before an update run one after the other.
-  double largest = 0;
-  for (const auto& task : config.tasks) {
-    if (task.when == config::Task::When::kBeforeUpdate) largest = std::max(largest, task.cpu / 1024.0);
-  }
-  needs.vcpus += largest;
-  return needs;
-}
-
-std::vector<Quota> ReadQuotas(Context& context) {
-  const Needs needs = NeedsOf(context.config());
+std::vector<Quota> ReadQuotasOfAccount(Context& context, const Needs& needs) {
   const std::map<std::string, double> vcpus = RunningVcpus(context);
   const auto running = [&](const char* provider) {
     const auto found = vcpus.find(provider);
@@ -186,6 +158,41 @@ std::vector<Quota> ReadQuotas(Context& context) {
   for (Quota& quota : quotas) {
     if (quota.per_environment > 0) ReadLimit(context, quota);
   }
+  return quotas;
+}
+
+}  // namespace
+
+int Quota::Fits() const {
+  if (counted) return *counted;
+  const double left = (limit - used) / per_environment;
+  return left <= 0 ? 0 : static_cast<int>(std::min(left + 1e-9, 1e6));
+}
+
+Needs NeedsOf(const config::Config& config) {
+  Needs needs;
+  for (const auto& service : config.services) {
+    (service.spot ? needs.spot_vcpus : needs.vcpus) += service.most() * service.cpu / 1024.0;
+    needs.addresses += service.most();
+    if (service.discoverable) needs.discovered += service.most();
+    if (!service.load_balanced()) continue;
+    needs.rules += static_cast<int>(PackPaths(service.paths).size());
+    ++needs.target_groups;
+  }
+  // Those before an update run one after the other.
+  double largest = 0;
+  for (const auto& task : config.tasks) {
+    if (task.when == config::Task::When::kBeforeUpdate) largest = std::max(largest, task.cpu / 1024.0);
+  }
+  needs.vcpus += largest;
+  return needs;
+}
+
+std::vector<Quota> ReadQuotas(Context& context) {
+  const Needs needs = NeedsOf(context.config());
+  // The local cloud refuses nothing by an account's quotas.
+  std::vector<Quota> quotas;
+  if (!context.local()) quotas = ReadQuotasOfAccount(context, needs);
   if (needs.rules > 0) {
     for (Quota& quota : ReadBalancers(context, needs)) quotas.push_back(std::move(quota));
   }

@@ -38,7 +38,8 @@ struct Needs {
 };
 Needs NeedsOf(const config::Config& config);
 
-// Reads quotas and usage; those of which an environment needs nothing are left out. The one that binds comes first.
+// Reads quotas and usage; those of which an environment needs nothing are left out, and on one machine those of an
+// account. The one that binds comes first.
 std::vector<Quota> ReadQuotas(Context& context);
 
 }  // namespace adhoc::env

@@ -65,6 +65,8 @@ class LocalRecords final : public RecordStore {
     erase.exec();
   }
 
+  std::chrono::seconds lease() const override { return std::chrono::seconds(30); }
+
   std::optional<LockHolder> TryLock(const std::string& key, const LockHolder& us) override {
     const std::lock_guard lock(mutex_);
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
@@ -114,7 +116,7 @@ class LocalRecords final : public RecordStore {
   }
 
   void WriteLock(const std::string& key, LockHolder holder) {
-    holder.expires = ToSeconds(clock_.Now()) + kLeaseSeconds;
+    holder.expires = ToSeconds(clock_.Now() + lease());
     SQLite::Statement write(database_, "INSERT OR REPLACE INTO locks VALUES (?, ?)");
     write.bind(1, key);
     write.bind(2, env::ToJson(holder).dump());
@@ -225,7 +227,7 @@ struct Lock::Impl {
 
   void Renew(const std::stop_token& ending) {
     TimePoint renewed = clock.Now();
-    while (clock.SleepFor(std::chrono::seconds(static_cast<int>(kLeaseSeconds / 3)), ending)) {
+    while (clock.SleepFor(records.lease() / 3, ending)) {
       std::string why = "another command has it";
       try {
         if (records.Renew(key, us)) {
@@ -234,7 +236,7 @@ struct Lock::Impl {
         }
       } catch (const std::exception& error) {
         // Tried again in time: the lease outlives two failures.
-        if (clock.Now() - renewed < std::chrono::seconds(static_cast<int>(kLeaseSeconds))) continue;
+        if (clock.Now() - renewed < records.lease()) continue;
         why = error.what();
       }
       sink.Emit(events::Notice{
@@ -269,7 +271,7 @@ Lock::Lock(RecordStore& records, std::string key, std::string what, std::chrono:
     if (clock.Now() >= deadline) throw Error(text, "wait until it has ended, then run the command again");
     if (!told) sink.Emit(events::Notice{.text = text + "; waiting for it to end"});
     told = true;
-    if (!clock.SleepFor(std::chrono::milliseconds(300), stop)) throw Error("stopped while waiting for the lock");
+    if (!clock.SleepFor(Duration(records.lease()) / 100, stop)) throw Error("stopped while waiting for the lock");
   }
   impl_->renewal = std::jthread([impl = impl_.get()](std::stop_token ending) { impl->Renew(ending); });
 }

@@ -55,9 +55,6 @@ struct LockHolder {
 Json ToJson(const LockHolder& holder);
 LockHolder HolderFromJson(const Json& json);
 
-// Of a lock. Renewed at a third of it, so two renewals may fail.
-inline constexpr double kLeaseSeconds = 30;
-
 bool SameHolder(const LockHolder& a, const LockHolder& b);
 // Its lease is over, or it was a process of this machine that no longer exists.
 bool IsGone(const LockHolder& holder, double now);
@@ -75,6 +72,8 @@ class RecordStore {
   virtual void Put(const Record& record) = 0;
   virtual void Delete(const std::string& environment) = 0;
 
+  // For how long a lock is its holder's without being renewed. Renewed at a third of it, so two renewals may fail.
+  virtual std::chrono::seconds lease() const = 0;
   // Takes the lock of `key` when it is free, expired, held by us, or held by a process of this host that is gone.
   // Otherwise returns the holder.
   virtual std::optional<LockHolder> TryLock(const std::string& key, const LockHolder& us) = 0;

@@ -41,7 +41,7 @@ Json FailedTasks(Context& context, const std::string& service_name, const std::s
   for (int attempt = 0; attempt < 10 && lines.empty(); ++attempt) {
     lines = ReadLastLines(context, LogGroupName(context.environment(), rollout.service),
                           fmt::format("{0}/{0}/{1}", rollout.service, id), kShownLines);
-    if (lines.empty() && !context.clock().SleepFor(context.pace().poll, context.stop())) break;
+    if (lines.empty() && !context.clock().SleepFor(context.pace().log, context.stop())) break;
     if (task.value("stopCode", "") == "TaskFailedToStart") break;
   }
   for (const auto& line : lines) {

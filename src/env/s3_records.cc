@@ -78,6 +78,9 @@ class S3Records final : public RecordStore {
     throw Error(fmt::format("the lock of {} changes hands too fast", key), "try again in a moment");
   }
 
+  // Longer than on one machine: each renewal is a call.
+  std::chrono::seconds lease() const override { return std::chrono::seconds(90); }
+
   bool Renew(const std::string& key, const LockHolder& us) override {
     // As we wrote it last, it is still ours.
     if (const std::string etag = Written(key); !etag.empty() && WriteLock(key, us, {{"IfMatch", etag}})) return true;
@@ -89,9 +92,10 @@ class S3Records final : public RecordStore {
   }
 
   void Unlock(const std::string& key, const LockHolder& us) override {
+    if (const std::string etag = Written(key); !etag.empty() && Erase(LockKey(key), etag)) return Forget(key);
     const auto held = Read(LockKey(key));
     if (held && SameHolder(HolderOf(key, *held), us)) Erase(LockKey(key), held->etag);
-    written_.lock()->erase(key);
+    Forget(key);
   }
 
   std::optional<LockHolder> Holder(const std::string& key) override {
@@ -117,9 +121,9 @@ class S3Records final : public RecordStore {
   }
 
   // The lease counts from S3's time of the write.
-  static LockHolder HolderOf(const std::string& key, const Object& object) {
+  LockHolder HolderOf(const std::string& key, const Object& object) const {
     LockHolder holder = HolderFromJson(Parse(LockKey(key), object.text));
-    holder.expires = object.modified + kLeaseSeconds;
+    holder.expires = object.modified + static_cast<double>(lease().count());
     return holder;
   }
 
@@ -134,6 +138,8 @@ class S3Records final : public RecordStore {
       return std::nullopt;
     }
   }
+
+  void Forget(const std::string& key) { written_.lock()->erase(key); }
 
   std::string Written(const std::string& key) {
     auto written = written_.lock();
@@ -169,18 +175,18 @@ class S3Records final : public RecordStore {
     }
   }
 
-  void Erase(const std::string& key, const std::string& etag) {
+  // False when it is no longer what has this ETag.
+  bool Erase(const std::string& key, const std::string& etag) {
     Json input = Place();
     input["Key"] = key;
     if (!etag.empty()) input["IfMatch"] = etag;
     try {
       client_.Call("s3", "DeleteObject", input);
     } catch (const aws::AwsError& error) {
-      if (error.code() != "NoSuchBucket" && error.code() != "NoSuchKey" && error.code() != "PreconditionFailed" &&
-          error.code() != "ConditionalRequestConflict") {
-        throw;
-      }
+      if (error.code() == "PreconditionFailed" || error.code() == "ConditionalRequestConflict") return false;
+      if (error.code() != "NoSuchBucket" && error.code() != "NoSuchKey") throw;
     }
+    return true;
   }
 
   // A bucket whose making was cut off has no versions yet: what is set last tells.

@@ -113,7 +113,7 @@ TEST_F(S3RecordsTest, OfTwoAtOnceOneWins) {
 
 TEST_F(S3RecordsTest, OfTwoThatFindAnExpiredLeaseOneWins) {
   one_->TryLock("k", Somebody("gone"));
-  api_.clock().Advance(std::chrono::seconds(31));
+  api_.clock().Advance(one_->lease() + std::chrono::seconds(1));
   EXPECT_FALSE(one_->Holder("k"));
   before_ = [this] { EXPECT_FALSE(other_->TryLock("k", Somebody("elsewhere"))); };
   EXPECT_EQ(one_->TryLock("k", Somebody("here"))->who, "ada@elsewhere");
@@ -122,7 +122,7 @@ TEST_F(S3RecordsTest, OfTwoThatFindAnExpiredLeaseOneWins) {
 TEST_F(S3RecordsTest, ARenewedLeaseLasts) {
   one_->TryLock("k", Somebody("here"));
   for (int i = 0; i < 4; ++i) {
-    api_.clock().Advance(std::chrono::seconds(20));
+    api_.clock().Advance(one_->lease() * 2 / 3);
     EXPECT_TRUE(one_->Renew("k", Somebody("here")));
     EXPECT_TRUE(other_->TryLock("k", Somebody("elsewhere")));
   }
@@ -130,7 +130,7 @@ TEST_F(S3RecordsTest, ARenewedLeaseLasts) {
 
 TEST_F(S3RecordsTest, ALostLeaseIsNotRenewed) {
   one_->TryLock("k", Somebody("here"));
-  api_.clock().Advance(std::chrono::seconds(31));
+  api_.clock().Advance(one_->lease() + std::chrono::seconds(1));
   EXPECT_FALSE(other_->TryLock("k", Somebody("elsewhere")));
   EXPECT_FALSE(one_->Renew("k", Somebody("here")));
   one_->Unlock("k", Somebody("here"));

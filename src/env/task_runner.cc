@@ -143,6 +143,7 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
   Json task;
   std::string status;
   try {
+    context.clock().SleepFor(context.pace().poll, context.stop());  // no task starts faster
     context.WaitUntil("task " + request.workload, [&] {
       const Json described = context.Call("ecs", "DescribeTasks",
                                           {{"cluster", ClusterName(env)}, {"tasks", Json::array({result.task_arn})}});
@@ -167,7 +168,7 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
   // The log driver delivers with a delay; after the end one more silence means that it was all.
   for (int silent = 0; silent < 2;) {
     silent = log.Poll() ? 0 : silent + 1;
-    if (silent < 2) context.clock().SleepFor(context.pace().poll);
+    if (silent < 2) context.clock().SleepFor(context.pace().log);
   }
   result.stop_code = task.value("stopCode", "");
   result.stopped_reason = WhyStopped(task);

@@ -12,6 +12,7 @@
 #include "localcloud/cloud.h"
 #include "localcloud/gateway.h"
 #include "localcloud/iam/authorize.h"
+#include "localcloud/routing.h"
 #include "net/http_message.h"
 #include "testing/fake_clock.h"
 #include "testing/fake_random.h"

@@ -87,3 +87,9 @@ def test_quota_tells_how_many_more_fit(cloud, tmp_path):
     assert "L-7EED9B64" not in quotas, "nothing of it is behind the load balancer"
     text = cloud.adhoc("--target", "account", "quota", cwd=tmp_path, AWS_ENDPOINT_URL=cloud.endpoint).stdout
     assert f"{report['fits']} more environments fit on account" in text
+
+
+def test_on_one_machine_no_quota_of_an_account_counts(cloud, tmp_path):
+    (tmp_path / "adhoc.yaml").write_text(DEFINITION % {"domain": "q.example.com", "account": "000000000000"})
+    report = json.loads(cloud.adhoc("--json", "--target", "local", "quota", cwd=tmp_path).stdout)
+    assert not {"fargate", "iam", "servicediscovery"} & {quota["service"] for quota in report["quotas"]}

@@ -234,7 +234,7 @@ Client::~Client() = default;
 
 Json Client::Call(std::string_view service_name, std::string_view operation_name, const Json& input,
                   std::stop_token stop) {
-  const Service& service = GetService(service_name);
+  const Service& service = GetServiceFor(service_name, operation_name);
   const Operation& operation = service.GetOperation(operation_name);
   Impl::Outcome outcome = impl_->Exchange(service, operation, input, stop);
   if (outcome.error) throw Impl::ToAwsError(service, operation, *outcome.error);
@@ -243,7 +243,7 @@ Json Client::Call(std::string_view service_name, std::string_view operation_name
 
 Json Client::List(std::string_view service_name, std::string_view operation_name, Json input,
                   std::string_view result_key, std::stop_token stop) {
-  const Service& service = GetService(service_name);
+  const Service& service = GetServiceFor(service_name, operation_name);
   const auto paginator = service.paginators.find(operation_name);
   Json items = Json::array();
   Json previous;

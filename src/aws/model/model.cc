@@ -4,6 +4,7 @@
 #include <cctype>
 #include <deque>
 #include <mutex>
+#include <unordered_map>
 
 #include "aws/model/embedded.h"
 #include "base/error.h"
@@ -53,6 +54,48 @@ Location ParseLocation(const std::string& name) {
   return Location::kBody;
 }
 
+template <typename Act>
+void ForEachLine(std::string_view text, Act act) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (!line.empty()) act(line);
+  }
+}
+
+// Where the records of a model are, unparsed. Each begins with its kind and its name: {"k":"shape","n":"Cluster",
+struct Lines {
+  using ByName = std::unordered_map<std::string_view, std::string_view, std::hash<std::string_view>>;
+
+  explicit Lines(std::string_view text) {
+    ForEachLine(text, [&](std::string_view line) {
+      const std::string_view kind = Quoted(line, 1);
+      const std::string_view name = Quoted(line, 3);
+      if (kind == "service") service = line;
+      if (kind == "op") operations.emplace(name, line);
+      if (kind == "shape") shapes.emplace(name, line);
+      if (kind == "pages") pages.emplace(name, line);
+    });
+  }
+
+  std::string_view service;
+  ByName operations;
+  ByName shapes;
+  ByName pages;  // by operation
+
+ private:
+  // The n-th string of the line, counted from 0.
+  static std::string_view Quoted(std::string_view line, int n) {
+    for (;; --n) {
+      line.remove_prefix(line.find('"') + 1);
+      const std::size_t end = line.find('"');
+      if (n == 0) return line.substr(0, end);
+      line.remove_prefix(end + 1);
+    }
+  }
+};
+
 class Loader {
  public:
   Loader(LoadedService& target, std::optional<Protocol> protocol = {})
@@ -60,11 +103,21 @@ class Loader {
 
   // One line at a time, so that the whole tree is never in memory.
   void Load(std::string_view text) {
-    while (!text.empty()) {
-      std::size_t end = text.find('\n');
-      std::string_view line = text.substr(0, end);
-      text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-      if (!line.empty()) LoadRecord(Json::parse(line));
+    ForEachLine(text, [&](std::string_view line) { LoadRecord(Json::parse(line)); });
+    for (Shape& shape : target_.shapes) Index(shape);
+  }
+
+  // The service, one operation and the shapes that it leads to.
+  void LoadOnly(const Lines& lines, const std::string& operation) {
+    service_.partial = true;
+    LoadRecord(Json::parse(lines.service));
+    LoadRecord(Json::parse(lines.operations.at(operation)));
+    if (const auto pages = lines.pages.find(operation); pages != lines.pages.end()) {
+      LoadRecord(Json::parse(pages->second));
+    }
+    // Each shape may name further ones, which are put at the end.
+    for (std::size_t i = 0; i < target_.shapes.size(); ++i) {
+      LoadRecord(Json::parse(lines.shapes.at(target_.shapes[i].name)));
     }
     for (Shape& shape : target_.shapes) Index(shape);
   }
@@ -241,6 +294,38 @@ struct Slot {
   LoadedService loaded;
 };
 
+std::string_view TextOf(const EmbeddedModel& model) {
+  return {model.begin, static_cast<std::size_t>(model.end - model.begin)};
+}
+
+const Lines& LinesOf(const EmbeddedModel& model) {
+  struct Read {
+    std::once_flag once;
+    std::optional<Lines> lines;
+  };
+  static std::vector<Read> all(kEmbeddedModelCount);
+  Read& read = all[static_cast<std::size_t>(&model - kEmbeddedModels)];
+  std::call_once(read.once, [&] { read.lines.emplace(TextOf(model)); });
+  return *read.lines;
+}
+
+const EmbeddedModel* FindModel(std::string_view name) {
+  const auto* end = kEmbeddedModels + kEmbeddedModelCount;
+  const auto* found = std::find_if(kEmbeddedModels, end, [&](const EmbeddedModel& model) { return name == model.name; });
+  return found == end ? nullptr : found;
+}
+
+[[noreturn]] void ThrowNoService(std::string_view name) {
+  throw Error("no model of the service " + std::string(name) + ": it is not embedded",
+              "add it to models/operations.txt");
+}
+
+[[noreturn]] void ThrowNoOperation(std::string_view service, std::string_view operation) {
+  throw Error(
+      "the model of " + std::string(service) + " has no operation " + std::string(operation) + ": it is not embedded",
+      "add it to models/operations.txt");
+}
+
 }  // namespace
 
 const std::string& XmlName(const Member& member) {
@@ -275,10 +360,7 @@ const Operation* Service::FindOperation(std::string_view operation) const {
 
 const Operation& Service::GetOperation(std::string_view operation) const {
   const Operation* found = FindOperation(operation);
-  if (found == nullptr) {
-    throw Error("the model of " + name + " has no operation " + std::string(operation) + ": it is not embedded",
-                "add it to models/operations.txt");
-  }
+  if (found == nullptr) ThrowNoOperation(name, operation);
   return *found;
 }
 
@@ -289,29 +371,35 @@ const Shape* Service::FindError(std::string_view code) const {
   for (const auto& [shape_name, shape] : shapes) {
     if (shape->exception && shape->error_code == code) return shape;
   }
-  return nullptr;
+  // Operations answer errors that their models don't list.
+  return partial ? GetService(name).FindError(code) : nullptr;
 }
 
 const Service* FindService(std::string_view name) {
   static std::vector<Slot> slots(kEmbeddedModelCount);
-  for (std::size_t i = 0; i < kEmbeddedModelCount; ++i) {
-    const EmbeddedModel& model = kEmbeddedModels[i];
-    if (name != model.name) continue;
-    std::call_once(slots[i].once, [&] {
-      Loader(slots[i].loaded).Load({model.begin, static_cast<std::size_t>(model.end - model.begin)});
-    });
-    return &slots[i].loaded.service;
-  }
-  return nullptr;
+  const EmbeddedModel* model = FindModel(name);
+  if (model == nullptr) return nullptr;
+  Slot& slot = slots[static_cast<std::size_t>(model - kEmbeddedModels)];
+  std::call_once(slot.once, [&] { Loader(slot.loaded).Load(TextOf(*model)); });
+  return &slot.loaded.service;
 }
 
 const Service& GetService(std::string_view name) {
   const Service* service = FindService(name);
-  if (service == nullptr) {
-    throw Error("no model of the service " + std::string(name) + ": it is not embedded",
-                "add it to models/operations.txt");
-  }
+  if (service == nullptr) ThrowNoService(name);
   return *service;
+}
+
+const Service& GetServiceFor(std::string_view name, std::string_view operation) {
+  static Sync<std::map<std::pair<std::string, std::string>, Slot>> slots;
+  Slot& slot = (*slots.lock())[{std::string(name), std::string(operation)}];
+  std::call_once(slot.once, [&] {
+    const EmbeddedModel* model = FindModel(name);
+    if (model == nullptr) ThrowNoService(name);
+    if (!LinesOf(*model).operations.contains(operation)) ThrowNoOperation(name, operation);
+    Loader(slot.loaded).LoadOnly(LinesOf(*model), std::string(operation));
+  });
+  return slot.loaded.service;
 }
 
 const Service& GetServiceIn(std::string_view name, Protocol protocol) {
@@ -320,14 +408,7 @@ const Service& GetServiceIn(std::string_view name, Protocol protocol) {
   static Sync<std::map<std::pair<std::string, Protocol>, LoadedService>> others;
   auto loaded = others.lock();
   auto [it, added] = loaded->try_emplace({service.name, protocol});
-  if (added) {
-    for (std::size_t i = 0; i < kEmbeddedModelCount; ++i) {
-      const EmbeddedModel& model = kEmbeddedModels[i];
-      if (name == model.name) {
-        Loader(it->second, protocol).Load({model.begin, static_cast<std::size_t>(model.end - model.begin)});
-      }
-    }
-  }
+  if (added) Loader(it->second, protocol).Load(TextOf(*FindModel(name)));
   return it->second.service;
 }
 
@@ -341,12 +422,9 @@ const std::vector<std::string>& EmbeddedServices() {
 }
 
 bool HasOperation(std::string_view service, std::string_view operation) {
-  for (std::size_t i = 0; i < kEmbeddedModelCount; ++i) {
-    if (service != kEmbeddedModels[i].name) continue;
-    return std::string_view(kEmbeddedModels[i].operations).find(" " + std::string(operation) + " ") !=
-           std::string_view::npos;
-  }
-  return false;
+  const EmbeddedModel* model = FindModel(service);
+  return model != nullptr &&
+         std::string_view(model->operations).find(" " + std::string(operation) + " ") != std::string_view::npos;
 }
 
 const std::vector<ServiceSummary>& EmbeddedServiceSummaries() {

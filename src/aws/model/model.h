@@ -150,7 +150,8 @@ struct Service {
   std::string endpoint_prefix;
   std::string signing_name;
   std::string xml_namespace;
-  bool global = false;  // one endpoint, signed for us-east-1 (iam, route53)
+  bool global = false;   // one endpoint, signed for us-east-1 (iam, route53)
+  bool partial = false;  // loaded for one operation
   std::map<std::string, Operation, std::less<>> operations;
   std::map<std::string, const Shape*, std::less<>> shapes;
   std::map<std::string, Waiter, std::less<>> waiters;        // by botocore's name, e.g. ServicesStable
@@ -167,6 +168,9 @@ struct Service {
 const Service* FindService(std::string_view name);
 // Throws Error.
 const Service& GetService(std::string_view name);
+// The service with one operation and the shapes that it leads to; no waiters. A small part of the work of GetService, for
+// a program that makes a few calls. Throws Error.
+const Service& GetServiceFor(std::string_view name, std::string_view operation);
 // The same service in another of its protocols.
 const Service& GetServiceIn(std::string_view name, Protocol protocol);
 const std::vector<std::string>& EmbeddedServices();

@@ -47,6 +47,54 @@ TEST(ModelTest, EveryServiceIsWhole) {
   }
 }
 
+// The names of all shapes that a use leads to.
+void Collect(const Member& use, std::set<std::string>& names) {
+  if (use.shape == nullptr || !names.insert(use.shape->name).second) return;
+  for (const Member& member : use.shape->members) Collect(member, names);
+  for (const Member* member : {&use.shape->element, &use.shape->key, &use.shape->value}) Collect(*member, names);
+}
+
+std::set<std::string> ShapesOf(const Operation& operation) {
+  std::set<std::string> names;
+  Member use;
+  std::vector<const Shape*> roots = operation.errors;
+  roots.push_back(operation.input);
+  roots.push_back(operation.output);
+  for (const Shape* root : roots) {
+    use.shape = root;
+    Collect(use, names);
+  }
+  return names;
+}
+
+TEST(ModelTest, AServiceForOneOperationHasWhatThatNeedsAndNoMore) {
+  for (const std::string& name : EmbeddedServices()) {
+    const Service& whole = GetService(name);
+    for (const auto& [operation_name, operation] : whole.operations) {
+      const Service& part = GetServiceFor(name, operation_name);
+      ASSERT_EQ(part.operations.size(), 1u) << operation_name;
+      EXPECT_EQ(part.protocol, whole.protocol);
+      EXPECT_EQ(part.paginators.contains(operation_name), whole.paginators.contains(operation_name));
+      const std::set<std::string> wanted = ShapesOf(operation);
+      EXPECT_EQ(ShapesOf(part.GetOperation(operation_name)), wanted) << name << " " << operation_name;
+      EXPECT_EQ(part.shapes.size(), wanted.size()) << name << " " << operation_name;
+      for (const auto& [shape_name, shape] : part.shapes) {
+        EXPECT_EQ(shape->type, whole.shapes.at(shape_name)->type);
+        EXPECT_EQ(shape->members.size(), whole.shapes.at(shape_name)->members.size()) << shape_name;
+      }
+    }
+  }
+  EXPECT_THROW(GetServiceFor("lambda", "Invoke"), Error);
+  EXPECT_THROW(GetServiceFor("ecs", "LaunchRocket"), Error);
+}
+
+TEST(ModelTest, AServiceForOneOperationKnowsTheErrorsOfTheOthers) {
+  const Service& part = GetServiceFor("elbv2", "DescribeLoadBalancers");
+  const Shape* error = part.FindError("PriorityInUse");
+  ASSERT_NE(error, nullptr);
+  EXPECT_EQ(error->name, "PriorityInUseException");
+}
+
 TEST(ModelTest, MembersKeepTheOrderOfTheModel) {
   const Shape& record = *GetService("route53").shapes.at("ResourceRecordSet");
   ASSERT_GE(record.members.size(), 3u);
