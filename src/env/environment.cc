@@ -290,8 +290,8 @@ ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records)
   // There from the first moment, so that `ls` shows what is being made and `down` finds what was cut off.
   records.Put(record);
 
-  const ApplyResult result = Apply(context, prepared.plan, prepared.resources,
-                                   KnownDurations(records, record, config.target.kind));
+  const ApplyResult result =
+      Apply(context, prepared.plan, prepared.resources, KnownDurations(records, record, config.target.kind));
   for (const auto& [what, seconds] : result.durations) record.durations[what] = seconds;
   record.updated_at = ToSeconds(context.clock().Now());
   if (result.ok()) {
@@ -326,8 +326,8 @@ Durations KnownDurations(RecordStore& records, const std::optional<Record>& own,
 
 Forecast PredictUp(const Prepared& prepared, RecordStore& records, const config::Config& config) {
   if (prepared.plan.empty()) return {};
-  return Predict(prepared.plan, prepared.resources, KnownDurations(records, records.Get(config.environment), config.target.kind),
-                 config.target.kind);
+  return Predict(prepared.plan, prepared.resources,
+                 KnownDurations(records, records.Get(config.environment), config.target.kind), config.target.kind);
 }
 
 ApplyResult Down(Context& context, const Prepared& prepared, RecordStore& records) {

@@ -311,7 +311,8 @@ const Lines& LinesOf(const EmbeddedModel& model) {
 
 const EmbeddedModel* FindModel(std::string_view name) {
   const auto* end = kEmbeddedModels + kEmbeddedModelCount;
-  const auto* found = std::find_if(kEmbeddedModels, end, [&](const EmbeddedModel& model) { return name == model.name; });
+  const auto* found =
+      std::find_if(kEmbeddedModels, end, [&](const EmbeddedModel& model) { return name == model.name; });
   return found == end ? nullptr : found;
 }
 

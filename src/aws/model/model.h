@@ -168,8 +168,8 @@ struct Service {
 const Service* FindService(std::string_view name);
 // Throws Error.
 const Service& GetService(std::string_view name);
-// The service with one operation and the shapes that it leads to; no waiters. A small part of the work of GetService, for
-// a program that makes a few calls. Throws Error.
+// The service with one operation and the shapes that it leads to; no waiters. A small part of the work of GetService,
+// for a program that makes a few calls. Throws Error.
 const Service& GetServiceFor(std::string_view name, std::string_view operation);
 // The same service in another of its protocols.
 const Service& GetServiceIn(std::string_view name, Protocol protocol);

@@ -325,8 +325,7 @@ TEST(HaproxyConfigTest, HaproxyAcceptsWhatAttributesAdd) {
   model.forwarded_for_port = model.drop_invalid_headers = model.tls_headers = model.access_log = true;
   model.http2 = false;
   const std::string text = RenderHaproxyConfig(model, "/d").text;
-  EXPECT_NE(text.find("set-header X-Forwarded-For \"%[var(txn.forwarded)], %[src]:%[src_port]\""),
-            std::string::npos);
+  EXPECT_NE(text.find("set-header X-Forwarded-For \"%[var(txn.forwarded)], %[src]:%[src_port]\""), std::string::npos);
   EXPECT_NE(text.find("\n  server collector unix@/d/access.sock\n"), std::string::npos);
   Checker checker;
   EXPECT_EQ(checker.Complaints(model), "");
