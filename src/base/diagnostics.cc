@@ -164,13 +164,14 @@ std::shared_ptr<const SourceText> SourceText::Read(const std::string& path, std:
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-  std::string text(limit + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  std::string text;
+  char chunk[16384];
+  while (text.size() <= limit && (file.read(chunk, sizeof chunk), file.gcount() > 0)) {
+    text.append(chunk, static_cast<std::size_t>(file.gcount()));
+  }
   // A folder opens and then fails to read.
   if (file.bad()) throw Error(fmt::format("cannot read {}: {}", path, std::strerror(errno != 0 ? errno : EIO)));
-  text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > limit) throw Error(fmt::format("cannot read {}: it is larger than {} bytes", path, limit));
-  text.shrink_to_fit();
   return FromText(path, std::move(text));
 }
 
