@@ -1,5 +1,5 @@
 // Any bytes as a request: its service is one that is embedded, and whatever operation it is routed to is one of that
-// service, whose input is decoded or refused with an Error.
+// service, whose input is decoded or refused with a CodecError.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -7,7 +7,6 @@
 
 #include "aws/codec/codec.h"
 #include "aws/model/model.h"
-#include "base/error.h"
 #include "localcloud/routing.h"
 #include "raw_request.h"
 
@@ -41,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     (void)(aws::HasStreamedBody(*operation) ? aws::DecodeRequestHead(service, *operation, request)
                                             : aws::DecodeRequest(service, *operation, request));
-  } catch (const Error&) {
+  } catch (const aws::CodecError&) {
     // The way out for what is no input of the operation.
   }
   return 0;
