@@ -242,6 +242,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   void ReadBody() {
     if (parser_->is_done()) return Handle();
     in_.resize(kReadBytes);
+    buffer_.reserve(kReadBytes);  // Beast reads what there is room for, 512 bytes at first
     auto& body = parser_->get().body();
     body.data = in_.data();
     body.size = in_.size();
