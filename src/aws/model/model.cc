@@ -66,7 +66,7 @@ void ForEachLine(std::string_view text, Act act) {
 
 // Where the records of a model are, unparsed. Each begins with its kind and its name: {"k":"shape","n":"Cluster",
 struct Lines {
-  using ByName = std::unordered_map<std::string_view, std::string_view, std::hash<std::string_view>>;
+  using ByName = std::unordered_map<std::string_view, std::string_view>;
 
   explicit Lines(std::string_view text) {
     ForEachLine(text, [&](std::string_view line) {
@@ -397,8 +397,9 @@ const Service& GetServiceFor(std::string_view name, std::string_view operation) 
   std::call_once(slot.once, [&] {
     const EmbeddedModel* model = FindModel(name);
     if (model == nullptr) ThrowNoService(name);
-    if (!LinesOf(*model).operations.contains(operation)) ThrowNoOperation(name, operation);
-    Loader(slot.loaded).LoadOnly(LinesOf(*model), std::string(operation));
+    const Lines& lines = LinesOf(*model);
+    if (!lines.operations.contains(operation)) ThrowNoOperation(name, operation);
+    Loader(slot.loaded).LoadOnly(lines, std::string(operation));
   });
   return slot.loaded.service;
 }

@@ -537,13 +537,12 @@ struct ProxyController::Impl {
     if (state == "draining") {
       trackers.erase(key);
       const TimePoint due = After(FromSeconds(target.value("_draining_since", 0.0)), DeregistrationDelay(*group));
-      if (gets_requests()) {
-        if (now < due) next = std::min(next, due);
-      } else if (users.empty() || now >= due) {
+      const bool is_over = users.empty() || now >= due;
+      if (!is_over) next = std::min(next, due);
+      if (gets_requests()) return;  // the next Reconcile takes it out, and wakes us
+      if (is_over) {
         changed[key] = nullptr;
-      } else {
-        next = std::min(next, due);
-        if (target.contains(kLetGo)) return;
+      } else if (!target.contains(kLetGo)) {
         changed[key] = target;
         changed[key][kLetGo] = true;
       }

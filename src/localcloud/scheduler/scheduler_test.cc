@@ -180,23 +180,22 @@ class SchedulerTest : public ::testing::Test {
     txn->Commit();
     Settle();
   }
-  void LetGoOfDraining() {
-    auto txn = store_.Begin();
+  static std::vector<std::string> Draining(const Store::Transaction& txn) {
     std::vector<std::string> keys;
-    for (const auto& [key, target] : txn->All("elbv2.targets")) {
+    for (const auto& [key, target] : txn.All("elbv2.targets")) {
       if (target["TargetHealth"]["State"] == "draining") keys.push_back(key);
     }
-    for (const auto& key : keys) txn->Edit("elbv2.targets", key)[proxy::kLetGo] = true;
+    return keys;
+  }
+  void LetGoOfDraining() {
+    auto txn = store_.Begin();
+    for (const auto& key : Draining(*txn)) txn->Edit("elbv2.targets", key)[proxy::kLetGo] = true;
     txn->Commit();
     Settle();
   }
   void FinishDraining() {
     auto txn = store_.Begin();
-    std::vector<std::string> keys;
-    for (const auto& [key, target] : txn->All("elbv2.targets")) {
-      if (target["TargetHealth"]["State"] == "draining") keys.push_back(key);
-    }
-    for (const auto& key : keys) txn->Erase("elbv2.targets", key);
+    for (const auto& key : Draining(*txn)) txn->Erase("elbv2.targets", key);
     txn->Commit();
     Settle();
   }

@@ -422,16 +422,13 @@ void TaskRunner::RecordStart(const std::string& key, const std::string& name, co
   if (log.is_object()) logs_.Follow(id, log.at("group"), log.at("stream"));
 }
 
-void TaskRunner::RecordEnd(const std::string& key, const std::string& name,
-                           const std::optional<ContainerState>& state) {
-  auto now = Load(key);
-  if (!now) return;
+void TaskRunner::RecordEnd(const std::string& key, const Json& ended, const std::optional<ContainerState>& state) {
   // As Docker's log driver does it: who sees the exit code may read the whole log.
-  FinishLog(*FindContainer(now->task, name));
+  FinishLog(ended);
   auto txn = cloud_.store.Begin();
   if (txn->Find(kTasks, key) == nullptr) return;
   Json& task = txn->Edit(kTasks, key);
-  Json& container = *FindContainer(task, name);
+  Json& container = *FindContainer(task, ended.at("name").get<std::string>());
   if (container.value("lastStatus", "") == "STOPPED") return;
   container["lastStatus"] = "STOPPED";
   container["_finished"] = cloud_.Now();
@@ -469,7 +466,7 @@ void TaskRunner::Observe(const std::string& key) {
       if (container.contains("_log")) logs_.Follow(id, container["_log"].at("group"), container["_log"].at("stream"));
       continue;
     }
-    RecordEnd(key, container.at("name"), state);
+    RecordEnd(key, container, state);
   }
   if (now->task.contains("_pause")) {
     const auto pause = cloud_.runtime.Inspect(now->task["_pause"].get<std::string>());
@@ -528,7 +525,7 @@ bool TaskRunner::StopContainers(const std::string& key, const Snapshot& now) {
       if (error.kind() == RuntimeErrorKind::kUnreachable) throw;
       spdlog::warn("cannot stop container {} of task {}: {}", name, key, error.what());
     }
-    RecordEnd(key, name, cloud_.runtime.Inspect(id));
+    RecordEnd(key, container, cloud_.runtime.Inspect(id));
   }
   auto txn = cloud_.store.Begin();
   Json& task = txn->Edit(kTasks, key);

@@ -71,7 +71,8 @@ class TaskRunner {
   // Returns when what the ended container has written is stored.
   void FinishLog(const Json& container);
   void RecordStart(const std::string& key, const std::string& container, const std::string& id);
-  void RecordEnd(const std::string& key, const std::string& container, const std::optional<ContainerState>& state);
+  // `ended`: the container as its task describes it, started and not yet recorded as ended.
+  void RecordEnd(const std::string& key, const Json& ended, const std::optional<ContainerState>& state);
   void Fail(const std::string& key, const std::string& reason, const std::string& container = "");
 
   Cloud& cloud_;
