@@ -5,15 +5,18 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "base/clock.h"
+#include "testing/idle_threads.h"
 
 namespace adhoc::testing {
 
 // Thread-safe.
 class FakeClock : public Clock {
  public:
-  // What SleepFor does: wait for another thread's Advance, or advance the clock itself (single-threaded tests).
+  // What SleepFor does: wait for another thread's Advance, or let time pass as soon as all threads wait. Those that
+  // sleep side by side wake in their order, however the machine schedules them.
   enum class Sleep { kWaits, kAdvances };
 
   explicit FakeClock(Sleep sleep = Sleep::kWaits, TimePoint now = FromSeconds(1700000000)) : sleep_(sleep), now_(now) {}
@@ -25,17 +28,14 @@ class FakeClock : public Clock {
 
   using Clock::SleepFor;
   bool SleepFor(Duration duration, std::stop_token stop) override {
-    if (sleep_ == Sleep::kAdvances) {
-      if (stop.stop_requested()) return false;
-      Advance(duration);
-      return true;
-    }
     std::unique_lock lock(mutex_);
-    TimePoint until = now_ + std::chrono::duration_cast<TimePoint::duration>(duration);
-    ++sleepers_;
+    const TimePoint until = now_ + std::chrono::duration_cast<TimePoint::duration>(duration);
+    const auto mine = sleepers_.insert(until);
     changed_.notify_all();
-    bool reached = changed_.wait(lock, stop, [&] { return now_ >= until; });
-    --sleepers_;
+    const bool reached = sleep_ == Sleep::kAdvances ? PassTime(lock, mine, stop)
+                                                    : changed_.wait(lock, stop, [&] { return now_ >= until; });
+    sleepers_.erase(mine);
+    changed_.notify_all();
     return reached;
   }
 
@@ -54,7 +54,7 @@ class FakeClock : public Clock {
   void WaitForSleepers(int count) {
     std::unique_lock lock(mutex_);
     std::stop_token never;
-    changed_.wait(lock, never, [&] { return sleepers_ >= count; });
+    changed_.wait(lock, never, [&] { return static_cast<int>(sleepers_.size()) >= count; });
   }
 
   // `listener` runs after each Advance, on its thread. Remove it before what it refers to is gone.
@@ -69,11 +69,38 @@ class FakeClock : public Clock {
   }
 
  private:
+  using Sleepers = std::multiset<TimePoint>;  // by when they wake
+
+  // Whoever wakes first moves the clock.
+  bool PassTime(std::unique_lock<std::mutex>& lock, Sleepers::iterator mine, std::stop_token stop) {
+    const auto is_first = [&] { return sleepers_.begin() == mine; };
+    while (now_ < *mine) {
+      if (stop.stop_requested()) return false;
+      if (!is_first()) {
+        changed_.wait(lock, stop, [&] { return now_ >= *mine || is_first(); });
+        continue;
+      }
+      lock.unlock();
+      const bool idle = OthersAreIdle();
+      lock.lock();
+      if (!is_first() || now_ >= *mine) continue;
+      if (!idle) {
+        changed_.wait_for(lock, stop, std::chrono::microseconds(50), [&] { return !is_first() || now_ >= *mine; });
+        continue;
+      }
+      const Duration rest = *mine - now_;
+      lock.unlock();
+      Advance(rest);
+      lock.lock();
+    }
+    return true;
+  }
+
   Sleep sleep_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   TimePoint now_;
-  int sleepers_ = 0;
+  Sleepers sleepers_;
   int last_listener_ = 0;
   std::map<int, std::function<void()>> listeners_;
 };
