@@ -217,16 +217,9 @@ void Session::EndView() {
 
 std::unique_ptr<env::Context> Session::NewContext(events::Sink* sink) {
   const bool local = impl_->config.target.kind == config::TargetKind::kLocal;
-  env::Pace pace;
-  if (!local)
-    pace = {.poll = std::chrono::seconds(5),
-            .max_poll = std::chrono::seconds(10),
-            .parts = 4,
-            .log = std::chrono::seconds(1),
-            .timeout = std::chrono::minutes(30),
-            .spot_patience = std::chrono::minutes(1)};
-  auto context = std::make_unique<env::Context>(*impl_->client, impl_->config, sink != nullptr ? *sink : *impl_->view,
-                                                RealClock(), SystemRandom(), pace, impl_->stop.get_token());
+  auto context =
+      std::make_unique<env::Context>(*impl_->client, impl_->config, sink != nullptr ? *sink : *impl_->view, RealClock(),
+                                     SystemRandom(), local ? env::Pace() : env::AccountPace(), impl_->stop.get_token());
   if (local) {
     context->set_endpoint(impl_->config.target.endpoint.empty() ? impl_->local.public_endpoint()
                                                                 : impl_->config.target.endpoint);

@@ -24,6 +24,16 @@ void Fulfil(std::promise<Json>& promise, const std::function<Json()>& read) {
 
 }  // namespace
 
+Pace AccountPace() {
+  return {.poll = std::chrono::seconds(5),
+          .max_poll = std::chrono::seconds(10),
+          .parts = 4,
+          .task_start = std::chrono::seconds(20),
+          .log = std::chrono::seconds(2),
+          .timeout = std::chrono::minutes(30),
+          .spot_patience = std::chrono::minutes(1)};
+}
+
 Context::Context(aws::Client& client, const config::Config& config, events::Sink& sink, Clock& clock, Random& random,
                  Pace pace, std::stop_token stop)
     : client_(client),

@@ -20,16 +20,20 @@
 
 namespace adhoc::env {
 
-// Timing of waits. On an AWS account polls are slow; on one machine they are quick. Pauses grow with what has been
-// waited already, so that a wait is longer by a small part of itself, and a long one does not ask without end.
+// Timing of waits, as it is on one machine. Pauses grow with what has been waited already, so that a wait is longer by a
+// small part of itself, and a long one does not ask without end.
 struct Pace {
   Duration poll = std::chrono::milliseconds(50);  // the shortest pause
   Duration max_poll = std::chrono::seconds(1);    // and the longest
   int parts = 16;                                 // a pause is this part of the time that has been waited
+  Duration task_start{0};                         // no task starts sooner: until the first look at a new one
   Duration log = std::chrono::milliseconds(50);   // until the last lines of a log are there
   std::chrono::seconds timeout{600};              // of one wait
   std::chrono::seconds spot_patience{2};          // for Fargate Spot's capacity (env/capacity.h)
 };
+
+// In an account all is slow, and calls count.
+Pace AccountPace();
 
 class Context {
  public:

@@ -155,6 +155,7 @@ void WaitForRollout(Context& context, const Rollout& rollout) {
   const std::string name = ServiceName(context.environment(), rollout.service);
   std::string shown;
   ServiceWatch watch(context, name);
+  context.clock().SleepFor(context.pace().task_start, context.stop());
   context.WaitUntil("service " + name, [&] {
     const Json service = watch.Look();
     const RolloutState state = JudgeRollout(service, rollout.task_definition);

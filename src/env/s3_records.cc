@@ -65,15 +65,13 @@ class S3Records final : public RecordStore {
   std::optional<LockHolder> TryLock(const std::string& key, const LockHolder& us) override {
     CheckBucket();
     for (int attempt = 1; attempt <= kTries; ++attempt) {
+      if (WriteLock(key, us, {{"IfNoneMatch", "*"}})) return std::nullopt;
+      // Somebody has it, or our own first try arrived without its answer: read who it is.
       const auto held = Read(LockKey(key));
-      Json condition{{"IfNoneMatch", "*"}};
-      if (held) {
-        const LockHolder holder = HolderOf(key, *held);
-        if (!SameHolder(holder, us) && !IsGone(holder, Now())) return holder;
-        condition = {{"IfMatch", held->etag}};
-      }
-      if (WriteLock(key, us, condition)) return std::nullopt;
-      // Somebody was faster, or our own first try arrived without its answer: read who it is.
+      if (!held) continue;
+      const LockHolder holder = HolderOf(key, *held);
+      if (!SameHolder(holder, us) && !IsGone(holder, Now())) return holder;
+      if (WriteLock(key, us, {{"IfMatch", held->etag}})) return std::nullopt;
     }
     throw Error(fmt::format("the lock of {} changes hands too fast", key), "try again in a moment");
   }

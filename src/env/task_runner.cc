@@ -143,7 +143,7 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
   Json task;
   std::string status;
   try {
-    context.clock().SleepFor(context.pace().poll, context.stop());  // no task starts faster
+    context.clock().SleepFor(std::max(context.pace().poll, context.pace().task_start), context.stop());
     context.WaitUntil("task " + request.workload, [&] {
       const Json described = context.Call("ecs", "DescribeTasks",
                                           {{"cluster", ClusterName(env)}, {"tasks", Json::array({result.task_arn})}});
@@ -165,11 +165,10 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
                        {{"cluster", ClusterName(env)}, {"task", result.task_arn}, {"reason", "stopped by adhoc"}});
     throw;
   }
-  // The log driver delivers with a delay; after the end one more silence means that it was all.
-  for (int silent = 0; silent < 2;) {
-    silent = log.Poll() ? 0 : silent + 1;
-    if (silent < 2) context.clock().SleepFor(context.pace().log);
-  }
+  // The log driver delivers with a delay; silence means that it was all.
+  do {
+    context.clock().SleepFor(context.pace().log);
+  } while (log.Poll());
   result.stop_code = task.value("stopCode", "");
   result.stopped_reason = WhyStopped(task);
   if (const auto code = ExitCodeOf(task, request.workload)) result.exit_code = *code;
