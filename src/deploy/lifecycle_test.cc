@@ -238,7 +238,20 @@ TEST_F(Lifecycle, WithoutSpotCapacityServicesRunOnDemand) {
   EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
 }
 
-TEST_F(Lifecycle, SharedResourcesSurviveADeathAtAnyCall) {
+// How the tasks of private subnets reach what they need.
+class SharedResources : public Lifecycle, public ::testing::WithParamInterface<config::NatKind> {};
+
+INSTANTIATE_TEST_SUITE_P(Networks, SharedResources,
+                         ::testing::Values(config::NatKind::kNone, config::NatKind::kSingle,
+                                           config::NatKind::kEndpoints),
+                         [](const auto& nat) {
+                           return nat.param == config::NatKind::kNone     ? "public"
+                                  : nat.param == config::NatKind::kSingle ? "nat"
+                                                                          : "endpoints";
+                         });
+
+TEST_P(SharedResources, SurviveADeathAtAnyCall) {
+  config_.target.network.nat = GetParam();
   const auto nothing = Inventory();
   const auto up = SharedUp();
   ASSERT_TRUE(up);

@@ -65,6 +65,7 @@ inline const std::vector<std::pair<std::string, std::string>> kCollections = {
     {"ec2.internet_gateways", "Tags"},
     {"ec2.nat_gateways", "State"},
     {"ec2.addresses", "Domain"},
+    {"ec2.vpc_endpoints", "ServiceName"},
     {"servicediscovery.services", "Name"},
     {"servicediscovery.namespaces", "Name"},
     {"rds.instances", "DBInstanceIdentifier"},

@@ -276,6 +276,36 @@ TEST_F(LoadBalancers, TheHundredAndFirstTargetGroupGoesToTheNext) {
   EXPECT_EQ(BalancerNames(), Names{"dev-alb"});
 }
 
+// With two services behind it, fifty environments fill a load balancer.
+TEST_F(LoadBalancers, MoreThanFiftyEnvironmentsLiveSideBySide) {
+  std::string definition = kDefinition;
+  definition.replace(
+      definition.find("  web:\n"), 0,
+      "  page: {image: \"localhost/adhoc/redis:7\", port: 80, paths: [\"/*\"], healthcheck: {path: /}}\n");
+  folder_.Write("adhoc.yaml", definition);
+  const auto name = [](int number) { return fmt::format("e{}", number); };
+  Become(name(1));
+  ASSERT_TRUE(SharedUp());
+  const auto shared = Inventory();
+  constexpr int kEnvironments = 52;
+  for (int number = 1; number <= kEnvironments; ++number) {
+    Become(name(number));
+    ASSERT_TRUE(Up()) << name(number) << ": " << last_error_;
+  }
+  std::map<std::string, int> homes;
+  for (int number = 1; number <= kEnvironments; ++number) {
+    for (const std::string& home : HomesOf(name(number))) ++homes[home];
+  }
+  EXPECT_EQ(homes, (std::map<std::string, int>{{"dev-alb", 50}, {"dev-alb-2", 2}}));
+  EXPECT_EQ(PlannedChanges(), Names{});
+  EXPECT_EQ(Fits("L-7EED9B64"), 50 * 50 - kEnvironments) << "target groups of load balancers";
+  for (int number = 1; number <= kEnvironments; ++number) {
+    Become(name(number));
+    ASSERT_TRUE(Down()) << name(number) << ": " << last_error_;
+  }
+  EXPECT_EQ(Inventory(), shared);
+}
+
 TEST_F(LoadBalancers, FurtherOnesSpeakHttpsWithTheCertificateOfTheFirst) {
   config_.target.https = true;
   config_.target.domain = "dev.localhost";

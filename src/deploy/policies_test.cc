@@ -176,7 +176,9 @@ class Policies : public ::testing::Test {
   std::string Lock(const std::string& key) {
     return Run([&](env::Context&, env::RecordStore& records) {
       const env::LockHolder us{.who = "somebody", .what = "adhoc", .pid = 1, .host = "here"};
-      if (records.TryLock(key, us) || !records.Renew(key, us)) throw Error("the lock is taken");
+      if (records.Holder(key) || records.TryLock(key, us) || !records.Renew(key, us)) {
+        throw Error("the lock is taken");
+      }
       records.Unlock(key, us);
     });
   }
