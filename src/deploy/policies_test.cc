@@ -431,6 +431,9 @@ class Policies : public ::testing::Test {
            {"SecretString", "x"},
            {"Tags", Json::array({{{"Key", "managed-by"}, {"Value", "adhoc"}}})}});
     Alter("secretsmanager", "DeleteSecret", {{"SecretId", "alpha/KEY"}});
+    // Of a run that died then.
+    Alter("ecs", "CreateCluster",
+          {{"clusterName", "alpha-cluster"}, {"capacityProviders", {"FARGATE", "FARGATE_SPOT"}}});
     // Without room on Fargate Spot, and on the load balancer.
     for (auto& service : config_.services) service.spot = true;
     cloud_.SetCapacity("FARGATE_SPOT", false);

@@ -28,8 +28,8 @@ Pace AccountPace() {
   return {.poll = std::chrono::seconds(5),
           .max_poll = std::chrono::seconds(10),
           .parts = 4,
-          .task_start = std::chrono::seconds(20),
-          .log = std::chrono::seconds(2),
+          .task_start = std::chrono::seconds(30),
+          .log = std::chrono::seconds(1),
           .timeout = std::chrono::minutes(30),
           .spot_patience = std::chrono::minutes(1)};
 }

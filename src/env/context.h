@@ -20,8 +20,8 @@
 
 namespace adhoc::env {
 
-// Timing of waits, as it is on one machine. Pauses grow with what has been waited already, so that a wait is longer by a
-// small part of itself, and a long one does not ask without end.
+// Timing of waits, as it is on one machine. Pauses grow with what has been waited already, so that a wait is longer by
+// a small part of itself, and a long one does not ask without end.
 struct Pace {
   Duration poll = std::chrono::milliseconds(50);  // the shortest pause
   Duration max_poll = std::chrono::seconds(1);    // and the longest

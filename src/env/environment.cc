@@ -230,6 +230,7 @@ Prepared PrepareSharedDown(Context& context) {
 
 Prepared PrepareUp(Context& context, const std::optional<Record>& record) {
   Prepared prepared;
+  prepared.record = record;
   prepared.versions = DecideVersions(context.config(), record, DeployedTags(context));
   std::map<std::string, std::string> tags;
   for (const auto& [image, version] : prepared.versions) tags[image] = version.tag;
@@ -281,7 +282,7 @@ ApplyResult Up(Context& context, const Prepared& prepared, RecordStore& records)
     }
   }
   const double now = ToSeconds(context.clock().Now());
-  Record record = records.Get(config.environment).value_or(Record{.name = config.environment, .created_at = now});
+  Record record = prepared.record.value_or(Record{.name = config.environment, .created_at = now});
   if (record.owner.empty()) record.owner = WhoAmI();
   record.shared = config.target.shared;
   record.application = config.application;
@@ -326,8 +327,8 @@ Durations KnownDurations(RecordStore& records, const std::optional<Record>& own,
 
 Forecast PredictUp(const Prepared& prepared, RecordStore& records, const config::Config& config) {
   if (prepared.plan.empty()) return {};
-  return Predict(prepared.plan, prepared.resources,
-                 KnownDurations(records, records.Get(config.environment), config.target.kind), config.target.kind);
+  return Predict(prepared.plan, prepared.resources, KnownDurations(records, prepared.record, config.target.kind),
+                 config.target.kind);
 }
 
 ApplyResult Down(Context& context, const Prepared& prepared, RecordStore& records) {

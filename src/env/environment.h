@@ -36,6 +36,7 @@ struct Prepared {
   Resources resources;
   Plan plan;
   std::map<std::string, Version> versions;  // by image; of an environment
+  std::optional<Record> record;             // of an environment, as the plan found it
 };
 
 Prepared PrepareBootstrap(Context& context, const std::string& github);

@@ -30,6 +30,7 @@ std::string WorkloadOf(const Context& context, const std::string& name) {
 
 Resources Services(Context& context, const Names& known) {
   const std::string& env = context.environment();
+  if (ReadServices(context).is_null()) return {};  // no cluster
   Json arns = Json::array();
   try {
     arns = context.List("ecs", "ListServices", {{"cluster", ClusterName(env)}}, "serviceArns");

@@ -81,7 +81,7 @@ class Policy {
 
   // Records of environments, and the locks.
   void AllowRecords(bool of_environments) {
-    Allow("RecordsBucket", Actions("s3", "GetBucketVersioning ListBucket"), {RecordsBucket()});
+    Allow("RecordsBucket", {"s3:ListBucket"}, {RecordsBucket()});
     Words objects{RecordsBucket() + "/locks/*"};
     if (of_environments) objects.push_back(RecordsBucket() + "/records/*");
     Allow("RecordsAndLocks", Actions("s3", "GetObject PutObject DeleteObject"), objects);
@@ -321,7 +321,7 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
   policy.Allow("TaskRoles",
                Actions("iam", "CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy PutRolePolicy TagRole"),
                {policy.Role(TaskRoleName("*"))});
-  policy.Allow("ExecutionRole", Actions("iam", "GetRole GetRolePolicy"), {policy.ExecutionRole()});
+  policy.Allow("ExecutionRole", {"iam:GetRole"}, {policy.ExecutionRole()});
   policy.Allow("PassRoles", {"iam:PassRole"}, {policy.Role(TaskRoleName("*")), policy.ExecutionRole()},
                {{"StringEquals", {{"iam:PassedToService", "ecs-tasks.amazonaws.com"}}}});
   policy.Allow(

@@ -227,15 +227,18 @@ struct Lock::Impl {
 
   void Renew(const std::stop_token& ending) {
     TimePoint renewed = clock.Now();
-    while (clock.SleepFor(records.lease() / 3, ending)) {
+    Duration pause = records.lease() / 2;
+    while (clock.SleepFor(pause, ending)) {
       std::string why = "another command has it";
       try {
         if (records.Renew(key, us)) {
           renewed = clock.Now();
+          pause = records.lease() / 2;
           continue;
         }
       } catch (const std::exception& error) {
-        // Tried again in time: the lease outlives two failures.
+        // Tried again in time: the lease outlives some failures.
+        pause = records.lease() / 8;
         if (clock.Now() - renewed < records.lease()) continue;
         why = error.what();
       }
@@ -271,7 +274,9 @@ Lock::Lock(RecordStore& records, std::string key, std::string what, std::chrono:
     if (clock.Now() >= deadline) throw Error(text, "wait until it has ended, then run the command again");
     if (!told) sink.Emit(events::Notice{.text = text + "; waiting for it to end"});
     told = true;
-    if (!clock.SleepFor(Duration(records.lease()) / 100, stop)) throw Error("stopped while waiting for the lock");
+    do {
+      if (!clock.SleepFor(Duration(records.lease()) / 100, stop)) throw Error("stopped while waiting for the lock");
+    } while (clock.Now() < deadline && records.Holder(impl_->key));
   }
   impl_->renewal = std::jthread([impl = impl_.get()](std::stop_token ending) { impl->Renew(ending); });
 }

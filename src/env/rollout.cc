@@ -66,7 +66,7 @@ Json DescribeServices(Context& context, bool with_tags) {
     }
     if (with_tags) input["include"] = Json::array({"TAGS"});
     const auto described = context.CallUnless({"ClusterNotFoundException"}, "ecs", "DescribeServices", input);
-    if (!described) break;
+    if (!described) return nullptr;
     for (const Json& service : described->value("services", Json::array())) services.push_back(service);
   }
   return services;

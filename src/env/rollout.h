@@ -46,7 +46,8 @@ class ServiceWatch {
   const TimePoint begin_;
 };
 
-// Those of the definition that there are, INACTIVE ones too, in as few calls as AWS allows: ten a call.
+// Those of the definition that there are, INACTIVE ones too, in as few calls as AWS allows: ten a call. Null when there
+// is no cluster.
 Json DescribeServices(Context& context, bool with_tags);
 // {} when there is no such service, or it is INACTIVE.
 Json DescribeService(Context& context, const std::string& service_name);

@@ -63,7 +63,6 @@ class S3Records final : public RecordStore {
   void Delete(const std::string& environment) override { Erase(RecordKey(environment), ""); }
 
   std::optional<LockHolder> TryLock(const std::string& key, const LockHolder& us) override {
-    CheckBucket();
     for (int attempt = 1; attempt <= kTries; ++attempt) {
       if (WriteLock(key, us, {{"IfNoneMatch", "*"}})) return std::nullopt;
       // Somebody has it, or our own first try arrived without its answer: read who it is.
@@ -146,19 +145,22 @@ class S3Records final : public RecordStore {
   }
 
   bool WriteLock(const std::string& key, const LockHolder& us, const Json& condition) {
-    const auto etag = Write(LockKey(key), ToJson(us).dump(2), condition);
-    if (etag) (*written_.lock())[key] = *etag;
-    return etag.has_value();
+    const auto made = Write(LockKey(key), ToJson(us).dump(2), condition);
+    if (!made) return false;
+    (*written_.lock())[key] = made->value("ETag", "");
+    // A bucket whose making was cut off has no versions yet: that is set last.
+    if (!made->contains("VersionId")) EnsureRecordsBucket(client_, bucket_);
+    return true;
   }
 
-  // The new ETag; nothing when the condition does not hold.
-  std::optional<std::string> Write(const std::string& key, const std::string& text, const Json& condition) {
+  // The answer; nothing when the condition does not hold.
+  std::optional<Json> Write(const std::string& key, const std::string& text, const Json& condition) {
     Json input = Place();
     input.update({{"Key", key}, {"Body", text}, {"ContentType", "application/json"}});
     if (!condition.is_null()) input.update(condition);
     for (int attempt = 1;; ++attempt) {
       try {
-        return client_.Call("s3", "PutObject", input).value("ETag", "");
+        return client_.Call("s3", "PutObject", input);
       } catch (const aws::AwsError& error) {
         if (error.code() == "NoSuchBucket" && attempt == 1) {
           EnsureRecordsBucket(client_, bucket_);
@@ -187,23 +189,8 @@ class S3Records final : public RecordStore {
     return true;
   }
 
-  // A bucket whose making was cut off has no versions yet: what is set last tells.
-  void CheckBucket() {
-    auto checked = checked_.lock();
-    if (*checked) return;
-    bool complete = false;
-    try {
-      complete = client_.Call("s3", "GetBucketVersioning", Place()).value("Status", "") == "Enabled";
-    } catch (const aws::AwsError& error) {
-      if (error.code() != "NoSuchBucket") throw;
-    }
-    if (!complete) EnsureRecordsBucket(client_, bucket_);
-    *checked = true;
-  }
-
   aws::Client& client_;
   const RecordsBucket bucket_;
-  Sync<bool> checked_{false};
   Sync<std::map<std::string, std::string>> written_;  // locks of ours: key → ETag
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "env/names.h"
@@ -149,14 +150,12 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
                                           {{"cluster", ClusterName(env)}, {"tasks", Json::array({result.task_arn})}});
       if (described["tasks"].empty()) throw Error("the task " + id + " has disappeared");
       task = described["tasks"][0];
-      if (task.value("lastStatus", "") != status) {
-        status = task.value("lastStatus", "");
-        context.Progress(request.step, fmt::format("task {}", status));
-      }
+      const std::string before = std::exchange(status, task.value("lastStatus", ""));
+      if (status != before) context.Progress(request.step, fmt::format("task {}", status));
       // When its container has ended, what is left is AWS's tidying up.
       if (status == "STOPPED" || ExitCodeOf(task, request.workload)) return true;
-      // Before that it has written nothing.
-      if (status == "RUNNING" || status == "DEACTIVATING") log.Poll();
+      // One that has just begun has hardly written anything.
+      if (before == "RUNNING") log.Poll();
       return false;
     });
   } catch (const std::exception&) {
@@ -165,7 +164,8 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
                        {{"cluster", ClusterName(env)}, {"task", result.task_arn}, {"reason", "stopped by adhoc"}});
     throw;
   }
-  // The log driver delivers with a delay; silence means that it was all.
+  // The log driver delivers with a delay; silence after a pause means that it was all.
+  log.Poll();
   do {
     context.clock().SleepFor(context.pace().log);
   } while (log.Poll());

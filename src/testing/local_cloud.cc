@@ -37,11 +37,22 @@ LocalCloud::~LocalCloud() = default;
 net::Response LocalCloud::Handle(const net::Request& request) {
   const std::lock_guard lock(mutex_);
   net::Response response = api_.Send(request);
-  Settle();
+  LetControllersWork();
   return response;
 }
 
 void LocalCloud::Settle() {
+  const std::lock_guard lock(mutex_);
+  LetControllersWork();
+}
+
+std::jthread LocalCloud::Heartbeat() {
+  return std::jthread([this](std::stop_token stop) {
+    while (clock().SleepFor(std::chrono::seconds(1), stop)) Settle();
+  });
+}
+
+void LocalCloud::LetControllersWork() {
   controllers_->databases.Reconcile();
   controllers_->instances.Reconcile();
   controllers_->scheduler.Settle();

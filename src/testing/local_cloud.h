@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "net/transport.h"
 #include "testing/fake_haproxy.h"
@@ -22,6 +23,9 @@ class LocalCloud {
   // Answers, then lets the controllers do all that is due at this point of time.
   net::Response Handle(const net::Request& request);
   void Settle();
+  // Lets the controllers work each second until the heartbeat's end, not only when somebody asks: under AWS's times a
+  // thing then takes what it takes.
+  std::jthread Heartbeat();
   // The server ends and another one begins: documents and containers stay, all else is gone.
   void Restart();
   // Whether tasks find room on FARGATE or FARGATE_SPOT.
@@ -32,6 +36,8 @@ class LocalCloud {
   FakeRuntime& runtime() { return api_.runtime(); }
 
  private:
+  void LetControllersWork();
+
   std::mutex mutex_;
   LocalApi api_;
   FakeHaproxy haproxy_;

@@ -20,6 +20,9 @@ class Cluster final : public Resource {
   explicit Cluster(const std::string& env) : Resource("cluster", ClusterName(env)) {}
 
   std::optional<Json> Read(Context& context) override {
+    const Json services = ReadServices(context);
+    if (services.is_null()) return std::nullopt;
+    if (!services.empty()) return Json{{"arn", services[0]["clusterArn"]}};
     const Json found = context.Call("ecs", "DescribeClusters", {{"clusters", Json::array({name()})}});
     for (const Json& cluster : found.value("clusters", Json::array())) {
       if (cluster.value("status", "") == "ACTIVE") return Json{{"arn", cluster["clusterArn"]}};
@@ -134,16 +137,6 @@ std::vector<Difference> CompareDefinitions(const Json& actual, const Json& wante
       differences.push_back({.what = what, .from = essence(from).dump(), .to = essence(to).dump()});
   }
   return differences;
-}
-
-Json ReadServices(Context& context) {
-  return context.Once("services", [&] {
-    Json services = DescribeServices(context, true);
-    services.erase(std::remove_if(services.begin(), services.end(),
-                                  [](const Json& service) { return service.value("status", "") != "ACTIVE"; }),
-                   services.end());
-    return services;
-  });
 }
 
 class TaskDefinition final : public Resource {
@@ -347,6 +340,18 @@ void DeleteService(Context& context, const std::string& env, const std::string& 
 }
 
 }  // namespace
+
+Json ReadServices(Context& context) {
+  return context.Once("services", [&] {
+    const Json described = DescribeServices(context, true);
+    if (described.is_null()) return described;
+    Json active = Json::array();
+    for (const Json& service : described) {
+      if (service.value("status", "") == "ACTIVE") active.push_back(service);
+    }
+    return active;
+  });
+}
 
 Json ReadService(Context& context, const std::string& name) {
   for (const Json& service : ReadServices(context)) {

@@ -28,10 +28,7 @@ class Role : public Resource {
   std::optional<Json> Read(Context& context) override {
     const auto found = context.CallUnless({"NoSuchEntity"}, "iam", "GetRole", {{"RoleName", name()}});
     if (!found) return std::nullopt;
-    const auto policy =
-        context.CallUnless({"NoSuchEntity"}, "iam", "GetRolePolicy", {{"RoleName", name()}, {"PolicyName", kPolicy}});
     return Json{{"arn", (*found)["Role"]["Arn"]},
-                {"policy", policy ? Decoded(policy->value("PolicyDocument", "")) : Json()},
                 {"trust", Decoded((*found)["Role"].value("AssumeRolePolicyDocument", ""))}};
   }
 
@@ -39,8 +36,12 @@ class Role : public Resource {
     std::vector<Difference> differences;
     if (ChecksTrust() && observed["trust"] != Trust(context))
       differences.push_back({.what = "who may assume it changed"});
-    if (observed["policy"] != Policy(context)) {
-      differences.push_back({.what = observed["policy"].is_null() ? "policy is missing" : "policy changed"});
+    const auto policy =
+        context.CallUnless({"NoSuchEntity"}, "iam", "GetRolePolicy", {{"RoleName", name()}, {"PolicyName", kPolicy}});
+    if (!policy) {
+      differences.push_back({.what = "policy is missing"});
+    } else if (Decoded(policy->value("PolicyDocument", "")) != Policy(context)) {
+      differences.push_back({.what = "policy changed"});
     }
     return differences;
   }

@@ -139,8 +139,9 @@ ResourcePtr MakeAutoscaling(const std::string& env, const config::Service& servi
 // Forgets the limits of an ECS service (alpha-web) and what scales it.
 void StopScaling(Context& context, const std::string& env, const std::string& service);
 
-// Of the environment's services as ECS describes them, the ACTIVE one of this name; null when there is none. One read
-// for all.
+// The ACTIVE services of the definition as ECS describes them, with tags; null when there is no cluster. One read for all.
+Json ReadServices(Context& context);
+// The one of this name; null when there is none.
 Json ReadService(Context& context, const std::string& name);
 
 // Things of an environment that are found in the cloud but not in the definition (any more): they can only be deleted.

@@ -59,13 +59,12 @@ class Bucket final : public Resource {
       if (error.status() != 404) throw;
       return std::nullopt;
     }
-    const auto policy = context.CallUnless({"NoSuchBucketPolicy"}, "s3", "GetBucketPolicy", {{"Bucket", name()}});
-    return Json{{"name", name()}, {"policy", policy ? policy->value("Policy", "") : ""}};
+    return Json{{"name", name()}};
   }
 
-  std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
-    const std::string text = observed["policy"];
-    const Json actual = text.empty() ? Json() : Json::parse(text, nullptr, false);
+  std::vector<Difference> Compare(Context& context, const Json&, const Plan&) override {
+    const auto policy = context.CallUnless({"NoSuchBucketPolicy"}, "s3", "GetBucketPolicy", {{"Bucket", name()}});
+    const Json actual = policy ? Json::parse(policy->value("Policy", ""), nullptr, false) : Json();
     if (actual == Policy()) return {};
     return {{.what = "who may read it", .to = fmt::format("{}", fmt::join(bucket_.public_patterns, " "))}};
   }
