@@ -24,6 +24,7 @@ TEST_F(Lifecycle, RunsFromBeginningToEnd) {
 }
 
 TEST_F(Lifecycle, WhatTheDefinitionNoLongerHasGoes) {
+  const auto nothing = Inventory();
   ASSERT_TRUE(SharedUp());
   const auto shared = Inventory();
   ASSERT_TRUE(Up());
@@ -36,7 +37,8 @@ TEST_F(Lifecycle, WhatTheDefinitionNoLongerHasGoes) {
   config_.secrets.clear();
   // Logs and secrets stay until the environment goes.
   EXPECT_EQ(PlannedChanges(),
-            (std::vector<std::string>{"target group alpha-web", "listener rule alpha-web", "service alpha-web"}));
+            (std::vector<std::string>{"target group alpha-web", "listener rule alpha-web", "record alpha.localhost",
+                                      "service alpha-web"}));
   ASSERT_TRUE(Up());
   EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
   ASSERT_TRUE(Down());
@@ -50,8 +52,29 @@ TEST_F(Lifecycle, WhatTheDefinitionNoLongerHasGoes) {
   config_.services.clear();
   config_.tasks.clear();
   config_.secrets.clear();
+  config_.bucket.reset();
+  config_.database.reset();
+  const auto changes = PlannedChanges();
+  EXPECT_EQ(std::set(changes.begin(), changes.end()),
+            (std::set<std::string>{"record alpha.localhost", "target group alpha-web", "listener rule alpha-web",
+                                   "service alpha-web", "service alpha-redis", "role alpha-task-role"}))
+      << "what they have written stays";
+  ASSERT_TRUE(Up());
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
   ASSERT_TRUE(Down());
   EXPECT_EQ(Inventory(), shared);
+  ASSERT_TRUE(SharedDown());
+  EXPECT_EQ(Inventory(), nothing);
+}
+
+// As somebody else may call theirs.
+TEST_F(Lifecycle, ABucketOfTheRightNameThatIsNotOursStays) {
+  ASSERT_TRUE(SharedUp());
+  config_.bucket.reset();
+  ASSERT_TRUE(Up());
+  cloud_.api().Call("s3", "CreateBucket", {{"Bucket", "localhost-alpha-bucket"}});
+  ASSERT_TRUE(Down());
+  EXPECT_EQ(cloud_.api().ErrorOf("s3", "HeadBucket", {{"Bucket", "localhost-alpha-bucket"}}), "");
 }
 
 // Found by a cut after DeleteDBInstance: nothing can be changed of an instance that is being deleted.

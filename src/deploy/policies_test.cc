@@ -441,6 +441,7 @@ class Policies : public ::testing::Test {
     if (!existing) FillLoadBalancer();
     note("up, again", Up());
     if (!errors.empty()) return errors;
+    config_.bucket.reset();
     if (existing) {
       note("down, again", down());
       FillLoadBalancer();

@@ -208,7 +208,10 @@ Prepared PrepareSharedDown(Context& context) {
         fmt::format("adhoc down {}", environments.front()));
   }
   Prepared prepared;
-  prepared.resources = SharedResources(context.config());
+  // A database that the definition no longer has, too.
+  config::Config config = context.config();
+  if (!config.database && config.target.existing.database.empty()) config.database.emplace();
+  prepared.resources = SharedResources(config);
   for (auto leftovers : {LeftoverNetwork, LeftoverBastion}) {
     for (auto& leftover : leftovers(context)) prepared.resources.push_back(std::move(leftover));
   }

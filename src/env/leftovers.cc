@@ -97,6 +97,12 @@ void AddRouting(Context& context, const Names& known, const Names& workloads, Re
   }
 }
 
+ResourcePtr RecordOf(const Context& context) {
+  auto record = MakeRecord(context.config().host, context.load_balancer());
+  record->DependsOn("hosted zone " + context.config().target.domain);
+  return record;
+}
+
 void AddNames(Context& context, const Names& known, const Names& workloads, Resources& resources) {
   for (const auto& workload : workloads) {
     auto service = MakeDiscoveryService(context.environment(), workload);
@@ -154,6 +160,11 @@ Resources UnneededResources(Context& context, const Resources& resources) {
   const Names known = IdsOf(resources);
   Resources candidates;
   AddRouting(context, known, RoutedWorkloads(context), candidates);
+  // Before the last rule goes: without rules nothing tells any more that there is a record.
+  if (auto record = RecordOf(context); !candidates.empty() && !known.contains(record->id())) {
+    for (const auto& candidate : candidates) record->DependsOn(candidate->id());
+    candidates.push_back(std::move(record));
+  }
   AddNames(context, known, LoggedWorkloads(context), candidates);
   Resources found = Existing(context, std::move(candidates));
   for (auto& service : Services(context, known)) found.push_back(std::move(service));
@@ -171,10 +182,10 @@ Resources RemainingResources(Context& context, const Resources& resources) {
   }
   AddRouting(context, known, workloads, found);
   AddNames(context, known, workloads, found);
-  if (auto record = MakeRecord(config.host, context.load_balancer()); !known.contains(record->id())) {
-    record->DependsOn("hosted zone " + config.target.domain);
-    found.push_back(std::move(record));
-  }
+  if (auto record = RecordOf(context); !known.contains(record->id())) found.push_back(std::move(record));
+  if (!config.bucket) found.push_back(MakeRemovedBucket(BucketName(config.target.domain, config.environment)));
+  // Dropped by the task definition that it was made with, which is among the families.
+  if (!config.database) found.push_back(MakeDatabase(config.environment));
   for (auto& service : Services(context, known)) found.push_back(std::move(service));
   for (auto& family : Families(context, known)) found.push_back(std::move(family));
   for (auto& secret : Secrets(context, known)) found.push_back(std::move(secret));

@@ -10,12 +10,12 @@ namespace adhoc::env {
 // Those of them that there are; read and published.
 Resources Existing(Context& context, Resources candidates);
 
-// Of services: themselves, their rules, target groups and names. What they have written (logs) and what would be
-// another if it came back (secrets, the bucket) stays. Found in what a plan has read; read and published.
+// Of services: themselves, their rules, target groups, names and the record. What they have written (logs, the bucket,
+// the database) and what would be another if it came back (secrets) stays. Found in what a plan has read; read and
+// published.
 Resources UnneededResources(Context& context, const Resources& known);
 
-// Everything, to be read by a destroy's plan. A database and a bucket that the definition no longer has stay: what they
-// hold was not made by us, and a database needs an image to be dropped with.
+// Everything, to be read by a destroy's plan.
 Resources RemainingResources(Context& context, const Resources& known);
 
 // Of services that are in the definition, but no longer scaled by what they use. Read and published.

@@ -367,11 +367,12 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
       {policy.Arn("secretsmanager", "secret:*/*")}, ours);
 
   const std::string buckets = "arn:aws:s3:::" + BucketName(scope.domain, "*");
-  policy.Allow("Buckets",
-               Actions("s3",
-                       "CreateBucket DeleteBucket DeleteBucketPolicy GetBucketPolicy ListBucket PutBucketCORS "
-                       "PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging"),
-               {buckets});
+  policy.Allow(
+      "Buckets",
+      Actions("s3",
+              "CreateBucket DeleteBucket DeleteBucketPolicy GetBucketPolicy GetBucketTagging ListBucket PutBucketCORS "
+              "PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging"),
+      {buckets});
   policy.Allow("Objects", {"s3:DeleteObject"}, {buckets + "/*"});
 
   policy.Allow("MakeNames", Actions("servicediscovery", "CreateService TagResource"), {"*"}, becomes_ours);

@@ -116,6 +116,9 @@ ResourcePtr MakeLogGroup(const std::string& env, const std::string& workload);  
 // The environment's, as CloudWatch Logs describes them. One read for all.
 Json LogGroupsOf(Context& context, const std::string& env);
 ResourcePtr MakeBucket(const std::string& name, const config::Bucket& bucket);  // "bucket localhost-alpha-bucket": url
+// One that the definition no longer has. It is the environment's when its tags say so: names of buckets are the
+// world's.
+ResourcePtr MakeRemovedBucket(const std::string& name);
 
 // --- bootstrap.cc: what is there before the first environment ---
 // "bucket adhoc-records-123456789012-us-east-1": of records and locks
@@ -139,7 +142,8 @@ ResourcePtr MakeAutoscaling(const std::string& env, const config::Service& servi
 // Forgets the limits of an ECS service (alpha-web) and what scales it.
 void StopScaling(Context& context, const std::string& env, const std::string& service);
 
-// The ACTIVE services of the definition as ECS describes them, with tags; null when there is no cluster. One read for all.
+// The ACTIVE services of the definition as ECS describes them, with tags; null when there is no cluster. One read for
+// all.
 Json ReadServices(Context& context);
 // The one of this name; null when there is none.
 Json ReadService(Context& context, const std::string& name);

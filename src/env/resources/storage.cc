@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "env/names.h"
 #include "env/resources/resources.h"
@@ -48,7 +50,7 @@ class LogGroup final : public Resource {
   const std::string env_;
 };
 
-class Bucket final : public Resource {
+class Bucket : public Resource {
  public:
   Bucket(const std::string& name, const config::Bucket& bucket) : Resource("bucket", name), bucket_(bucket) {}
 
@@ -131,6 +133,26 @@ class Bucket final : public Resource {
   const config::Bucket bucket_;
 };
 
+class RemovedBucket final : public Bucket {
+ public:
+  explicit RemovedBucket(const std::string& name) : Bucket(name, {}) {}
+
+  std::optional<Json> Read(Context& context) override {
+    Json tags;
+    try {
+      tags = context.Call("s3", "GetBucketTagging", {{"Bucket", name()}}).value("TagSet", Json::array());
+    } catch (const aws::AwsError& error) {
+      // Not there, somebody's in another account, or without tags.
+      if (error.status() != 404 && error.status() != 403) throw;
+      return std::nullopt;
+    }
+    for (const Json& ours : Tags(context, context.environment())) {
+      if (std::find(tags.begin(), tags.end(), ours) == tags.end()) return std::nullopt;
+    }
+    return Json{{"name", name()}};
+  }
+};
+
 }  // namespace
 
 Json LogGroupsOf(Context& context, const std::string& env) {
@@ -145,5 +167,6 @@ ResourcePtr MakeLogGroup(const std::string& env, const std::string& workload) {
 ResourcePtr MakeBucket(const std::string& name, const config::Bucket& bucket) {
   return std::make_unique<Bucket>(name, bucket);
 }
+ResourcePtr MakeRemovedBucket(const std::string& name) { return std::make_unique<RemovedBucket>(name); }
 
 }  // namespace adhoc::env
