@@ -13,7 +13,8 @@ namespace {
 
 class ExistingTest : public SharedTest {
  protected:
-  // What a team has: a VPC with two public and two private subnets, a load balancer with an HTTPS listener, PostgreSQL.
+  // What a team has: a VPC with two public and two private subnets, their routes, a load balancer with an HTTPS
+  // listener, PostgreSQL.
   ExistingTest() {
     vpc_ = MakeVpc("10.77.0.0/16");
     for (int i = 0; i < 4; ++i) {
@@ -28,6 +29,7 @@ class ExistingTest : public SharedTest {
                           {"Tags", Json::array({{{"Key", "Tier"}, {"Value", is_public ? "public" : "private"}}})}}})}});
       (is_public ? public_ : private_).push_back(made["Subnet"]["SubnetId"]);
     }
+    MakeRoutes();
     balancer_group_ = MakeGroup("balancer");
     database_group_ = MakeGroup("postgres");
     balancer_ = MakeBalancer("main", public_, balancer_group_);
@@ -48,6 +50,60 @@ class ExistingTest : public SharedTest {
     api().Call("ec2", "ModifyVpcAttribute", {{"VpcId", vpc}, {"EnableDnsHostnames", {{"Value", true}}}});
     return vpc;
   }
+  // Public subnets' to an internet gateway, those of private ones, by the main table, to a NAT gateway.
+  void MakeRoutes() {
+    const std::string gateway = api().Call("ec2", "CreateInternetGateway")["InternetGateway"]["InternetGatewayId"];
+    api().Call("ec2", "AttachInternetGateway", {{"InternetGatewayId", gateway}, {"VpcId", vpc_}});
+    public_table_ = api().Call("ec2", "CreateRouteTable", {{"VpcId", vpc_}})["RouteTable"]["RouteTableId"];
+    Route(public_table_, "GatewayId", gateway);
+    for (const auto& subnet : public_) {
+      api().Call("ec2", "AssociateRouteTable", {{"RouteTableId", public_table_}, {"SubnetId", subnet}});
+    }
+    private_table_ =
+        api().Call("ec2", "DescribeRouteTables",
+                   Filters({{"vpc-id", vpc_}, {"association.main", "true"}}))["RouteTables"][0]["RouteTableId"];
+    const std::string address = api().Call("ec2", "AllocateAddress", {{"Domain", "vpc"}})["AllocationId"];
+    const std::string nat = api().Call(
+        "ec2", "CreateNatGateway", {{"SubnetId", public_[0]}, {"AllocationId", address}})["NatGateway"]["NatGatewayId"];
+    Rest();
+    Route(private_table_, "NatGatewayId", nat);
+  }
+  void Route(const std::string& table, const char* member, const std::string& target,
+             const std::string& destination = "0.0.0.0/0") {
+    api().Call("ec2", "CreateRoute",
+               {{"RouteTableId", table}, {"DestinationCidrBlock", destination}, {member, target}});
+  }
+  void DeleteDefaultRoute(const std::string& table) {
+    api().Call("ec2", "DeleteRoute", {{"RouteTableId", table}, {"DestinationCidrBlock", "0.0.0.0/0"}});
+  }
+  std::string MakeEndpoint(const std::string& service) {
+    Json input{{"VpcId", vpc_}, {"ServiceName", "com.amazonaws.us-east-1." + service}};
+    if (service == "s3") {
+      input["RouteTableIds"] = Json::array({private_table_});
+    } else {
+      input.update({{"VpcEndpointType", "Interface"}, {"SubnetIds", private_}, {"PrivateDnsEnabled", true}});
+    }
+    return api().Call("ec2", "CreateVpcEndpoint", input)["VpcEndpoint"]["VpcEndpointId"];
+  }
+  // Issued at once: its domain's owner confirmed it by mail.
+  std::string MakeCertificate(const std::string& domain) {
+    return api().Call("acm", "RequestCertificate",
+                      {{"DomainName", domain}, {"ValidationMethod", "EMAIL"}})["CertificateArn"];
+  }
+  std::string ListenerArn() {
+    return api().Call("elbv2", "DescribeListeners", {{"LoadBalancerArn", balancer_}})["Listeners"][0]["ListenerArn"];
+  }
+  void SetDefaultCertificate(const std::string& arn) {
+    api().Call("elbv2", "ModifyListener",
+               {{"ListenerArn", ListenerArn()}, {"Certificates", Json::array({{{"CertificateArn", arn}}})}});
+  }
+  // What an account may have and this cloud does not make.
+  void Alter(const char* collection, const std::string& key, const char* member, const std::string& value) {
+    const auto txn = cloud_.api().store().Begin();
+    txn->Edit(collection, key)[member] = value;
+    txn->Commit();
+  }
+
   std::string MakeGroup(const std::string& name) {
     return api().Call("ec2", "CreateSecurityGroup",
                       {{"VpcId", vpc_}, {"GroupName", name}, {"Description", "x"}})["GroupId"];
@@ -126,7 +182,7 @@ class ExistingTest : public SharedTest {
     return all;
   }
 
-  std::string vpc_, balancer_group_, database_group_, balancer_, zone_;
+  std::string vpc_, public_table_, private_table_, balancer_group_, database_group_, balancer_, zone_;
   std::vector<std::string> public_, private_;
 };
 
@@ -301,6 +357,159 @@ TEST_F(ExistingTest, WhatIsMissingOrUnfitIsNamed) {
   api().Call("ec2", "ModifyVpcAttribute", {{"VpcId", vpc_}, {"EnableDnsHostnames", {{"Value", false}}}});
   EXPECT_EQ(refusal([](auto&) {}),
             fmt::format("VPC {} has no enableDnsHostnames: names of services would not resolve", vpc_));
+}
+
+TEST_F(ExistingTest, OtherKindsOfLoadBalancersAndDatabasesAreRefused) {
+  Alter("elbv2.loadbalancers", balancer_, "Type", "network");
+  EXPECT_EQ(SharedUp(),
+            "load balancer main is of type network, not application | correct `existing:` of the target in adhoc.yaml");
+  Alter("elbv2.loadbalancers", balancer_, "Type", "application");
+  Alter("rds.instances", "postgres", "Engine", "mysql");
+  EXPECT_EQ(SharedUp(),
+            "database instance postgres is of engine mysql, not postgres | correct `existing:` of the target in "
+            "adhoc.yaml");
+  // Nothing was made.
+  EXPECT_EQ(api().Call("ec2", "DescribeSecurityGroups", Filters({{"group-name", "dev-ecs-sg"}}))["SecurityGroups"],
+            Json::array());
+}
+
+// People may well be on its network.
+TEST_F(ExistingTest, AnInternalLoadBalancerIsUsedWithAWarning) {
+  Alter("elbv2.loadbalancers", balancer_, "Scheme", "internal");
+  EXPECT_EQ(SharedUp(), "");
+  EXPECT_EQ(warnings_, std::vector<std::string>{fmt::format(
+                           "load balancer main is internal: environments are reached from within VPC {}, or a network "
+                           "that is connected to it",
+                           vpc_)});
+  LetTasksIn();
+  EXPECT_EQ(Up(), "");
+  EXPECT_EQ(warnings_, std::vector<std::string>{});
+}
+
+TEST_F(ExistingTest, ACertificateForOtherNamesIsRefused) {
+  const Json good = api().Call("elbv2", "DescribeListeners",
+                               {{"LoadBalancerArn", balancer_}})["Listeners"][0]["Certificates"][0]["CertificateArn"];
+  const std::string add = fmt::format(
+      " | aws elbv2 add-listener-certificates --listener-arn {} --certificates CertificateArn=<ARN of one "
+      "for {}>",
+      ListenerArn(), "{}");
+  SetDefaultCertificate(MakeCertificate("shop.example.com"));
+  EXPECT_EQ(SharedUp(),
+            "load balancer main has no certificate for *.dev.localhost, only for shop.example.com: browsers "
+            "would refuse environments" +
+                fmt::format(fmt::runtime(add), "*.dev.localhost"));
+  // Besides the default one.
+  const auto change = [&](const char* operation, const std::string& arn) {
+    api().Call("elbv2", operation,
+               {{"ListenerArn", ListenerArn()}, {"Certificates", Json::array({{{"CertificateArn", arn}}})}});
+  };
+  change("AddListenerCertificates", good);
+  ASSERT_EQ(SharedUp(), "");
+  EXPECT_EQ(warnings_, std::vector<std::string>{});
+  LetTasksIn();
+  // Somebody took it away, and a new environment would have none.
+  change("RemoveListenerCertificates", good);
+  EXPECT_EQ(Up(),
+            "load balancer main has no certificate for alpha.dev.localhost, only for shop.example.com: browsers "
+            "would refuse environments" +
+                fmt::format(fmt::runtime(add), "alpha.dev.localhost"));
+  EXPECT_EQ(api().Call("ecs", "ListClusters")["clusterArns"], Json::array());
+  // One for this environment alone.
+  change("AddListenerCertificates", MakeCertificate("alpha.dev.localhost"));
+  EXPECT_EQ(Up(), "");
+  EXPECT_EQ(Planned(), std::vector<std::string>{});
+  EXPECT_EQ(warnings_, std::vector<std::string>{"load balancer main has no certificate for *.dev.localhost, only for "
+                                                "alpha.dev.localhost: other environments are refused by browsers"});
+}
+
+TEST_F(ExistingTest, AnExpiredCertificateIsRefused) {
+  const std::string arn =
+      api().Call("elbv2", "DescribeListeners",
+                 {{"LoadBalancerArn", balancer_}})["Listeners"][0]["Certificates"][0]["CertificateArn"];
+  Alter("acm.certificates", arn, "Status", "EXPIRED");
+  EXPECT_EQ(SharedUp(),
+            "the certificate for *.dev.localhost of load balancer main is EXPIRED | renew it, or import it again: aws "
+            "acm describe-certificate --certificate-arn " +
+                arn);
+}
+
+TEST_F(ExistingTest, PrivateSubnetsThatLeadNowhereAreRefused) {
+  ASSERT_EQ(SharedUp(), "");
+  EXPECT_EQ(warnings_, std::vector<std::string>{});
+  LetTasksIn();
+  DeleteDefaultRoute(private_table_);
+  const auto refusal = [&](const std::string& missing) {
+    return fmt::format(
+        "tasks in {} could not pull images: its route table {} has no default route, and the VPC has no endpoint of {} "
+        "| aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id nat-…, make "
+        "these endpoints, or name other subnets",
+        private_[0], private_table_, missing, private_table_);
+  };
+  EXPECT_EQ(SharedUp(), refusal("ecr.api, ecr.dkr, s3, logs, secretsmanager"));
+  EXPECT_EQ(Up(), refusal("ecr.api, ecr.dkr, s3, logs, secretsmanager"));
+  EXPECT_EQ(api().Call("ecs", "ListClusters")["clusterArns"], Json::array());
+  for (const char* service : {"ecr.api", "ecr.dkr", "s3", "secretsmanager"}) MakeEndpoint(service);
+  Rest();
+  EXPECT_EQ(Up(), refusal("logs"));
+  // The other end may have it.
+  Route(private_table_, "TransitGatewayId", "tgw-0123", "10.0.0.0/8");
+  ASSERT_EQ(SharedUp(), "");
+  ASSERT_EQ(warnings_.size(), 2u);
+  EXPECT_TRUE(warnings_[0].starts_with(fmt::format("whether tasks in {} can pull images cannot be told", private_[0])));
+  api().Call("ec2", "DeleteRoute", {{"RouteTableId", private_table_}, {"DestinationCidrBlock", "10.0.0.0/8"}});
+
+  MakeEndpoint("logs");
+  Rest();
+  ASSERT_EQ(SharedUp(), "");
+  EXPECT_EQ(warnings_[0],
+            fmt::format("`adhoc exec` and `forward` find no way to tasks in {}: the VPC has no endpoint of "
+                        "ssmmessages",
+                        private_[0]));
+  MakeEndpoint("ssmmessages");
+  Rest();
+  ASSERT_EQ(SharedUp(), "");
+  EXPECT_EQ(warnings_, std::vector<std::string>{});
+  // On AWS, that is where images have to be, too.
+  config_.target.kind = config::TargetKind::kAws;
+  EXPECT_EQ(Up(), fmt::format("service web runs localhost/adhoc/web:1, which {}, with VPC endpoints only, cannot "
+                              "reach | push it to 000000000000.dkr.ecr.us-east-1.amazonaws.com/<repository> and "
+                              "name that, or route it to a NAT gateway",
+                              private_[0]));
+  config_.target.kind = config::TargetKind::kLocal;
+  EXPECT_EQ(Up(), "");
+}
+
+TEST_F(ExistingTest, PublicSubnetsWithoutAnInternetGatewayAreRefused) {
+  config_.target.existing = {
+      .vpc = vpc_, .public_subnets = {.ids = public_, .tags = {}}, .private_subnets = {.ids = private_, .tags = {}}};
+  config_.target.http_port = 9080;
+  config_.target.https_port = 9443;
+  DeleteDefaultRoute(public_table_);
+  EXPECT_EQ(SharedUp(),
+            fmt::format("the load balancer in {} could not be reached from the internet: route table {} has no default "
+                        "route | aws ec2 create-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 "
+                        "--gateway-id igw-…, or name other subnets",
+                        public_[0], public_table_, public_table_));
+  EXPECT_EQ(api().Call("elbv2", "DescribeLoadBalancers", {{"Names", Json::array({"main"})}})["LoadBalancers"].size(),
+            1u);
+  EXPECT_EQ(api().ErrorOf("elbv2", "DescribeLoadBalancers", {{"Names", Json::array({"dev-alb"})}}),
+            "LoadBalancerNotFound");
+  // Tasks that have to be there, with public addresses.
+  config_.target.existing = {
+      .vpc = vpc_, .public_subnets = {.ids = public_, .tags = {}}, .load_balancer = balancer_, .database = "postgres"};
+  config_.target.http_port = 8080;
+  config_.target.https_port = 8443;
+  EXPECT_TRUE(
+      SharedUp().starts_with(fmt::format("tasks in {} could not pull images: its route table {} has no default "
+                                         "route",
+                                         public_[0], public_table_)));
+}
+
+// Private subnets whose tasks would have no use of an internet gateway.
+TEST_F(ExistingTest, PublicSubnetsAreNoPrivateOnes) {
+  config_.target.existing.private_subnets.ids = public_;
+  EXPECT_TRUE(SharedUp().starts_with(
+      fmt::format("tasks in {} could not pull images: its route table {} leads to igw-", public_[0], public_table_)));
 }
 
 TEST_F(ExistingTest, AVpcOfOnesOwnIsNotForgotten) {

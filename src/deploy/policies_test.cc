@@ -300,12 +300,22 @@ class Policies : public ::testing::Test {
     return errors;
   }
 
-  // What a team has: a VPC with subnets, a load balancer with an HTTPS listener, PostgreSQL, a Terraform state. Its
-  // load balancer's listener has a certificate that was imported.
+  // What a team has: a VPC with subnets and endpoints, a load balancer with an HTTPS listener, PostgreSQL, a Terraform
+  // state. The listener has the domain's certificate besides another one.
   void UseWhatExists() {
     access_key_ = "root";
     config_.target.existing = {};
+    config_.target.network.nat = config::NatKind::kEndpoints;
     EXPECT_EQ(Apply(env::PrepareShared), "");
+    const Json other =
+        api().Call("acm", "RequestCertificate", {{"DomainName", "shop.example.com"}, {"ValidationMethod", "EMAIL"}});
+    const std::string listener = ListenerArn();
+    const Json domains = First("elbv2", "DescribeListeners", "Listeners",
+                               {{"ListenerArns", Json::array({listener})}})["Certificates"][0]["CertificateArn"];
+    Alter("elbv2", "ModifyListener",
+          {{"ListenerArn", listener}, {"Certificates", Json::array({{{"CertificateArn", other["CertificateArn"]}}})}});
+    Alter("elbv2", "AddListenerCertificates",
+          {{"ListenerArn", listener}, {"Certificates", Json::array({{{"CertificateArn", domains}}})}});
     std::map<std::string, Json> known;
     EXPECT_EQ(Run([&](env::Context& context, env::RecordStore&) {
                 for (const auto& resource : env::PrepareShared(context).resources) {
@@ -535,6 +545,33 @@ TEST_F(Policies, WithWhatExistsTheyAreNarrower) {
   Resolve();
   EXPECT_EQ(RunEnvironment(), std::vector<std::string>{});
   ExpectTight(environments);
+}
+
+// A role with the policy of a version that looked at less goes on working.
+TEST_F(Policies, WhatExistsIsUsedWithoutALookAtIt) {
+  MakeRecordsBucket();
+  UseWhatExists();
+  const auto without_looks = [](Json policy) {
+    std::size_t left_out = 0;
+    for (Json& statement : policy["Statement"]) {
+      Json& actions = statement["Action"];
+      for (const char* look : {"ec2:DescribeRouteTables", "elasticloadbalancing:DescribeListenerCertificates",
+                               "acm:DescribeCertificate"}) {
+        const auto found = std::find(actions.begin(), actions.end(), Json(look));
+        if (found == actions.end()) continue;
+        actions.erase(found);
+        ++left_out;
+      }
+      if (actions.empty()) actions.push_back("sts:GetCallerIdentity");
+    }
+    EXPECT_EQ(left_out, 3u);
+    return policy;
+  };
+  Become("shared", without_looks(env::SharedPolicy(Scope())));
+  Resolve();
+  EXPECT_EQ(Apply(env::PrepareShared), "");
+  Become("environments", without_looks(env::EnvironmentsPolicy(Scope())));
+  EXPECT_EQ(Up(), "");
 }
 
 // A refusal reaches the person as AWS's text.

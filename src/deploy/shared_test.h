@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/error.h"
@@ -74,12 +75,18 @@ targets:
                        std::make_shared<Wire>(cloud_), cloud_.clock(), random_);
     events::Recorder sink;
     Context context(client, config_, sink, cloud_.clock(), random_, {});
+    std::string failure;
     try {
       work(context);
-      return "";
     } catch (const Error& error) {
-      return error.hint().empty() ? error.what() : fmt::format("{} | {}", error.what(), error.hint());
+      failure = error.hint().empty() ? error.what() : fmt::format("{} | {}", error.what(), error.hint());
     }
+    warnings_.clear();
+    for (const auto& event : sink.events()) {
+      const auto* notice = std::get_if<events::Notice>(&event);
+      if (notice != nullptr && notice->level == events::Notice::Level::kWarning) warnings_.push_back(notice->text);
+    }
+    return failure;
   }
   static void Expect(const ApplyResult& result) {
     if (!result.ok()) throw Error(result.error, result.hint);
@@ -126,6 +133,7 @@ targets:
   config::Config config_;
   testing::LocalCloud cloud_;
   testing::FakeRandom random_;
+  std::vector<std::string> warnings_;  // of the last run
   std::unique_ptr<RecordStore> records_ = OpenLocalRecords(folder_.path() / "records.db", cloud_.clock());
 };
 

@@ -245,6 +245,7 @@ Prepared PrepareUp(Context& context, const std::optional<Record>& record) {
   RequireReachableImages(context.config());
   prepared.plan = MakePlan(context, prepared.existing, prepared.resources);
   RequireWayToDatabase(context);
+  if (!prepared.plan.empty()) RequireExistingServes(context);
   // Not families: an old one may still be somebody's one-off task.
   AddLeftovers(prepared, UnneededResources(context, prepared.resources), "it is not in the definition");
   AddLeftovers(prepared, UnneededAutoscaling(context), "the definition says how many tasks run");

@@ -11,7 +11,10 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "env/existing_certificate.h"
+#include "env/existing_network.h"
 #include "env/resources/resources.h"
+#include "env/shared.h"
 
 namespace adhoc::env {
 namespace {
@@ -97,6 +100,26 @@ class State {
 
 const config::Existing& ExistingOf(const Context& context) { return context.config().target.existing; }
 
+void Warn(Context& context, const Finding& finding) {
+  context.sink().Emit(
+      events::Notice{.level = events::Notice::Level::kWarning, .text = finding.problem, .hint = finding.hint});
+}
+
+bool IsDenial(const aws::AwsError& error) {
+  return error.code() == "UnauthorizedOperation" || error.code().starts_with("AccessDenied");
+}
+
+// What one list of AWS's has; nothing when whoever runs this may not ask, as with a policy of an earlier version.
+std::optional<Json> ListIfAllowed(Context& context, const char* service, const char* operation, const Json& input,
+                                  const char* list) {
+  try {
+    return context.List(service, operation, input, list);
+  } catch (const aws::AwsError& error) {
+    if (!IsDenial(error)) throw;
+    return std::nullopt;
+  }
+}
+
 void RequireVpc(Context& context) {
   const std::string& vpc = ExistingOf(context).vpc;
   const Json found = DescribeExistingVpc(context);
@@ -159,6 +182,14 @@ void RequireLoadBalancer(Context& context) {
   if (found.value("SecurityGroups", Json::array()).empty()) {
     Unfit(fmt::format("load balancer {} has no security group that tasks could let in", name));
   }
+  if (found.value("Scheme", "") == "internal") {
+    Warn(context,
+         {.works = true,
+          .problem = fmt::format("load balancer {} is internal: environments are reached from within VPC {}, or "
+                                 "a network that is connected to it",
+                                 name, target.existing.vpc),
+          .hint = "name one whose scheme is internet-facing if they are for others, too"});
+  }
   const int port = target.https ? target.https_port : target.http_port;
   const char* protocol = target.https ? "HTTPS" : "HTTP";
   const Json listeners = ListenersOf(context, arn);
@@ -195,7 +226,132 @@ void RequireDatabase(Context& context) {
   }
 }
 
-// From tasks to an existing database.
+// ---- Whether it serves: certificates for the names of environments, routes for their tasks
+
+ListenerCertificate ReadCertificate(Context& context, const std::string& arn) {
+  ListenerCertificate certificate{.arn = arn, .status = "", .names = {}};
+  if (arn.find(":acm:") == std::string::npos) return certificate;
+  try {
+    const Json found = context.Call("acm", "DescribeCertificate", {{"CertificateArn", arn}})["Certificate"];
+    certificate.status = found.value("Status", "");
+    certificate.names = found.value("SubjectAlternativeNames", std::vector<std::string>{found.value("DomainName", "")});
+  } catch (const aws::AwsError& error) {
+    if (!IsDenial(error)) throw;
+  }
+  return certificate;
+}
+
+// As a rule the listener's default certificate is the one, which takes one call.
+std::vector<Finding> JudgeCertificatesFor(Context& context, const std::string& host) {
+  const auto& target = context.config().target;
+  if (target.existing.load_balancer.empty() || !target.https) return {};
+  for (const Json& listener : ListenersOf(context, target.existing.load_balancer)) {
+    if (listener.value("Port", 0) != target.https_port) continue;
+    const std::string arn = listener["ListenerArn"];
+    const std::string balancer = DescribeExistingLoadBalancer(context).value("LoadBalancerName", "");
+    std::vector<ListenerCertificate> known;
+    const auto judge = [&] { return JudgeCertificates(known, host, balancer, arn); };
+    for (const Json& described : listener.value("Certificates", Json::array())) {
+      known.push_back(ReadCertificate(context, described["CertificateArn"]));
+      if (!judge()) return {};
+    }
+    const auto more =
+        ListIfAllowed(context, "elbv2", "DescribeListenerCertificates", {{"ListenerArn", arn}}, "Certificates");
+    if (!more) known.push_back({.arn = "those besides the default one", .status = "", .names = {}});
+    for (const Json& described : more.value_or(Json::array())) {
+      if (described.value("IsDefault", false)) continue;
+      known.push_back(ReadCertificate(context, described["CertificateArn"]));
+      if (!judge()) return {};
+    }
+    return {*judge()};
+  }
+  return {};
+}
+
+// What tasks on Fargate cannot be started without.
+std::vector<std::string> ServicesForTasks(const config::Config& config) {
+  std::vector<std::string> services{"ecr.api", "ecr.dkr", "s3", "logs"};
+  if (config.database || !config.secrets.empty()) services.emplace_back("secretsmanager");
+  return services;
+}
+
+// In the order of the definition, so that each run names the same one.
+std::vector<std::string> IdsOfSubnets(Context& context, bool is_public) {
+  const auto& named = is_public ? ExistingOf(context).public_subnets.ids : ExistingOf(context).private_subnets.ids;
+  if (!named.empty()) return named;
+  std::set<std::string> ids;
+  for (const Json& subnet : DescribeExistingSubnets(context, is_public)) ids.insert(subnet["SubnetId"]);
+  return {ids.begin(), ids.end()};
+}
+
+struct NetworkJudgement {
+  std::vector<Finding> findings;
+  std::string closed;  // a subnet of tasks that reaches VPC endpoints only; or empty
+};
+
+NetworkJudgement JudgeNetwork(Context& context) {
+  const auto& target = context.config().target;
+  NetworkJudgement judgement;
+  const auto note = [&](std::optional<Finding> finding) {
+    if (finding) judgement.findings.push_back(std::move(*finding));
+  };
+  const auto list = [&](const char* operation, const char* what) {
+    auto found = ListIfAllowed(
+        context, "ec2", operation,
+        {{"Filters", Json::array({{{"Name", "vpc-id"}, {"Values", Json::array({target.existing.vpc})}}})}}, what);
+    if (!found) {
+      note(Finding{.works = true,
+                   .problem = fmt::format("whether subnets of {} lead where they have to was not looked at: ec2:{} is "
+                                          "not allowed",
+                                          target.existing.vpc, operation),
+                   .hint = "adhoc iam policy shared prints what is needed"});
+    }
+    return found;
+  };
+  const auto tables = list("DescribeRouteTables", "RouteTables");
+  if (!tables) return judgement;
+  if (!target.existing.public_subnets.empty() && target.existing.load_balancer.empty()) {
+    for (const auto& id : IdsOfSubnets(context, true)) {
+      note(JudgeReach(id, FindWayOut(*tables, id), "the load balancer"));
+    }
+  }
+  const bool is_public = target.tasks_are_public();
+  std::optional<Json> endpoints;
+  for (const auto& id : IdsOfSubnets(context, is_public)) {
+    const WayOut way = FindWayOut(*tables, id);
+    std::vector<std::string> missing;
+    if (NeedsEndpoints(way, is_public)) {
+      if (!endpoints) endpoints = list("DescribeVpcEndpoints", "VpcEndpoints");
+      if (!endpoints) return judgement;
+      const auto without = [&](const std::vector<std::string>& services) {
+        return WithoutEndpoint(*endpoints, context.region(), way.table, services);
+      };
+      missing = without(ServicesForTasks(context.config()));
+      if (missing.empty() && way.kind != WayOut::Kind::kSomeRanges && judgement.closed.empty()) {
+        judgement.closed = id;
+        if (!without({"ssmmessages"}).empty()) {
+          note(Finding{.works = true,
+                       .problem = fmt::format("`adhoc exec` and `forward` find no way to tasks in {}: the VPC has no "
+                                              "endpoint of ssmmessages",
+                                              id),
+                       .hint = "make one if you need them"});
+        }
+      }
+    }
+    note(JudgeTasks(id, way, is_public, missing));
+  }
+  return judgement;
+}
+
+// Refuses what cannot work.
+void Require(const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) {
+    if (!finding.works) Unfit(finding.problem, finding.hint);
+  }
+}
+
+// ---- Whether tasks reach the database
+
 struct Way {
   std::string tasks;  // their security group; empty: there is nothing to say yet
   std::string group;  // of the database: the one whose rule it is, or the first
@@ -307,6 +463,24 @@ void RequireExisting(Context& context) {
   }
   if (!existing.load_balancer.empty()) RequireLoadBalancer(context);
   if (has_database && !existing.database.empty()) RequireDatabase(context);
+  auto findings = JudgeCertificatesFor(context, "*." + target.domain);
+  for (auto& finding : JudgeNetwork(context).findings) findings.push_back(std::move(finding));
+  Require(findings);
+  for (const Finding& finding : findings) Warn(context, finding);
+}
+
+void RequireExistingServes(Context& context) {
+  const config::Config& config = context.config();
+  if (config.target.existing.vpc.empty()) return;
+  const bool is_reachable = std::any_of(config.services.begin(), config.services.end(),
+                                        [](const auto& service) { return service.load_balanced(); });
+  if (is_reachable) Require(JudgeCertificatesFor(context, config.host));
+  const NetworkJudgement network = JudgeNetwork(context);
+  Require(network.findings);
+  if (!network.closed.empty()) {
+    RequireReachableImages(config, fmt::format("{}, with VPC endpoints only,", network.closed),
+                           "route it to a NAT gateway");
+  }
 }
 
 void RequireWayToDatabase(Context& context) {

@@ -18,8 +18,12 @@ void ResolveState(config::Config& config, const std::function<std::string(const 
 std::string ReadState(aws::Client* client, const config::Config& config, const std::string& place);
 
 // Throws Error for the first thing that does not exist or does not fit the rest: another VPC, no listener for
-// environments' rules, one zone only, another engine.
+// environments' rules, one zone only, another engine; a certificate for other names, subnets that lead nowhere. Warns
+// of what this run cannot tell. For the shared resources.
 void RequireExisting(Context& context);
+// The same of what can change under an environment: certificates and routes, and images that tasks cannot reach.
+// Refuses only what cannot work. One or two calls, and none where nothing exists.
+void RequireExistingServes(Context& context);
 
 // Throws Error unless a security group of an existing database lets tasks in, with the command that makes it so.
 void RequireWayToDatabase(Context& context);

@@ -94,6 +94,9 @@ class Policy {
     Allow("TerraformState", {"s3:GetObject"}, {"arn:aws:s3:::" + scope_.existing.state.substr(kS3.size())});
   }
 
+  // Whether they are for the domain's names.
+  void AllowCertificates() { Allow("ReadCertificate", {"acm:DescribeCertificate"}, {Arn("acm", "certificate/*")}); }
+
   // Names below the domain, in whatever zone has it.
   void AllowDomain() {
     Allow("ChangeNames", Actions("route53", "ChangeResourceRecordSets"), {"arn:aws:route53:::hostedzone/*"},
@@ -169,11 +172,12 @@ Json SharedPolicy(const PolicyScope& scope) {
       Actions("ec2",
               "DescribeInstances DescribeRegions DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute "
               "DescribeVpcs") +
+          Actions("ec2", "DescribeRouteTables DescribeVpcEndpoints") +
           if_own(own_network,
                  Actions("ec2",
-                         "DescribeAddresses DescribeAvailabilityZones DescribeInternetGateways DescribeNatGateways "
-                         "DescribeRouteTables DescribeVpcEndpoints")) +
+                         "DescribeAddresses DescribeAvailabilityZones DescribeInternetGateways DescribeNatGateways")) +
           Actions("elasticloadbalancing", "DescribeListeners DescribeLoadBalancers") +
+          if_own(!own_balancer, Actions("elasticloadbalancing", "DescribeListenerCertificates")) +
           Actions("rds", "DescribeDBInstances") + if_own(own_database, Actions("rds", "DescribeDBSubnetGroups")) +
           if_own(own_balancer, Actions("acm", "ListCertificates")) +
           Actions("route53", "ListHostedZonesByName GetHostedZone") +
@@ -254,6 +258,8 @@ Json SharedPolicy(const PolicyScope& scope) {
                  {policy.Arn("acm", "certificate/*")});
     policy.Allow("DeleteCertificate", {"acm:DeleteCertificate"}, {policy.Arn("acm", "certificate/*")}, ours);
     policy.AllowDomain();
+  } else {
+    policy.AllowCertificates();
   }
 
   policy.Allow("MakeNamespace", Actions("servicediscovery", "CreatePrivateDnsNamespace TagResource"), {"*"},
@@ -281,13 +287,15 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
   const Json in_clusters{{"ArnLike", {{"ecs:cluster", policy.Arn("ecs", "cluster/" + clusters)}}}};
   const std::string tasks = policy.Arn("ecs", fmt::format("task/{}/*", clusters));
   const bool own_balancer = scope.existing.load_balancer.empty();
+  const bool own_network = scope.existing.vpc.empty();
 
   policy.Allow("Look",
                Actions("ec2", "DescribeSecurityGroups DescribeSubnets DescribeVpcs") +
+                   (own_network ? Words{} : Actions("ec2", "DescribeRouteTables DescribeVpcEndpoints")) +
                    Actions("elasticloadbalancing",
                            "DescribeListeners DescribeLoadBalancers DescribeRules DescribeTargetGroupAttributes "
                            "DescribeTargetGroups DescribeTargetHealth") +
-                   Words(own_balancer ? 1 : 0, "elasticloadbalancing:DescribeTags") +
+                   Actions("elasticloadbalancing", own_balancer ? "DescribeTags" : "DescribeListenerCertificates") +
                    Actions("rds", "DescribeDBInstances") + Actions("servicequotas", "GetServiceQuota") +
                    Actions("route53", "GetHostedZone ListHostedZonesByName ListResourceRecordSets") +
                    Actions("servicediscovery", "ListNamespaces ListServices") + Actions("logs", "DescribeLogGroups") +
@@ -340,6 +348,7 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
                Actions("elasticloadbalancing",
                        "AddTags CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes"),
                {policy.Arn("elasticloadbalancing", "targetgroup/*")});
+  if (!own_balancer) policy.AllowCertificates();
   Words listeners{policy.Balancer("listener"), policy.Balancer("listener-rule")};
   if (own_balancer) {
     listeners = listeners + Words{policy.FurtherBalancer("listener"), policy.FurtherBalancer("listener-rule")};

@@ -234,13 +234,17 @@ Resources LeftoverBastion(Context& context) {
 void RequireReachableImages(const config::Config& config) {
   const auto& target = config.target;
   const bool closed = target.existing.vpc.empty() && target.network.nat == config::NatKind::kEndpoints;
-  if (!closed || target.kind != config::TargetKind::kAws) return;
+  if (closed) RequireReachableImages(config, "a network with `nat: endpoints`", "choose another `nat`");
+}
+
+void RequireReachableImages(const config::Config& config, const std::string& place, const std::string& otherwise) {
+  const auto& target = config.target;
+  if (target.kind != config::TargetKind::kAws) return;
   const std::string registry = fmt::format(".dkr.ecr.{}.amazonaws.com/", target.region);
   const auto require = [&](const std::string& workload, const std::string& image) {
     if (image.empty() || image.find(registry) != std::string::npos) return;
-    throw Error(
-        fmt::format("{} runs {}, which a network with `nat: endpoints` cannot reach", workload, image),
-        fmt::format("push it to {}{}<repository> and name that, or choose another `nat`", target.account, registry));
+    throw Error(fmt::format("{} runs {}, which {} cannot reach", workload, image, place),
+                fmt::format("push it to {}{}<repository> and name that, or {}", target.account, registry, otherwise));
   };
   for (const auto& service : config.services) require("service " + service.name, service.image.uri);
   for (const auto& task : config.tasks) require("task " + task.name, task.image.uri);

@@ -17,5 +17,7 @@ Resources LeftoverBastion(Context& context);
 // In a network with endpoints instead of a NAT gateway, only images of the region's registry can be pulled: throws
 // Error for the first workload with another one.
 void RequireReachableImages(const config::Config& config);
+// The same of `place`, which reaches nothing else either; `otherwise` is what else can be done.
+void RequireReachableImages(const config::Config& config, const std::string& place, const std::string& otherwise);
 
 }  // namespace adhoc::env
