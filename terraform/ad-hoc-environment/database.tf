@@ -1,12 +1,13 @@
 # The environment's own database and role in the shared PostgreSQL, made and dropped by a task inside the VPC.
 
 ephemeral "aws_secretsmanager_random_password" "this" {
-  for_each            = var.generate_secrets ? toset(concat(["database"], keys(var.secrets))) : toset([])
+  for_each            = var.generate_secrets ? toset(concat(keys(local.database_tasks), keys(var.secrets))) : toset([])
   password_length     = each.key == "database" ? 40 : var.secrets[each.key]
   exclude_punctuation = true
 }
 
 resource "aws_secretsmanager_secret" "database" {
+  count                   = local.has_database ? 1 : 0
   name                    = "${var.name}/database"
   recovery_window_in_days = 0
   # By the tag adhoc knows that the database has been made.
@@ -15,8 +16,8 @@ resource "aws_secretsmanager_secret" "database" {
 
 # Written once and never read: the password is in no variable and no state.
 resource "aws_secretsmanager_secret_version" "database" {
-  count                    = var.generate_secrets ? 1 : 0
-  secret_id                = aws_secretsmanager_secret.database.id
+  count                    = local.has_database && var.generate_secrets ? 1 : 0
+  secret_id                = aws_secretsmanager_secret.database[0].id
   secret_string_wo_version = 1
   secret_string_wo = jsonencode({
     username = var.name
@@ -56,7 +57,7 @@ locals {
 }
 
 resource "terraform_data" "database" {
-  count = var.run_tasks ? 1 : 0
+  count = local.has_database && var.run_tasks ? 1 : 0
   input = {
     CLUSTER         = aws_ecs_cluster.this.name
     TASK_DEFINITION = aws_ecs_task_definition.this["database"].arn
@@ -67,7 +68,7 @@ resource "terraform_data" "database" {
     OVERRIDES       = local.database_overrides["create"]
     DROP            = local.database_overrides["drop"]
   }
-  triggers_replace = [aws_secretsmanager_secret.database.arn]
+  triggers_replace = aws_secretsmanager_secret.database[*].arn
 
   provisioner "local-exec" {
     command     = "${path.module}/run-task"
@@ -98,7 +99,7 @@ resource "terraform_data" "before_services" {
       for name in var.before_services : "${name},${aws_ecs_task_definition.this[name].family},${aws_cloudwatch_log_group.this[name].name}"
     ])
   }
-  triggers_replace = [terraform_data.database[0].id]
+  triggers_replace = terraform_data.database[*].id
 
   provisioner "local-exec" {
     command     = "for task in $TASKS; do IFS=, read -r NAME TASK_DEFINITION LOG_GROUP <<<\"$task\"; export NAME TASK_DEFINITION LOG_GROUP; ${path.module}/run-task || exit 1; done"

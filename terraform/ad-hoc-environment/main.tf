@@ -11,9 +11,11 @@ locals {
     managed-by = "adhoc"
   }
 
+  has_database = var.database_image != null
+
   # What the task that makes the database runs in: psql, as the master user, whose password only this task is given. Its
   # command is an override, as one definition serves for making and dropping.
-  database_task = {
+  database_tasks = { for name in local.has_database ? ["database"] : [] : name => {
     image   = var.database_image
     command = null
     environment = {
@@ -26,7 +28,7 @@ locals {
     }
     secrets = {
       PGPASSWORD  = "${var.shared.database.secret_arn}:password::"
-      DB_PASSWORD = "${aws_secretsmanager_secret.database.arn}:password::"
+      DB_PASSWORD = "${aws_secretsmanager_secret.database[0].arn}:password::"
     }
     cpu               = 256
     memory            = 512
@@ -36,7 +38,7 @@ locals {
     user              = null
     working_directory = null
     stop_timeout      = 30
-  }
+  } }
 
   workloads = merge(
     {
@@ -45,11 +47,11 @@ locals {
         health_check = try(workload.healthcheck.command, null)
         secrets = {
           for variable, secret in workload.secrets : variable =>
-          secret == "database" ? "${aws_secretsmanager_secret.database.arn}:password::" : aws_secretsmanager_secret.generated[secret].arn
+          secret == "database" ? "${aws_secretsmanager_secret.database[0].arn}:password::" : aws_secretsmanager_secret.generated[secret].arn
         }
       })
     },
-    { database = local.database_task },
+    local.database_tasks,
   )
 
   balanced  = { for name, service in var.services : name => service if length(service.paths) > 0 }
@@ -133,7 +135,8 @@ resource "aws_ecs_service" "this" {
   health_check_grace_period_seconds  = length(each.value.paths) > 0 ? each.value.healthcheck.grace_period : null
   enable_execute_command             = true
   propagate_tags                     = "SERVICE"
-  tags                               = local.tags
+  # By the second tag adhoc knows that the number of tasks is not the definition's.
+  tags = merge(local.tags, each.value.autoscaling == null ? {} : { "adhoc:autoscaling" = "cpu" })
 
   dynamic "capacity_provider_strategy" {
     for_each = coalesce(each.value.spot, var.spot) ? [1] : []

@@ -1,6 +1,6 @@
 locals {
   run_task = {
-    for name in concat(["database"], keys(var.tasks)) : name => join(" ", compact([
+    for name in concat(keys(local.database_tasks), keys(var.tasks)) : name => join(" ", compact([
       "aws ecs run-task --cluster ${aws_ecs_cluster.this.name} --task-definition ${var.name}-${name}",
       "--launch-type FARGATE --network-configuration '${local.network}'",
       name == "database" ? "--overrides \"$(terraform output -json database_overrides | jq -r .create)\"" : "",

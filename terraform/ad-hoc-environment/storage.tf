@@ -1,11 +1,17 @@
+locals {
+  bucket_count = var.bucket ? 1 : 0
+}
+
 resource "aws_s3_bucket" "this" {
+  count         = local.bucket_count
   bucket        = local.bucket
   force_destroy = true
   tags          = local.tags
 }
 
 resource "aws_s3_bucket_public_access_block" "this" {
-  bucket                  = aws_s3_bucket.this.id
+  count                   = local.bucket_count
+  bucket                  = aws_s3_bucket.this[0].id
   block_public_acls       = true
   ignore_public_acls      = true
   block_public_policy     = length(var.public_objects) == 0
@@ -13,15 +19,15 @@ resource "aws_s3_bucket_public_access_block" "this" {
 }
 
 resource "aws_s3_bucket_policy" "public" {
-  count  = length(var.public_objects) > 0 ? 1 : 0
-  bucket = aws_s3_bucket.this.id
+  count  = var.bucket && length(var.public_objects) > 0 ? 1 : 0
+  bucket = aws_s3_bucket.this[0].id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Effect    = "Allow"
       Principal = "*"
       Action    = "s3:GetObject"
-      Resource  = [for pattern in var.public_objects : "${aws_s3_bucket.this.arn}/${pattern}"]
+      Resource  = [for pattern in var.public_objects : "${aws_s3_bucket.this[0].arn}/${pattern}"]
     }]
   })
   depends_on = [aws_s3_bucket_public_access_block.this]
@@ -29,7 +35,8 @@ resource "aws_s3_bucket_policy" "public" {
 
 # Browsers load fonts and scripts from it on pages of the environment's own origin.
 resource "aws_s3_bucket_cors_configuration" "this" {
-  bucket = aws_s3_bucket.this.id
+  count  = local.bucket_count
+  bucket = aws_s3_bucket.this[0].id
 
   cors_rule {
     allowed_methods = ["GET", "HEAD"]
@@ -61,7 +68,7 @@ resource "aws_iam_role_policy" "task" {
   role = aws_iam_role.task.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = flatten([
       {
         Effect = "Allow"
         Action = [
@@ -72,16 +79,18 @@ resource "aws_iam_role_policy" "task" {
         ]
         Resource = ["*"]
       },
-      {
-        Effect   = "Allow"
-        Action   = ["s3:ListBucket"]
-        Resource = [aws_s3_bucket.this.arn]
-      },
-      {
-        Effect   = "Allow"
-        Action   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-        Resource = ["${aws_s3_bucket.this.arn}/*"]
-      },
-    ]
+      [for bucket in aws_s3_bucket.this : [
+        {
+          Effect   = "Allow"
+          Action   = ["s3:ListBucket"]
+          Resource = [bucket.arn]
+        },
+        {
+          Effect   = "Allow"
+          Action   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+          Resource = ["${bucket.arn}/*"]
+        },
+      ]],
+    ])
   })
 }

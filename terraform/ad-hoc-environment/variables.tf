@@ -28,12 +28,12 @@ variable "shared" {
     alb                = object({ dns_name = string, zone_id = string })
     namespace          = object({ id = string, name = string })
     execution_role_arn = string
-    database = object({
+    database = optional(object({
       address    = string
       port       = number
       username   = string
       secret_arn = string
-    })
+    }))
   })
   description = "Output `shared` of the shared resources"
 }
@@ -50,7 +50,8 @@ variable "services" {
     paths             = optional(list(string), []) # path patterns of its listener rule; ["/*"]: all that no other takes
     discoverable      = optional(bool, false)
     scale             = optional(number, 1)
-    spot              = optional(bool) # null: as the variable `spot` says
+    autoscaling       = optional(object({ min = number, max = number, cpu = number })) # tasks to keep their CPU at so many percent
+    spot              = optional(bool)                                                 # null: as the variable `spot` says
     entrypoint        = optional(list(string))
     user              = optional(string)
     working_directory = optional(string)
@@ -109,7 +110,14 @@ variable "generate_secrets" {
 
 variable "database_image" {
   type        = string
-  description = "Has psql; makes and drops the environment's database"
+  default     = null
+  description = "Has psql; makes and drops the environment's database. null: it has none"
+}
+
+variable "bucket" {
+  type        = bool
+  default     = true
+  description = "Make a bucket that the application may use"
 }
 
 variable "public_objects" {

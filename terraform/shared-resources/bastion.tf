@@ -76,8 +76,8 @@ resource "aws_vpc_security_group_egress_rule" "bastion" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "rds_from_bastion" {
-  count                        = local.bastion
-  security_group_id            = aws_security_group.rds.id
+  count                        = local.bastion * local.databases
+  security_group_id            = aws_security_group.rds[0].id
   referenced_security_group_id = aws_security_group.bastion[0].id
   ip_protocol                  = "tcp"
   from_port                    = 5432

@@ -1,4 +1,9 @@
+locals {
+  databases = var.database == null ? 0 : 1
+}
+
 resource "aws_db_subnet_group" "this" {
+  count       = local.databases
   name        = "${var.name}-rds"
   description = "Private subnets of ${var.name}"
   subnet_ids  = [for subnet in aws_subnet.private : subnet.id]
@@ -6,6 +11,7 @@ resource "aws_db_subnet_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
+  count             = local.databases
   identifier        = "${var.name}-rds"
   engine            = "postgres"
   engine_version    = var.database.version
@@ -16,8 +22,8 @@ resource "aws_db_instance" "this" {
   username          = "postgres"
   # RDS makes the password and keeps it in Secrets Manager: it is in no variable and no state.
   manage_master_user_password = true
-  db_subnet_group_name        = aws_db_subnet_group.this.name
-  vpc_security_group_ids      = [aws_security_group.rds.id]
+  db_subnet_group_name        = aws_db_subnet_group.this[0].name
+  vpc_security_group_ids      = [aws_security_group.rds[0].id]
   publicly_accessible         = false
   backup_retention_period     = 1
   deletion_protection         = var.database.deletion_protection

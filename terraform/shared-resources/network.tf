@@ -144,6 +144,7 @@ resource "aws_vpc_security_group_ingress_rule" "ecs" {
 }
 
 resource "aws_security_group" "rds" {
+  count       = local.databases
   name        = "${var.name}-rds-sg"
   description = "Database of ${var.name}"
   vpc_id      = aws_vpc.this.id
@@ -151,7 +152,8 @@ resource "aws_security_group" "rds" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "rds" {
-  security_group_id            = aws_security_group.rds.id
+  count                        = local.databases
+  security_group_id            = aws_security_group.rds[0].id
   referenced_security_group_id = aws_security_group.ecs.id
   ip_protocol                  = "tcp"
   from_port                    = 5432
@@ -160,7 +162,10 @@ resource "aws_vpc_security_group_ingress_rule" "rds" {
 
 # As every new group has outside of Terraform.
 resource "aws_vpc_security_group_egress_rule" "all" {
-  for_each          = { alb = aws_security_group.alb.id, ecs = aws_security_group.ecs.id, rds = aws_security_group.rds.id }
+  for_each = merge(
+    { alb = aws_security_group.alb.id, ecs = aws_security_group.ecs.id },
+    { for group in aws_security_group.rds : "rds" => group.id },
+  )
   security_group_id = each.value
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "-1"

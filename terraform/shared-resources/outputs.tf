@@ -21,12 +21,12 @@ output "shared" {
       name = aws_service_discovery_private_dns_namespace.this.name
     }
     execution_role_arn = aws_iam_role.execution.arn
-    database = {
-      address    = aws_db_instance.this.address
-      port       = aws_db_instance.this.port
-      username   = aws_db_instance.this.username
-      secret_arn = aws_db_instance.this.master_user_secret[0].secret_arn
-    }
+    database = one([for instance in aws_db_instance.this : {
+      address    = instance.address
+      port       = instance.port
+      username   = instance.username
+      secret_arn = instance.master_user_secret[0].secret_arn
+    }])
   }
 }
 

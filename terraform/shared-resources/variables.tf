@@ -88,7 +88,7 @@ variable "database" {
     deletion_protection = optional(bool, true)
   })
   default     = {}
-  description = "The PostgreSQL instance in which each environment has a database of its own"
+  description = "The PostgreSQL instance in which each environment has a database of its own; null: there is none"
 }
 
 variable "bastion" {

@@ -15,6 +15,8 @@ namespace {
 
 constexpr const char* kEnvironmentModule = "ad-hoc-environment";
 constexpr const char* kSharedModule = "shared-resources";
+using Strings = std::vector<std::string>;
+
 constexpr int kLengthOfGivenSecret = 32;  // only Terraform would ever make one of them anew
 
 // The import blocks of one module.
@@ -97,7 +99,14 @@ Json SharedArgument(Context& context) {
   const std::string& shared = target.shared;
   const bool is_public = target.tasks_are_public();
   const Json balancer = context.Get("load balancer " + context.load_balancer());
-  const Json database = context.Get("database instance " + DatabaseInstanceName(shared));
+  Json database;
+  if (context.config().database) {
+    const Json instance = context.Get("database instance " + DatabaseInstanceName(shared));
+    database = {{"address", instance["address"]},
+                {"port", std::stoi(instance["port"].get<std::string>())},
+                {"username", instance["user"]},
+                {"secret_arn", instance["secret_arn"]}};
+  }
   const int port = target.https ? target.https_port : target.http_port;
   const bool usual = port == (target.https ? 443 : 80);
   return {{"name", shared},
@@ -113,11 +122,7 @@ Json SharedArgument(Context& context) {
           {"alb", {{"dns_name", balancer["dns_name"]}, {"zone_id", balancer["zone_id"]}}},
           {"namespace", {{"id", ReadAttribute(context, MakeNamespace(shared), "id")}, {"name", NamespaceName(shared)}}},
           {"execution_role_arn", context.Get(fmt::format("role {}-ecs-execution-role", shared), "arn")},
-          {"database",
-           {{"address", database["address"]},
-            {"port", std::stoi(database["port"].get<std::string>())},
-            {"username", database["user"]},
-            {"secret_arn", database["secret_arn"]}}}};
+          {"database", database}};
 }
 
 // What services and tasks have in common, with the values that their registered definition has.
@@ -160,6 +165,9 @@ Json ServiceArgument(Context& context, const config::Service& service) {
   if (service.load_balanced()) argument["paths"] = PathsOf(service);
   if (service.discoverable) argument["discoverable"] = true;
   argument["scale"] = service.scale;
+  if (const auto& scaling = service.autoscaling) {
+    argument["autoscaling"] = {{"min", scaling->min}, {"max", scaling->max}, {"cpu", scaling->cpu}};
+  }
   argument["spot"] = service.spot && !context.local();
   const auto& check = service.healthcheck;
   Json health = Json::object();
@@ -189,17 +197,22 @@ std::string EnvironmentImports(Context& context) {
   imports.Add("aws_ecs_cluster_capacity_providers.this", ClusterName(env));
   imports.Add("aws_iam_role.task", TaskRoleName(env));
   imports.Add("aws_iam_role_policy.task", TaskRoleName(env) + ":adhoc");
-  imports.Add("aws_secretsmanager_secret.database", arn("secret " + SecretName(env, kDatabaseWorkload)));
+  if (config.database) {
+    imports.AddOnly("aws_secretsmanager_secret.database", arn("secret " + SecretName(env, kDatabaseWorkload)));
+  }
   for (const auto& secret : config.secrets) {
     imports.Add("aws_secretsmanager_secret.generated", secret.name, arn("secret " + SecretName(env, secret.name)));
   }
-  const std::string bucket = BucketName(config.target.domain, env);
-  imports.Add("aws_s3_bucket.this", bucket);
-  imports.Add("aws_s3_bucket_public_access_block.this", bucket);
-  imports.Add("aws_s3_bucket_cors_configuration.this", bucket);
-  if (!config.bucket->public_patterns.empty()) imports.AddOnly("aws_s3_bucket_policy.public", bucket);
+  if (config.bucket) {
+    const std::string bucket = BucketName(config.target.domain, env);
+    imports.AddOnly("aws_s3_bucket.this", bucket);
+    imports.AddOnly("aws_s3_bucket_public_access_block.this", bucket);
+    imports.AddOnly("aws_s3_bucket_cors_configuration.this", bucket);
+    if (!config.bucket->public_patterns.empty()) imports.AddOnly("aws_s3_bucket_policy.public", bucket);
+  }
 
-  std::vector<std::string> workloads{std::string(kDatabaseWorkload)};
+  std::vector<std::string> workloads;
+  if (config.database) workloads.emplace_back(kDatabaseWorkload);
   for (const auto& service : config.services) workloads.push_back(service.name);
   for (const auto& task : config.tasks) workloads.push_back(task.name);
   for (const auto& workload : workloads) {
@@ -212,6 +225,12 @@ std::string EnvironmentImports(Context& context) {
     if (service.discoverable) {
       imports.Add("aws_service_discovery_service.this", service.name,
                   context.Get("discovery service " + DiscoveryName(env, service.name), "id"));
+    }
+    if (service.autoscaling) {
+      const std::string name = ServiceName(env, service.name);
+      const std::string target = fmt::format("ecs/service/{}/{}/ecs:service:DesiredCount", ClusterName(env), name);
+      imports.Add("aws_appautoscaling_target.this", service.name, target);
+      imports.Add("aws_appautoscaling_policy.cpu", service.name, fmt::format("{}/{}-cpu", target, name));
     }
     if (!service.load_balanced()) continue;
     is_reachable = true;
@@ -325,7 +344,7 @@ void ImportGroups(Context& context, Imports& imports) {
   const auto group = [&](const char* suffix) {
     return context.Get(fmt::format("security group {}-{}-sg", target.shared, suffix), "id");
   };
-  for (const char* name : {"alb", "ecs", "rds"}) {
+  for (const char* name : {"alb", "ecs"}) {
     imports.Add(std::string("aws_security_group.") + name, group(name));
     imports.Add("aws_vpc_security_group_egress_rule.all", name, RuleIds(context, group(name)).Egress());
   }
@@ -342,13 +361,19 @@ void ImportGroups(Context& context, Imports& imports) {
   for (const char* peer : {"alb", "ecs"}) {
     imports.Add("aws_vpc_security_group_ingress_rule.ecs", peer, tasks.Ingress(1, group(peer)));
   }
+  if (target.bastion) {
+    imports.AddOnly("aws_security_group.bastion", group("bastion"));
+    imports.AddOnly("aws_vpc_security_group_egress_rule.bastion", RuleIds(context, group("bastion")).Egress());
+  }
+  if (!context.config().database) return;
   const RuleIds database(context, group("rds"));
-  imports.Add("aws_vpc_security_group_ingress_rule.rds", database.Ingress(kPostgresPort, group("ecs")));
-  if (!target.bastion) return;
-  imports.AddOnly("aws_security_group.bastion", group("bastion"));
-  imports.AddOnly("aws_vpc_security_group_egress_rule.bastion", RuleIds(context, group("bastion")).Egress());
-  imports.AddOnly("aws_vpc_security_group_ingress_rule.rds_from_bastion",
-                  database.Ingress(kPostgresPort, group("bastion")));
+  imports.AddOnly("aws_security_group.rds", group("rds"));
+  imports.Add("aws_vpc_security_group_egress_rule.all", "rds", database.Egress());
+  imports.AddOnly("aws_vpc_security_group_ingress_rule.rds", database.Ingress(kPostgresPort, group("ecs")));
+  if (target.bastion) {
+    imports.AddOnly("aws_vpc_security_group_ingress_rule.rds_from_bastion",
+                    database.Ingress(kPostgresPort, group("bastion")));
+  }
 }
 
 std::string SharedImports(Context& context) {
@@ -369,8 +394,10 @@ std::string SharedImports(Context& context) {
   const std::string execution_role = Join(shared, "ecs-execution-role");
   imports.Add("aws_iam_role.execution", execution_role);
   imports.Add("aws_iam_role_policy.execution", execution_role + ":adhoc");
-  imports.Add("aws_db_subnet_group.this", DatabaseInstanceName(shared));
-  imports.Add("aws_db_instance.this", DatabaseInstanceName(shared));
+  if (context.config().database) {
+    imports.AddOnly("aws_db_subnet_group.this", DatabaseInstanceName(shared));
+    imports.AddOnly("aws_db_instance.this", DatabaseInstanceName(shared));
+  }
   if (target.bastion) {
     const std::string role = Join(shared, "bastion-role");
     imports.AddOnly("aws_iam_role.bastion", role);
@@ -386,11 +413,6 @@ std::string SharedImports(Context& context) {
 TerraformExport ExportEnvironment(Context& context, const Prepared& prepared) {
   const config::Config& config = context.config();
   const std::string& env = config.environment;
-  if (!config.database || !config.bucket) {
-    throw Error(fmt::format("{} has no {}: the module {} makes one for each environment", env,
-                            config.database ? "bucket" : "database", kEnvironmentModule),
-                "docs/terraform.md says what it makes");
-  }
   RequireNoChanges(prepared, env, "adhoc up " + env);
   Json services = Json::object();
   for (const auto& service : config.services) services[service.name] = ServiceArgument(context, service);
@@ -406,8 +428,9 @@ TerraformExport ExportEnvironment(Context& context, const Prepared& prepared) {
   }
   const HclAttributes arguments{{"name", env},
                                 {"application", config.application},
-                                {"database_image", config.database->image},
-                                {"public_objects", config.bucket->public_patterns},
+                                {"database_image", config.database ? Json(config.database->image) : Json()},
+                                {"bucket", config.bucket.has_value()},
+                                {"public_objects", config.bucket ? config.bucket->public_patterns : Strings{}},
                                 {"secrets", secrets},
                                 {"before_services", before},
                                 {"run_tasks", false},
@@ -426,10 +449,6 @@ TerraformExport ExportEnvironment(Context& context, const Prepared& prepared) {
 TerraformExport ExportShared(Context& context, const Prepared& prepared) {
   const config::Config& config = context.config();
   const auto& target = config.target;
-  if (!config.database) {
-    throw Error(fmt::format("{} has no database: the module {} makes one", target.shared, kSharedModule),
-                "docs/terraform.md says what it makes");
-  }
   RequireNoChanges(prepared, target.shared, "adhoc shared up");
   if (!target.existing.vpc.empty()) {
     throw Error(fmt::format("{} uses what exists already: the module {} makes all of it", target.shared, kSharedModule),
@@ -453,9 +472,13 @@ TerraformExport ExportShared(Context& context, const Prepared& prepared) {
                            target.certificate.empty() ? context.Get(own, "arn") : target.certificate);
   }
   arguments.emplace_back("bastion", target.bastion);
-  arguments.emplace_back("database", Json{{"version", config.database->version},
-                                          {"instance_class", config.database->instance_class},
-                                          {"storage", config.database->storage}});
+  Json database;
+  if (config.database) {
+    database = {{"version", config.database->version},
+                {"instance_class", config.database->instance_class},
+                {"storage", config.database->storage}};
+  }
+  arguments.emplace_back("database", std::move(database));
   TerraformExport made{.module = kSharedModule};
   made.files["main.tf"] = Head(context, "The shared resources " + target.shared) +
                           ModuleCall("shared_resources", kSharedModule, arguments) +
