@@ -6,9 +6,44 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import LocalCloud, free_port
+from conftest import ROOT, LocalCloud, free_port
 from test_terraform import find_mirror, write_configuration
 from test_terraform_export import IN_STATE_ALONE, differences
+
+MODULES = """
+provider "aws" {{
+  region = "us-east-1"
+}}
+
+module "shared_resources" {{
+  source             = "./terraform/shared-resources"
+  name               = "dev"
+  application        = "shop"
+  domain             = "localhost"
+  create_hosted_zone = true
+  nat                = "endpoints"
+  https              = false
+  http_port          = {port}
+  database           = null
+}}
+
+module "environment" {{
+  source      = "./terraform/ad-hoc-environment"
+  name        = "beta"
+  application = "shop"
+  shared      = module.shared_resources.shared
+  bucket      = false
+  spot        = false
+  services = {{
+    web = {{
+      image       = "localhost/adhoc/web:1"
+      port        = 8000
+      paths       = ["/*"]
+      autoscaling = {{ min = 1, max = 3, cpu = 60 }}
+    }}
+  }}
+}}
+"""
 
 DEFINITION = """
 name: shop
@@ -89,6 +124,59 @@ def project(program, tmp_path):
         yield Project(cloud, tmp_path, mirror)
     finally:
         cloud.remove()
+
+
+def endpoints(cloud):
+    return {endpoint["ServiceName"].removeprefix("com.amazonaws.us-east-1."): endpoint
+            for endpoint in cloud.client("ec2").describe_vpc_endpoints()["VpcEndpoints"]}
+
+
+def test_terraform_makes_a_network_with_endpoints_and_adhoc_works_on_it(project):
+    cloud, ec2 = project.cloud, project.cloud.client("ec2")
+    port = free_port()
+    shutil.copytree(ROOT / "terraform", project.directory / "terraform", ignore=shutil.ignore_patterns(".terraform*"))
+    (project.directory / "main.tf").write_text(MODULES.format(port=port))
+    project.terraform("init")
+    project.terraform("apply", "-auto-approve")
+    assert "No changes." in project.terraform("plan")
+
+    made = endpoints(cloud)
+    assert sorted(made) == ["ecr.api", "ecr.dkr", "logs", "s3", "secretsmanager", "ssmmessages"]
+    assert all(endpoint["State"] == "available" for endpoint in made.values())
+    assert ec2.describe_nat_gateways()["NatGateways"] == []
+    # What adhoc would make is what Terraform made: the network, and an environment whose service is scaled.
+    project.define("dev", port)
+    assert project.planned("shared", "plan") == []
+    assert [change for change in project.planned("plan", "beta") if "redis" not in change[2]] == []
+    project.adhoc("up", "alpha")
+    assert json.loads(project.adhoc("--json", "status", "alpha").stdout)["state"] == "ready"
+    service = cloud.client("ecs").describe_services(cluster="alpha-cluster", services=["alpha-web"])["services"][0]
+    network = service["networkConfiguration"]["awsvpcConfiguration"]
+    assert sorted(network["subnets"]) == sorted(made["logs"]["SubnetIds"]) and network["assignPublicIp"] == "DISABLED"
+    assert {name: endpoint["VpcEndpointId"] for name, endpoint in endpoints(cloud).items()} == {
+        name: endpoint["VpcEndpointId"] for name, endpoint in made.items()}
+    assert "No changes." in project.terraform("plan")
+
+    # Somebody took parts away: either of the two finds it, and Terraform mends it in place.
+    ec2.modify_vpc_endpoint(VpcEndpointId=made["logs"]["VpcEndpointId"], RemoveSubnetIds=made["logs"]["SubnetIds"][:1],
+                            PrivateDnsEnabled=False)
+    ec2.modify_vpc_endpoint(VpcEndpointId=made["s3"]["VpcEndpointId"], RemoveRouteTableIds=made["s3"]["RouteTableIds"])
+    assert sorted(change[2] for change in project.planned("shared", "plan")) == ["dev-logs", "dev-s3"]
+    output = project.terraform("apply", "-auto-approve")
+    assert "0 added, 2 changed, 0 destroyed" in output, output[-3000:]
+    mended = endpoints(cloud)
+    for name, members in {"logs": ("VpcEndpointId", "PrivateDnsEnabled"), "s3": ("VpcEndpointId", "RouteTableIds")}.items():
+        assert {member: mended[name][member] for member in members} == {member: made[name][member] for member in members}
+    assert sorted(mended["logs"]["SubnetIds"]) == sorted(made["logs"]["SubnetIds"])
+    assert "No changes." in project.terraform("plan")
+    assert project.planned("shared", "plan") == []
+
+    project.adhoc("down", "alpha")
+    project.terraform("destroy", "-auto-approve")
+    assert [vpc["IsDefault"] for vpc in ec2.describe_vpcs()["Vpcs"]] == [True]
+    assert endpoints(cloud) == {}
+    assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+    assert cloud.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"] == []
 
 
 @pytest.mark.parametrize("more", [WITH_BOTH, ""], ids=["database and bucket", "neither"])
