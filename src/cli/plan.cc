@@ -28,18 +28,15 @@ int Plan(Shell& shell, const Subject& subject, bool detailed) {
     } catch (const env::SharedMissing&) {
       if (session.config().target.kind != config::TargetKind::kLocal) throw;
     }
-    // Nothing is there yet: everything would be made.
-    env::Prepared all;
-    for (env::Resources (*make)(Session&) : {+[](Session& s) { return env::SharedResources(s.config()); },
-                                             +[](Session& s) { return env::EnvironmentResources(s.context()); }}) {
-      for (auto& resource : make(session)) {
-        all.plan.Add({.id = resource->id(),
-                      .kind = resource->kind(),
-                      .name = resource->name(),
-                      .action = env::Action::kCreate,
-                      .after = resource->dependencies()});
-        all.resources.push_back(std::move(resource));
-      }
+    // `up` makes the shared resources, and then everything of the environment.
+    env::Prepared all = env::PrepareShared(session.context());
+    for (auto& resource : env::EnvironmentResources(session.context())) {
+      all.plan.Add({.id = resource->id(),
+                    .kind = resource->kind(),
+                    .name = resource->name(),
+                    .action = env::Action::kCreate,
+                    .after = resource->dependencies()});
+      all.resources.push_back(std::move(resource));
     }
     return all;
   }();
