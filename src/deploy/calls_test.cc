@@ -6,7 +6,6 @@
 #include "base/sync.h"
 #include "deploy/lifecycle_test.h"
 #include "env/s3_records.h"
-#include "localcloud/routing.h"
 
 namespace adhoc::deploy {
 namespace {

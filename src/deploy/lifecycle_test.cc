@@ -36,9 +36,8 @@ TEST_F(Lifecycle, WhatTheDefinitionNoLongerHasGoes) {
   without("web");
   config_.secrets.clear();
   // Logs and secrets stay until the environment goes.
-  EXPECT_EQ(PlannedChanges(),
-            (std::vector<std::string>{"target group alpha-web", "listener rule alpha-web", "record alpha.localhost",
-                                      "service alpha-web"}));
+  EXPECT_EQ(PlannedChanges(), (std::vector<std::string>{"target group alpha-web", "listener rule alpha-web",
+                                                        "record alpha.localhost", "service alpha-web"}));
   ASSERT_TRUE(Up());
   EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
   ASSERT_TRUE(Down());
@@ -65,6 +64,16 @@ TEST_F(Lifecycle, WhatTheDefinitionNoLongerHasGoes) {
   EXPECT_EQ(Inventory(), shared);
   ASSERT_TRUE(SharedDown());
   EXPECT_EQ(Inventory(), nothing);
+}
+
+// AWS lists what was deleted for days. Found on moto, which does so, too.
+TEST_F(Lifecycle, ADeletedClusterIsNoEnvironment) {
+  ASSERT_TRUE(SharedUp());
+  cloud_.api().Call("ecs", "CreateCluster", {{"clusterName", "old-cluster"}});
+  const auto txn = cloud_.api().store().Begin();
+  txn->Edit("ecs.clusters", "old-cluster")["status"] = "INACTIVE";
+  txn->Commit();
+  EXPECT_TRUE(SharedDown()) << last_error_;
 }
 
 // As somebody else may call theirs.

@@ -244,6 +244,12 @@ class Policies : public ::testing::Test {
            {"Tags", Json::array({{{"Key", "env"}, {"Value", "dev"}}, {{"Key", "opened-for"}, {"Value", "alpha"}}})}});
   }
 
+  void ExpectInUse() {
+    Alter("ecs", "CreateCluster", {{"clusterName", "beta-cluster"}});
+    EXPECT_NE(Apply(env::PrepareSharedDown).find("in use by beta"), std::string::npos);
+    Alter("ecs", "DeleteCluster", {{"cluster", "beta-cluster"}});
+  }
+
   // Every command about shared resources. The errors that were met.
   std::vector<std::string> RunShared() {
     std::vector<std::string> errors;
@@ -253,6 +259,7 @@ class Policies : public ::testing::Test {
     note(Lock(env::SharedLock("dev")));
     note(Apply(env::PrepareShared));
     if (!errors.empty()) return errors;
+    ExpectInUse();
     const Json group =
         First("ec2", "DescribeSecurityGroups", "SecurityGroups",
               {{"Filters", Json::array({{{"Name", "group-name"}, {"Values", {config_.target.shared + "-ecs-sg"}}}})}});

@@ -388,12 +388,23 @@ std::map<std::string, std::string> DeployedTags(Context& context) {
 
 std::vector<std::string> ListEnvironments(Context& context) {
   static constexpr std::string_view kSuffix = "-cluster";
-  std::vector<std::string> names;
+  std::vector<std::string> clusters;
   for (const Json& arn : context.List("ecs", "ListClusters", Json::object(), "clusterArns")) {
     std::string name = arn.get<std::string>();
     name = name.substr(name.rfind('/') + 1);
-    if (name.size() > kSuffix.size() && name.ends_with(kSuffix))
+    if (name.size() > kSuffix.size() && name.ends_with(kSuffix)) clusters.push_back(name);
+  }
+  // AWS lists deleted ones for days.
+  std::vector<std::string> names;
+  constexpr std::size_t kBatch = 100;
+  for (std::size_t at = 0; at < clusters.size(); at += kBatch) {
+    const Json batch(std::vector(clusters.begin() + at, clusters.begin() + std::min(at + kBatch, clusters.size())));
+    const Json described = context.Call("ecs", "DescribeClusters", {{"clusters", batch}});
+    for (const Json& cluster : described.value("clusters", Json::array())) {
+      if (cluster.value("status", "") != "ACTIVE") continue;
+      const std::string name = cluster["clusterName"];
       names.push_back(name.substr(0, name.size() - kSuffix.size()));
+    }
   }
   return names;
 }

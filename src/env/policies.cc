@@ -183,6 +183,7 @@ Json SharedPolicy(const PolicyScope& scope) {
           Actions("route53", "ListHostedZonesByName GetHostedZone") +
           Actions("servicediscovery", "ListNamespaces GetOperation") + Actions("ecs", "ListClusters"),
       {"*"});
+  policy.Allow("Environments", {"ecs:DescribeClusters"}, {policy.Arn("ecs", "cluster/" + ClusterName("*"))});
   policy.AllowRecords(false);
   policy.AllowState();
 
