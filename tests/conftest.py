@@ -223,6 +223,33 @@ def fresh_cloud(program):
         instance.remove()
 
 
+@pytest.fixture
+def moto(tmp_path):
+    """The endpoint of an AWS that shares no code with ours. Skips the test where the machine has none."""
+    program = shutil.which("moto_server")
+    if program is None or subprocess.run([program, "--help"], capture_output=True).returncode != 0:
+        pytest.skip("moto_server is not on this machine")
+    port = free_port()
+    with open(tmp_path / "moto.log", "wb") as log:
+        process = subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                   env={**os.environ, "MOTO_ACM_VALIDATION_WAIT": "1", "MOTO_ECS_SERVICE_RUNNING": "1"})
+    endpoint = f"http://127.0.0.1:{port}"
+
+    def answers():
+        try:
+            return urllib.request.urlopen(endpoint + "/moto-api/", timeout=2).status == 200
+        except OSError:
+            assert process.poll() is None, (tmp_path / "moto.log").read_text()
+            return False
+
+    try:
+        wait_for(answers, "moto answers", 60)
+        yield endpoint
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 def dig(server, name, kind="A", *options, port=53, inside=None):
     """What dig, which shares no code with us, is told: (status, [data of each answer], all that it prints). `inside`: the
     process id of a container whose network it asks from."""
