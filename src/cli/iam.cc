@@ -14,7 +14,8 @@ namespace adhoc::cli {
 namespace {
 
 constexpr const char* kHelp =
-    R"(Print the least-privilege policies that a target needs, as IAM takes them. Nothing is called or changed.
+    R"(Print the least-privilege policies that a target needs, as IAM takes them. Nothing is changed, and nothing is called but for
+a Terraform state in S3 whose outputs the policy names.
 
   adhoc iam policy deploy      of <shared>-deploy-role, with which pipelines change environments and push images
   adhoc iam policy shared      of <shared>-shared-role, with which pipelines change the shared resources
@@ -38,12 +39,23 @@ Json PolicyOf(const config::Config& config, const Arguments& arguments) {
   return env::EnvironmentsPolicy(scope);
 }
 
+bool NamesOutputs(const Json& policy) { return policy.dump().find("${state.") != std::string::npos; }
+
 int Print(Shell& shell, const Arguments& arguments) {
   const std::string here = shell.globals.directory.empty() ? "." : shell.globals.directory;
   config::Config config = config::LoadConfigWithoutVariables(
       {.definition = config::FindDefinition(here), .environment = "none", .target = shell.globals.target}, {});
-  env::ResolveState(config, [&](const std::string& place) { return env::ReadState(nullptr, config, place); });
-  PrintJson(PolicyOf(config, arguments));
+  Json policy = PolicyOf(config, arguments);
+  if (NamesOutputs(policy) && env::IsInS3(config.target.existing.state)) {
+    // As every other command reads it. Only now, so that the other policies can be had without credentials.
+    Session session(shell.globals, {}, Session::Variables::kNone);
+    session.EndView();
+    policy = PolicyOf(session.config(), arguments);
+  } else if (NamesOutputs(policy)) {
+    env::ResolveState(config, [&](const std::string& place) { return env::ReadState(nullptr, config, place); });
+    policy = PolicyOf(config, arguments);
+  }
+  PrintJson(policy);
   return kOk;
 }
 

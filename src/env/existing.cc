@@ -416,7 +416,7 @@ void ResolveState(config::Config& config, const std::function<std::string(const 
 
 std::string ReadState(aws::Client* client, const config::Config& config, const std::string& place) {
   constexpr std::string_view kS3 = "s3://";
-  if (!place.starts_with(kS3)) {
+  if (!IsInS3(place)) {
     const std::filesystem::path path = std::filesystem::path(config.directory) / place;
     std::ifstream file(path);
     if (!file) throw Error(fmt::format("cannot read the state {}", path.string()), kFix);

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "aws/client/client.h"
 #include "config/config.h"
@@ -14,6 +15,8 @@ namespace adhoc::env {
 // `${state.<output>}`: a text, or for subnets a list of texts. `read` gets the place of the state and returns its text,
 // or throws. Throws Error when an output is not there, with those that are, or is something else. Pure but for `read`.
 void ResolveState(config::Config& config, const std::function<std::string(const std::string& place)>& read);
+// Whether the place of a state is an object, not a file.
+inline bool IsInS3(std::string_view place) { return place.starts_with("s3://"); }
 // Reads s3://bucket/key with the client (without one, throws Error), and files relative to the definition.
 std::string ReadState(aws::Client* client, const config::Config& config, const std::string& place);
 

@@ -138,6 +138,54 @@ def test_policies_are_printed(cloud, tmp_path, policy):
     assert document["Version"] == "2012-10-17" and document["Statement"]
 
 
+IN_STATE = DEFINITION.replace('domain: tst.example.com}', """domain: tst.example.com, existing: {
+    state: "s3://tst-states/shared.tfstate", vpc: "${state.vpc}", private_subnets: "${state.private}",
+    load_balancer: "${state.balancer}", database: {instance: shop, secret: "${state.database.secret}"}}}""")
+BALANCER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/team/0123456789abcdef"
+SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shop-AbCdEf"
+
+
+def test_policies_have_the_outputs_of_a_state_in_s3(cloud, tmp_path):
+    (tmp_path / "adhoc.yaml").write_text(IN_STATE % ACCOUNTS["local"])
+    nobody = {"HOME": str(tmp_path), "AWS_ENDPOINT_URL": cloud.endpoint, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    somebody = {**nobody, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+    def policy(name, variables=somebody):
+        result = cloud.adhoc("-v", "iam", "policy", name, cwd=tmp_path, check=False, **variables)
+        calls = [line.split()[:2] for line in result.stderr.splitlines() if line.endswith(" ms")]
+        return result, calls
+
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="tst-states")
+    try:
+        missing, _ = policy("deploy")
+        assert missing.returncode == 1 and "there is no state s3://tst-states/shared.tfstate" in missing.stderr
+        outputs = {"vpc": "vpc-1", "private": ["subnet-1", "subnet-2"], "balancer": BALANCER, "database": {"secret": SECRET}}
+        state = {"version": 4, "outputs": {name: {"value": value} for name, value in outputs.items()}}
+        s3.put_object(Bucket="tst-states", Key="shared.tfstate", Body=json.dumps(state))
+
+        for name, part in (("deploy", "listener-rule/app/team/0123456789abcdef/*"), ("shared", "vpc/vpc-1"), ("execution", SECRET)):
+            printed, calls = policy(name)
+            assert printed.returncode == 0, printed.stderr
+            statements = json.loads(printed.stdout)["Statement"]
+            assert any(resource.endswith(part) for statement in statements for resource in statement["Resource"]), printed.stdout
+            assert "${state" not in printed.stdout
+            assert calls == [["sts", "GetCallerIdentity"], ["s3", "GetObject"]]
+            # The roles of pipelines read the state, too.
+            reads = [statement for statement in statements if statement.get("Sid") == "TerraformState"]
+            assert [(read["Action"], read["Resource"]) for read in reads] == (
+                [] if name == "execution" else [(["s3:GetObject"], ["arn:aws:s3:::tst-states/shared.tfstate"])])
+        # What has no name of the state needs neither it nor credentials.
+        for name in ("task", "bootstrap"):
+            printed, calls = policy(name, nobody)
+            assert printed.returncode == 0 and json.loads(printed.stdout)["Statement"] and calls == []
+        refused, _ = policy("deploy", nobody)
+        assert refused.returncode == 1 and "no AWS credentials" in refused.stderr
+    finally:
+        s3.delete_object(Bucket="tst-states", Key="shared.tfstate")
+        s3.delete_bucket(Bucket="tst-states")
+
+
 def token(subject):
     claims = {"iss": f"https://{ISSUER}", "aud": "sts.amazonaws.com", "sub": subject, "exp": int(time.time()) + 600}
     return "e30." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".c2ln"
