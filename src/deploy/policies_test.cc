@@ -1,11 +1,12 @@
 // The policies that `adhoc iam policy` prints, tried: every command runs on a local cloud that enforces them, as a
 // session of a role that has exactly its policy, and what each call needed is written down. From that follows that no
-// action of a policy is unused, and that no part of it could be taken away.
+// action, resource or value of a condition could be taken away.
 #include "env/policies.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -13,12 +14,15 @@
 #include <set>
 
 #include "aws/codec/codec.h"
+#include "aws/sign/sigv4.h"
 #include "base/sync.h"
 #include "config/resolve.h"
 #include "deploy/deploy.h"
 #include "deploy/images_test.h"
 #include "env/environment.h"
 #include "env/existing.h"
+#include "env/names.h"
+#include "env/resources/resources.h"
 #include "env/s3_records.h"
 #include "env/status.h"
 #include "testing/fake_random.h"
@@ -196,6 +200,26 @@ class Policies : public ::testing::Test {
               "");
   }
 
+  // Why ECS could not start a task of the family; empty when it could.
+  std::string StopReasonOf(const char* family) {
+    const Json web = First("ecs", "DescribeServices", "services",
+                           {{"cluster", "alpha-cluster"}, {"services", Json::array({"alpha-web"})}});
+    const Json task = First("ecs", "RunTask", "tasks",
+                            {{"cluster", "alpha-cluster"},
+                             {"taskDefinition", family},
+                             {"networkConfiguration", web["networkConfiguration"]}});
+    Rest();
+    const Json now = First("ecs", "DescribeTasks", "tasks",
+                           {{"cluster", "alpha-cluster"}, {"tasks", Json::array({task["taskArn"]})}});
+    const std::string reason = now.value("stoppedReason", "");
+    if (reason.empty()) {
+      EXPECT_EQ(now["lastStatus"], "RUNNING") << family;
+      Alter("ecs", "StopTask", {{"cluster", "alpha-cluster"}, {"task", task["taskArn"]}});
+    }
+    // One that has run to its end was started.
+    return reason.starts_with("Essential container") ? "" : reason;
+  }
+
   // As somebody else, or by hand.
   void Alter(std::string_view service, std::string_view operation, const Json& input) {
     EXPECT_EQ(api().ErrorOf(service, operation, input), "") << operation;
@@ -370,6 +394,37 @@ class Policies : public ::testing::Test {
               "");
   }
 
+  // As `docker push` does with containers of containerd, and podman but for the first look.
+  void Push(const std::string& token, const std::string& tag, const std::string& repository = "backend") {
+    const std::string place = fmt::format("/v2/{}/", repository);
+    const auto send = [&](const std::string& method, const std::string& path, const std::string& body,
+                          std::vector<int> expected) {
+      const net::Response response =
+          cloud_.Handle({.method = method,
+                         .target = place + path,
+                         .headers = {{"Host", "127.0.0.1:4566"}, {"Authorization", "Basic " + token}},
+                         .body = body});
+      if (std::find(expected.begin(), expected.end(), response.status) == expected.end()) {
+        throw Error(fmt::format("{} {}: {} {}", method, path, response.status, response.body));
+      }
+      return response;
+    };
+    send("HEAD", "manifests/" + tag, "", {404});
+    const auto blob = [&](const std::string& data) {
+      const std::string digest = "sha256:" + aws::Sha256Hex(data);
+      if (send("HEAD", "blobs/" + digest, "", {200, 404}).status == 200) return digest;
+      std::string upload = send("POST", "blobs/uploads/", "", {202}).headers.GetOr("Location", "");
+      upload = upload.substr(place.size());
+      send("PATCH", upload, data, {202});
+      send("PUT", upload + "?digest=" + digest, "", {201});
+      return digest;
+    };
+    const Json manifest{{"schemaVersion", 2},
+                        {"config", {{"digest", blob("config " + tag)}, {"size", 1}}},
+                        {"layers", Json::array({{{"digest", blob("layer")}, {"size", 1}}})}};
+    send("PUT", "manifests/" + tag, manifest.dump(), {201});
+  }
+
   // Every command about an environment, between shared resources that are there.
   std::vector<std::string> RunEnvironment() {
     std::vector<std::string> errors;
@@ -377,9 +432,14 @@ class Policies : public ::testing::Test {
       if (!error.empty()) errors.push_back(fmt::format("{}: {}", command, error));
     };
     note("lock", Lock(env::EnvironmentLock("alpha")));
-    note("image build", Run([](env::Context& context, env::RecordStore&) {
+    note("image build", Run([this](env::Context& context, env::RecordStore&) {
+           context.CallUnless({"RepositoryNotFoundException"}, "ecr", "DescribeRepositories",
+                              {{"repositoryNames", Json::array({"backend"})}});
            context.CallUnless({"RepositoryAlreadyExistsException"}, "ecr", "CreateRepository",
                               {{"repositoryName", "backend"}});
+           const Json token =
+               context.Call("ecr", "GetAuthorizationToken")["authorizationData"][0]["authorizationToken"];
+           Push(token, "v3");
          }));
     note("up", Up());
     if (!errors.empty()) return errors;
@@ -474,36 +534,55 @@ class Policies : public ::testing::Test {
     return errors;
   }
 
-  // No statement, and no action of one, could be left out; no action is unused.
+  // A statement without one of its actions, of its resources, or of the values that a condition allows; and what is
+  // missing.
+  static std::vector<std::pair<std::string, Json>> WithOneThingLess(const Json& statement) {
+    std::vector<std::pair<std::string, Json>> variants;
+    const auto shorten = [&](const Json::json_pointer& list) {
+      for (std::size_t i = 0; i < statement[list].size(); ++i) {
+        Json variant = statement;
+        variant[list].erase(i);
+        variants.emplace_back(statement[list][i].get<std::string>(), std::move(variant));
+      }
+    };
+    shorten(Json::json_pointer("/Action"));
+    // Of a single one all actions are.
+    if (statement["Resource"].size() > 1) shorten(Json::json_pointer("/Resource"));
+    const Json conditions = statement.value("Condition", Json::object());
+    for (const auto& [name, keys] : conditions.items()) {
+      for (const auto& [key, values] : keys.items()) {
+        if (values.is_array()) shorten(Json::json_pointer("/Condition") / name / key);
+      }
+    }
+    return variants;
+  }
+
+  // Nothing could be left out of any statement.
   void ExpectTight(const Json& policy) {
     const Principal nobody;
-    std::set<std::string> used;
-    std::set<std::pair<std::size_t, std::string>> vital;
     const Json& statements = policy["Statement"];
+    std::map<std::size_t, std::vector<const Permission*>> only;  // what one statement alone allows
     for (const Permission& needed : needed_) {
-      used.insert(needed.action);
       std::vector<std::size_t> allowing;
       for (std::size_t i = 0; i < statements.size(); ++i) {
         if (EffectOf({{"Statement", statements[i]}}, nobody, needed) == Effect::kAllow) allowing.push_back(i);
       }
       EXPECT_FALSE(allowing.empty()) << needed.action << " on " << needed.resource;
-      if (allowing.size() == 1) vital.insert({allowing.front(), needed.action});
+      if (allowing.size() == 1) only[allowing.front()].push_back(&needed);
     }
-    std::size_t actions = 0;
+    std::size_t parts = 0;
     for (std::size_t i = 0; i < statements.size(); ++i) {
-      // What `docker push` asks a registry for, which the local one does not check; and what the caller has to be
-      // allowed for a policy to have its alarms.
-      const std::string sid = statements[i].value("Sid", "");
-      if (sid.starts_with("Push") || sid == "AutoscalingAlarms") continue;
-      for (const std::string action : statements[i]["Action"]) {
-        ++actions;
-        EXPECT_TRUE(used.contains(action)) << action << " is never used";
-        EXPECT_TRUE(vital.contains({i, action}))
-            << statements[i].value("Sid", std::to_string(i)) << " could be without " << action;
+      for (const auto& [missing, variant] : WithOneThingLess(statements[i])) {
+        ++parts;
+        const bool refused = std::any_of(only[i].begin(), only[i].end(),
+                                         [&, less = Json{{"Statement", variant}}](const Permission* needed) {
+                                           return EffectOf(less, nobody, *needed) != Effect::kAllow;
+                                         });
+        EXPECT_TRUE(refused) << statements[i].value("Sid", std::to_string(i)) << " could be without " << missing;
       }
     }
-    fmt::print("[  policy  ] {} statements, {} actions, {} characters; {} permissions were asked for\n",
-               statements.size(), actions, policy.dump().size(), needed_.size());
+    fmt::print("[  policy  ] {} statements, {} parts, {} characters; {} permissions were asked for\n",
+               statements.size(), parts, policy.dump().size(), needed_.size());
   }
 
   const testing::TemporaryFolder folder_;
@@ -579,6 +658,145 @@ TEST_F(Policies, WhatExistsIsUsedWithoutALookAtIt) {
   EXPECT_EQ(Apply(env::PrepareShared), "");
   Become("environments", without_looks(env::EnvironmentsPolicy(Scope())));
   EXPECT_EQ(Up(), "");
+}
+
+// As ECS, its agent and the application use them.
+TEST_F(Policies, TasksNeedExactlyTheirRolesPolicies) {
+  MakeRecordsBucket();
+  EXPECT_EQ(Apply(env::PrepareShared), "");
+  EXPECT_EQ(Up(), "");
+  const auto put = [&](const char* role, const Json& policy) {
+    Alter("iam", "PutRolePolicy", {{"RoleName", role}, {"PolicyName", "adhoc"}, {"PolicyDocument", policy.dump()}});
+  };
+  // Each of the policies with one thing less, which has to matter.
+  const auto expect_needed = [&](const char* role, const Json& policy, const std::function<bool()>& works) {
+    EXPECT_TRUE(works()) << role;
+    for (std::size_t i = 0; i < policy["Statement"].size(); ++i) {
+      for (const auto& [missing, variant] : WithOneThingLess(policy["Statement"][i])) {
+        Json less = policy;
+        less["Statement"][i] = variant;
+        put(role, less);
+        EXPECT_FALSE(works()) << role << " could be without " << missing << " in statement " << i;
+      }
+    }
+    put(role, policy);
+    EXPECT_TRUE(works()) << role;
+  };
+  expect_needed("dev-ecs-execution-role", env::ExecutionPolicy(Scope()),
+                [&] { return StopReasonOf("alpha-web").empty() && StopReasonOf("alpha-database").empty(); });
+
+  const Json task = env::TaskPolicy(Scope(), "alpha", true);
+  Json channels = task;
+  Json objects = task;
+  objects["Statement"].erase(0);
+  while (channels["Statement"].size() > 1) channels["Statement"].erase(1);
+  const Json tasks = api().Call("ecs", "ListTasks", {{"cluster", "alpha-cluster"}, {"serviceName", "alpha-web"}});
+  expect_needed("alpha-task-role", channels, [&] {
+    return api().ErrorOf("ecs", "ExecuteCommand",
+                         {{"cluster", "alpha-cluster"},
+                          {"task", tasks["taskArns"][0]},
+                          {"interactive", true},
+                          {"command", "sh"}}) == "";
+  });
+
+  Become("application", objects);
+  api().set_access_key(access_key_);
+  const auto use = [&](const std::string& bucket) {
+    const Json object{{"Bucket", bucket}, {"Key", "media/x"}};
+    std::vector<std::string> errors;
+    for (const char* operation : {"PutObject", "GetObject", "DeleteObject"}) {
+      errors.push_back(api().ErrorOf("s3", operation, object));
+    }
+    errors.push_back(api().ErrorOf("s3", "ListObjectsV2", {{"Bucket", bucket}}));
+    return errors;
+  };
+  EXPECT_EQ(use("dev-localhost-alpha-bucket"), std::vector<std::string>(4, ""));
+  ExpectTight(objects);
+  EXPECT_EQ(use("dev-localhost-beta-bucket"), std::vector<std::string>(4, "AccessDenied"));
+  api().set_access_key("root");
+}
+
+// Beside what it is for: an environment's own, of this domain and these repositories.
+TEST_F(Policies, WhatIsSomebodyElsesIsRefused) {
+  MakeRecordsBucket();
+  EXPECT_EQ(Apply(env::PrepareShared), "");
+  const std::string account = "000000000000";
+  const std::string role = fmt::format("arn:aws:iam::{}:role/", account);
+  const Json trust = {
+      {"Statement",
+       {{{"Effect", "Allow"}, {"Principal", {{"Service", "ecs-tasks.amazonaws.com"}}}, {"Action", "sts:AssumeRole"}}}}};
+  const Json statement{{"Effect", "Allow"}, {"Action", "*"}, {"Resource", "*"}};
+  const std::string everything = Json{{"Statement", Json::array({statement})}}.dump();
+  Alter("iam", "CreateRole", {{"RoleName", "admin"}, {"AssumeRolePolicyDocument", trust.dump()}});
+  Alter("ecs", "CreateCluster", {{"clusterName", "theirs"}});
+  Alter("secretsmanager", "CreateSecret", {{"Name", "theirs/KEY"}, {"SecretString", "x"}});
+  Alter("s3", "CreateBucket", {{"Bucket", "theirs"}});
+  Alter("logs", "CreateLogGroup", {{"logGroupName", "/aws/theirs"}});
+  Alter("ecr", "CreateRepository", {{"repositoryName", "theirs"}});
+  const std::string zone = First("route53", "ListHostedZonesByName", "HostedZones")["Id"];
+  const std::string balancer = First("elbv2", "DescribeLoadBalancers", "LoadBalancers")["LoadBalancerArn"];
+  const Json task{{"family", "alpha-web"},
+                  {"taskRoleArn", role + "admin"},
+                  {"containerDefinitions", Json::array({{{"name", "web"}, {"image", "x"}}})}};
+  const Json record{{"Name", "www.example.com"},
+                    {"Type", "A"},
+                    {"TTL", 60},
+                    {"ResourceRecords", Json::array({{{"Value", "192.0.2.1"}}})}};
+  struct Attempt {
+    const char* service;
+    const char* operation;
+    Json input;
+  };
+  const std::vector<Attempt> attempts{
+      {"iam", "CreateRole", {{"RoleName", "other"}, {"AssumeRolePolicyDocument", trust.dump()}}},
+      {"iam", "PutRolePolicy", {{"RoleName", "admin"}, {"PolicyName", "adhoc"}, {"PolicyDocument", everything}}},
+      // Itself, and what ECS starts its tasks with.
+      {"iam", "PutRolePolicy", {{"RoleName", "environments"}, {"PolicyName", "p"}, {"PolicyDocument", everything}}},
+      {"iam",
+       "PutRolePolicy",
+       {{"RoleName", "dev-ecs-execution-role"}, {"PolicyName", "adhoc"}, {"PolicyDocument", everything}}},
+      {"iam",
+       "AttachRolePolicy",
+       {{"RoleName", "alpha-task-role"}, {"PolicyArn", "arn:aws:iam::aws:policy/AdministratorAccess"}}},
+      {"iam", "CreateServiceLinkedRole", {{"AWSServiceName", "autoscaling.amazonaws.com"}}},
+      {"ecs", "RegisterTaskDefinition", task},
+      {"ecs", "DeleteCluster", {{"cluster", "theirs"}}},
+      {"ecs", "CreateCluster", {{"clusterName", "untagged-cluster"}}},
+      {"ecs", "RunTask", {{"cluster", "theirs"}, {"taskDefinition", "alpha-web"}}},
+      {"secretsmanager", "GetSecretValue", {{"SecretId", "theirs/KEY"}}},
+      {"secretsmanager", "DeleteSecret", {{"SecretId", "theirs/KEY"}}},
+      {"s3", "ListObjectsV2", {{"Bucket", "theirs"}}},
+      {"s3", "DeleteBucket", {{"Bucket", "theirs"}}},
+      {"s3", "DeleteBucket", {{"Bucket", env::RecordsBucketName(account, "us-east-1")}}},
+      {"logs", "DeleteLogGroup", {{"logGroupName", "/aws/theirs"}}},
+      {"ecr", "PutImage", {{"repositoryName", "theirs"}, {"imageManifest", "{}"}, {"imageTag", "v1"}}},
+      {"ecr", "DeleteRepository", {{"repositoryName", "backend"}}},
+      {"elbv2", "DeleteLoadBalancer", {{"LoadBalancerArn", balancer}}},
+      {"rds", "DeleteDBInstance", {{"DBInstanceIdentifier", "dev-rds"}, {"SkipFinalSnapshot", true}}},
+      {"cloudwatch", "DeleteAlarms", {{"AlarmNames", Json::array({"theirs"})}}},
+      {"route53",
+       "ChangeResourceRecordSets",
+       {{"HostedZoneId", zone},
+        {"ChangeBatch", {{"Changes", Json::array({{{"Action", "CREATE"}, {"ResourceRecordSet", record}}})}}}}}};
+  Become("environments", env::EnvironmentsPolicy(Scope()));
+  for (const Attempt& attempt : attempts) {
+    api().set_access_key(access_key_);
+    const std::string error = api().ErrorOf(attempt.service, attempt.operation, attempt.input);
+    api().set_access_key("root");
+    EXPECT_TRUE(error.starts_with("AccessDenied")) << attempt.operation << " " << attempt.input << ": " << error;
+  }
+  const std::string token = [&] {
+    api().set_access_key(access_key_);
+    const Json given = api().Call("ecr", "GetAuthorizationToken")["authorizationData"][0]["authorizationToken"];
+    api().set_access_key("root");
+    return given.get<std::string>();
+  }();
+  try {
+    Push(token, "v1", "theirs");
+    ADD_FAILURE() << "pushed";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("403"), std::string::npos) << error.what();
+  }
 }
 
 // A refusal reaches the person as AWS's text.

@@ -304,7 +304,8 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
                    Actions("ecs",
                            "DescribeTaskDefinition ListClusters ListServices ListTaskDefinitionFamilies "
                            "ListTaskDefinitions") +
-                   Actions("application-autoscaling", "DescribeScalableTargets DescribeScalingPolicies"),
+                   Actions("application-autoscaling", "DescribeScalableTargets DescribeScalingPolicies") +
+                   Actions("cloudwatch", "DescribeAlarms"),
                {"*"});
   policy.AllowRecords(true);
   policy.AllowState();
@@ -321,8 +322,7 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
   policy.Allow("Definitions", Actions("ecs", "DeleteTaskDefinitions DeregisterTaskDefinition RegisterTaskDefinition"),
                {"*"});
   policy.Allow("TagWhatIsMade", {"ecs:TagResource"}, {"*"},
-               {{"StringEquals",
-                 {{"ecs:CreateAction", Json::array({"CreateCluster", "CreateService", "RegisterTaskDefinition"})}}}});
+               {{"StringEquals", {{"ecs:CreateAction", Json::array({"CreateCluster", "RegisterTaskDefinition"})}}}});
   policy.Allow("Forward", {"ssm:StartSession"},
                {fmt::format("arn:aws:ssm:{}::document/AWS-StartPortForwardingSession", scope.region)});
   policy.Allow("GoOnForwarding", {"ssm:ResumeSession"}, {policy.Arn("ssm", "session/*")});
@@ -342,7 +342,7 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
                Actions("application-autoscaling", "DeregisterScalableTarget PutScalingPolicy RegisterScalableTarget"),
                {policy.Arn("application-autoscaling", "scalable-target/*")});
   // A target tracking policy makes and deletes its alarms with the caller's permissions.
-  policy.Allow("AutoscalingAlarms", Actions("cloudwatch", "DeleteAlarms DescribeAlarms PutMetricAlarm"),
+  policy.Allow("AutoscalingAlarms", Actions("cloudwatch", "DeleteAlarms PutMetricAlarm"),
                {policy.Arn("cloudwatch", fmt::format("alarm:TargetTracking-service/{}/*", clusters))});
 
   policy.Allow("TargetGroups",
@@ -350,9 +350,11 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
                        "AddTags CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes"),
                {policy.Arn("elasticloadbalancing", "targetgroup/*")});
   if (!own_balancer) policy.AllowCertificates();
-  Words listeners{policy.Balancer("listener"), policy.Balancer("listener-rule")};
+  Words listeners{policy.Balancer("listener")};
+  Words rules{policy.Balancer("listener-rule")};
   if (own_balancer) {
-    listeners = listeners + Words{policy.FurtherBalancer("listener"), policy.FurtherBalancer("listener-rule")};
+    listeners.push_back(policy.FurtherBalancer("listener"));
+    rules.push_back(policy.FurtherBalancer("listener-rule"));
     // When the load balancers are full, an environment opens the next one; the last one to leave closes it.
     const Words further{policy.FurtherBalancer("loadbalancer"), policy.FurtherBalancer("listener")};
     policy.Allow("OpenLoadBalancers", Actions("elasticloadbalancing", "AddTags CreateListener CreateLoadBalancer"),
@@ -360,7 +362,8 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
     policy.Allow("KeepLoadBalancers", Actions("elasticloadbalancing", "DeleteLoadBalancer ModifyListener"), further,
                  ResourceTag(kEnvironmentTag, scope.shared));
   }
-  policy.Allow("Rules", Actions("elasticloadbalancing", "AddTags CreateRule DeleteRule ModifyRule"), listeners);
+  policy.Allow("MakeRules", {"elasticloadbalancing:CreateRule"}, listeners);
+  policy.Allow("Rules", Actions("elasticloadbalancing", "AddTags DeleteRule ModifyRule"), rules);
 
   policy.Allow(
       "LogGroups",
@@ -389,14 +392,15 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
   policy.Allow("Names", {"servicediscovery:DeleteService"}, {policy.Arn("servicediscovery", "service/*")}, ours);
   policy.AllowDomain();
   if (!scope.repositories.empty()) {
-    policy.Allow("Images", Actions("ecr", "CreateRepository DescribeImages"), policy.Repositories());
-    policy.Allow(
-        "PushImages",
-        Actions(
-            "ecr",
-            "BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload DescribeRepositories GetDownloadUrlForLayer "
-            "InitiateLayerUpload PutImage UploadLayerPart"),
-        policy.Repositories());
+    policy.Allow("Images", Actions("ecr", "CreateRepository DescribeImages DescribeRepositories"),
+                 policy.Repositories());
+    // What `docker push` and `podman push` ask the registry for (Amazon ECR User Guide, "IAM permissions for pushing an
+    // image").
+    policy.Allow("PushImages",
+                 Actions("ecr",
+                         "BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload InitiateLayerUpload PutImage "
+                         "UploadLayerPart"),
+                 policy.Repositories());
     policy.Allow("PushLogin", {"ecr:GetAuthorizationToken"}, {"*"});
   }
   return std::move(policy).Done();

@@ -159,7 +159,7 @@ net::Response Gateway::Handle(const net::Request& received) {
     if (received.method == "GET") {
       if (auto answer = tasks_.Answer(received)) return *answer;
     }
-    if (auto answer = AnswerRegistry(cloud_, received)) return std::move(*answer);
+    if (auto answer = AnswerRegistry(cloud_, received, iam_watch_)) return std::move(*answer);
   }
 
   const std::string service_name = ServiceOf(received);

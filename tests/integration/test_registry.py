@@ -2,9 +2,11 @@
 
 import base64
 import json
+import os
 import subprocess
 import uuid
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -104,3 +106,53 @@ targets:
         assert f"127.0.0.1:{cloud.port}/{name}" not in cloud.engine("images", "--format", "{{.Repository}}")
     finally:
         cloud.client("ecr").delete_repository(repositoryName=name, force=True)
+
+
+PUSH = ["BatchCheckLayerAvailability", "CompleteLayerUpload", "InitiateLayerUpload", "PutImage", "UploadLayerPart"]
+PULL = ["BatchGetImage", "GetDownloadUrlForLayer"]
+
+
+def test_enforced_podman_may_do_what_the_passwords_principal_may(fresh_cloud, tmp_path):
+    fresh_cloud.stop()
+    fresh_cloud.start("--iam", "enforce").wait_for_engine()
+    iam, ecr = fresh_cloud.client("iam"), fresh_cloud.client("ecr")
+    arn = ecr.create_repository(repositoryName="guarded")["repository"]["repositoryArn"]
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+    iam.create_role(RoleName="ci", AssumeRolePolicyDocument=json.dumps(trust))
+
+    def allow(*actions):
+        statements = [{"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+                      {"Effect": "Allow", "Action": [f"ecr:{action}" for action in actions], "Resource": arn}]
+        iam.put_role_policy(RoleName="ci", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+
+    def refused(*arguments):
+        result = subprocess.run([fresh_cloud._engine["ADHOC_CONTAINER_ENGINE"], *arguments], env={**os.environ, **fresh_cloud._engine},
+                                capture_output=True, text=True)
+        assert result.returncode != 0
+        return result.stderr
+
+    allow("BatchCheckLayerAvailability")
+    keys = fresh_cloud.client("sts").assume_role(RoleArn="arn:aws:iam::000000000000:role/ci", RoleSessionName="job")["Credentials"]
+    as_ci = boto3.client("ecr", endpoint_url=fresh_cloud.endpoint, region_name="us-east-1", aws_access_key_id=keys["AccessKeyId"],
+                         aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"])
+    token = as_ci.get_authorization_token()["authorizationData"][0]
+    registry = token["proxyEndpoint"].removeprefix("http://")
+    (tmp_path / "auth.json").write_text(json.dumps({"auths": {registry: {"auth": token["authorizationToken"]}}}))
+    options = ["--tls-verify=false", "--authfile", str(tmp_path / "auth.json")]
+    pushed = f"{registry}/guarded:v1"
+    build(fresh_cloud, tmp_path, pushed, uuid.uuid4().hex)
+    try:
+        assert (f"denied: User: arn:aws:sts::000000000000:assumed-role/ci/job is not authorized to perform: ecr:InitiateLayerUpload on "
+                f"resource: {arn} because no identity-based policy allows") in refused("push", *options, pushed)
+        allow(*PUSH)
+        fresh_cloud.engine("push", *options, pushed)
+        assert "ecr:BatchGetImage on resource" in refused("pull", "--quiet", *options, pushed)
+        allow(*PULL)
+        fresh_cloud.engine("rmi", "--force", pushed, "000000000000.dkr.ecr.us-east-1.amazonaws.com/guarded:v1")
+        fresh_cloud.engine("pull", "--quiet", *options, pushed)
+        made_up = base64.b64encode(b"AWS:made-up").decode()
+        (tmp_path / "auth.json").write_text(json.dumps({"auths": {registry: {"auth": made_up}}}))
+        assert "unauthorized" in refused("pull", "--quiet", *options, pushed).lower()
+    finally:
+        ecr.delete_repository(repositoryName="guarded", force=True)
+        fresh_cloud.engine("rmi", "--force", "--ignore", pushed)

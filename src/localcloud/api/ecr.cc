@@ -355,9 +355,10 @@ Json ListTags(Cloud& cloud, Call& call) { return {{"tags", TagsOf(cloud, call)}}
 
 // The address is the one that the client has reached us at: what it says there is pushed there.
 Json GetAuthorizationToken(Cloud& cloud, Call& call) {
+  const double expires = cloud.Now() + 12 * 3600;
   return {{"authorizationData",
-           Json::array({{{"authorizationToken", Base64Encode("AWS:" + cloud.random.Hex(64))},
-                         {"expiresAt", cloud.Now() + 12 * 3600},
+           Json::array({{{"authorizationToken", Base64Encode("AWS:" + GiveRegistryPassword(cloud, call, expires))},
+                         {"expiresAt", expires},
                          {"proxyEndpoint", "http://" + call.http.headers.GetOr("Host", "127.0.0.1")}}})}};
 }
 

@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "localcloud/api/support.h"
+#include "localcloud/iam/needs.h"
+#include "localcloud/iam/sessions.h"
 #include "localcloud/objects/checksum.h"
 #include "localcloud/runtime/runtime.h"
 #include "net/uri.h"
@@ -20,6 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kManifests = "ecr.manifests";  // repository@digest → {body, mediaType, config}
 constexpr std::string_view kTags = "ecr.pushed_tags";     // repository:tag → {repository, digest}
+constexpr std::string_view kPasswords = "ecr.passwords";  // its digest → {session, expires}
 
 // An answer of the specification's form; ECR's codes and words where they are known.
 class RegistryError : public std::runtime_error {
@@ -85,6 +88,24 @@ std::string DigestOfFile(const fs::path& path) {
   return "sha256:" + HexEncode(sum->Finish());
 }
 
+// What a request needs to be allowed, by the names of ECR's operations.
+std::vector<const char*> ActionsOf(const Route& route, const net::Request& request) {
+  const bool reading = request.method == "GET" || request.method == "HEAD";
+  if (route.kind == "blobs") {
+    return {request.method == "HEAD" ? "ecr:BatchCheckLayerAvailability" : "ecr:GetDownloadUrlForLayer"};
+  }
+  if (route.kind == "manifests") return {reading ? "ecr:BatchGetImage" : "ecr:PutImage"};
+  if (route.kind == "tags") return {"ecr:ListImages"};
+  std::vector<const char*> actions;
+  const bool begins = request.method == "POST";
+  const bool ends = request.method == "PUT" || (begins && request.query().find("digest=") != std::string_view::npos);
+  const bool has_body = !request.body.empty() || !request.body_file.empty();
+  if (begins) actions.push_back("ecr:InitiateLayerUpload");
+  if (has_body || !(begins || ends)) actions.push_back("ecr:UploadLayerPart");
+  if (ends) actions.push_back("ecr:CompleteLayerUpload");
+  return actions;
+}
+
 std::string ManifestKey(const std::string& repository, const std::string& digest) { return repository + "@" + digest; }
 
 // The digests that a manifest refers to: its configuration and layers, or the manifests of an index.
@@ -113,7 +134,8 @@ void PutTag(Store::Transaction& txn, const std::string& repository, const std::s
 
 class Registry {
  public:
-  explicit Registry(Cloud& cloud) : cloud_(cloud), directory_(cloud.settings.state_dir / "registry") {}
+  explicit Registry(Cloud& cloud, iam::Watch watch = {})
+      : cloud_(cloud), watch_(std::move(watch)), directory_(cloud.settings.state_dir / "registry") {}
 
   net::Response Answer(const net::Request& request) {
     CheckAuthorization(request);
@@ -152,12 +174,39 @@ class Registry {
   }
 
  private:
-  // Any password: what GetAuthorizationToken gave out is as good as any other here, as all keys are.
-  static void CheckAuthorization(const net::Request& request) {
+  void CheckAuthorization(const net::Request& request) {
     const std::string given = request.headers.GetOr("Authorization", "");
     constexpr std::string_view kBasic = "Basic ";
-    if (!StartsWith(given, kBasic) || !StartsWith(Base64Decode(given.substr(kBasic.size())), "AWS:")) {
-      throw RegistryError(401, "UNAUTHORIZED", "Not Authorized");
+    constexpr std::string_view kUser = "AWS:";
+    const std::string login = StartsWith(given, kBasic) ? Base64Decode(given.substr(kBasic.size())) : "";
+    if (!StartsWith(login, kUser)) throw RegistryError(401, "UNAUTHORIZED", "Not Authorized");
+    if (cloud_.settings.iam != Iam::kEnforce) return;
+    const auto txn = cloud_.store.Begin();
+    const Json* known = txn->Find(kPasswords, DigestOf(login.substr(kUser.size())));
+    if (known == nullptr) throw RegistryError(401, "UNAUTHORIZED", "Not Authorized");
+    if (known->value("expires", 0.0) < cloud_.Now()) {
+      throw RegistryError(403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.");
+    }
+    session_ = (*known)["session"];
+  }
+
+  // Empty when whoever the password was given to may.
+  std::string RefusalOf(const char* action, const std::string& repository, const net::Request& request,
+                        const iam::Watch& watch) const {
+    const auto txn = cloud_.store.Begin();
+    iam::Permission permission{action, cloud_.Arn("ecr", "repository/" + repository), {}};
+    for (const auto& [key, value] : iam::ResourceTags(*txn, permission.resource)) {
+      permission.keys["aws:resourcetag/" + ToLower(key)] = {value};
+      permission.keys["ecr:resourcetag/" + ToLower(key)] = {value};
+    }
+    return iam::SessionRefusal(cloud_, *txn, session_, request, permission, watch);
+  }
+
+  void Require(const Route& route, const net::Request& request) const {
+    if (cloud_.settings.iam != Iam::kEnforce) return;
+    for (const char* action : ActionsOf(route, request)) {
+      const std::string refusal = RefusalOf(action, route.repository, request, watch_);
+      if (!refusal.empty()) throw RegistryError(403, "DENIED", refusal);
     }
   }
 
@@ -167,6 +216,7 @@ class Registry {
     }
     const auto route = Parse(request.path());
     if (!route) throw RegistryError(404, "UNSUPPORTED", "the registry has no such path");
+    Require(*route, request);
     RequireRepository(route->repository);
     const std::string& method = request.method;
     const bool reading = method == "GET" || method == "HEAD";
@@ -223,12 +273,17 @@ class Registry {
 
   net::Response BeginUpload(const Route& route, const net::Request& request) {
     std::string mount;
+    std::string from;
     std::string digest;
     for (const auto& [name, value] : net::ParseQuery(request.query())) {
       if (name == "mount") mount = value;
+      if (name == "from") from = value;
       if (name == "digest") digest = value;
     }
-    if (!mount.empty() && IsDigest(mount) && HasBlob(mount)) return Created(route, "blobs", mount);
+    // From where it may not be read it is uploaded, as if it were not there.
+    if (IsDigest(mount) && HasBlob(mount) && RefusalOf("ecr:GetDownloadUrlForLayer", from, request, {}).empty()) {
+      return Created(route, "blobs", mount);
+    }
     fs::create_directories(directory_ / "uploads");
     const std::string id = cloud_.random.Uuid();
     std::ofstream(directory_ / "uploads" / id).close();
@@ -397,15 +452,17 @@ class Registry {
   }
 
   Cloud& cloud_;
+  const iam::Watch watch_;
   const fs::path directory_;
+  Json session_;  // of whom the password was given to; null for the account's root, and where nothing is enforced
 };
 
 }  // namespace
 
-std::optional<net::Response> AnswerRegistry(Cloud& cloud, const net::Request& request) {
+std::optional<net::Response> AnswerRegistry(Cloud& cloud, const net::Request& request, const iam::Watch& watch) {
   if (request.path() != "/v2" && !StartsWith(request.path(), "/v2/")) return std::nullopt;
   try {
-    return Registry(cloud).Answer(request);
+    return Registry(cloud, watch).Answer(request);
   } catch (const RegistryError& error) {
     net::Response response = error.Answer();
     if (response.status == 401) {
@@ -419,6 +476,21 @@ std::optional<net::Response> AnswerRegistry(Cloud& cloud, const net::Request& re
     spdlog::error("registry: {} {}: {}", request.method, request.path(), error.what());
     return RegistryError(500, "UNKNOWN", error.what()).Answer();
   }
+}
+
+std::string GiveRegistryPassword(Cloud& cloud, Call& call, double expires) {
+  std::vector<std::string> over;
+  for (const auto& [digest, given] : call.txn.All(kPasswords)) {
+    if (given.value("expires", 0.0) < cloud.Now()) over.push_back(digest);
+  }
+  for (const auto& digest : over) call.txn.Erase(kPasswords, digest);
+  const std::string password = cloud.random.Hex(64);
+  // A copy: the session may end before.
+  const Json* session = call.txn.Find("sts.sessions", call.access_key);
+  Json given{{"session", session == nullptr ? Json() : *session}, {"expires", expires}};
+  if (session != nullptr) given["session"].erase("_secret");
+  call.txn.Put(kPasswords, DigestOf(password), std::move(given));
+  return password;
 }
 
 std::string RepositoryUri(const Cloud& cloud, const std::string& repository) {

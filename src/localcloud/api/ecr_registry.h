@@ -4,18 +4,28 @@
 // Blobs and manifests are kept as they came, in <state>/registry, so that what was pushed can be pulled. When a tag's
 // manifest arrives, its image is loaded into the container engine under the name that task definitions use, before the
 // push is answered: a push that succeeded can run. Thread-safe.
+//
+// A password that GetAuthorizationToken gave out stands for who asked for it, for twelve hours. Where IAM is enforced
+// no other one is taken, and each request has to be allowed to that principal as the operation of ECR that it is:
+// PutImage to put a manifest, InitiateLayerUpload to begin a layer. Elsewhere any password will do.
 #pragma once
 
 #include <optional>
 #include <string>
 
+#include "localcloud/api/api.h"
 #include "localcloud/cloud.h"
+#include "localcloud/iam/authorize.h"
 #include "net/http_message.h"
 
 namespace adhoc::localcloud {
 
 // Nothing when the path is not the registry's. The server's threads wait while the engine loads an image.
-std::optional<net::Response> AnswerRegistry(Cloud& cloud, const net::Request& request);
+// `watch` sees what requests need to be allowed, where IAM is enforced.
+std::optional<net::Response> AnswerRegistry(Cloud& cloud, const net::Request& request, const iam::Watch& watch);
+
+// A new password of the registry's user, AWS, for whoever makes this call.
+std::string GiveRegistryPassword(Cloud& cloud, Call& call, double expires);
 
 // How images of a repository are called, by ECR and by the engine:
 // <account>.dkr.ecr.<region>.amazonaws.com/<repository>

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 
 #include "aws/sign/sigv4.h"
@@ -25,7 +26,7 @@ struct EcrRegistry : ::testing::Test {
     return api.Send({.method = method,
                      .target = target,
                      .headers = {{"Host", "127.0.0.1:4566"},
-                                 {"Authorization", "Basic " + localcloud::Base64Encode("AWS:token")},
+                                 {"Authorization", "Basic " + localcloud::Base64Encode(login)},
                                  {"Content-Type", type}},
                      .body = body});
   }
@@ -57,6 +58,7 @@ struct EcrRegistry : ::testing::Test {
   bool HasBlob(const std::string& digest) { return Send("HEAD", "/v2/team/backend/blobs/" + digest).status == 200; }
 
   LocalApi api;
+  std::string login = "AWS:token";
 };
 
 TEST_F(EcrRegistry, WantsECRsUser) {
@@ -161,6 +163,163 @@ TEST_F(EcrRegistry, OfAnIndexTheImageForThisMachineIsLoaded) {
 #elif defined(__aarch64__)
   EXPECT_EQ(image->id, DigestOf("config arm64"));
 #endif
+}
+
+// Under `--iam enforce`.
+struct EnforcedEcrRegistry : EcrRegistry {
+  EnforcedEcrRegistry() {
+    api.Call("iam", "CreateRole", {{"RoleName", "ci"}, {"AssumeRolePolicyDocument", Document(Trust())}});
+    api.EnforceIam();
+  }
+
+  static std::string Document(const Json& statements) {
+    return Json{{"Version", "2012-10-17"}, {"Statement", statements}}.dump();
+  }
+  static Json Trust() { return {{"Effect", "Allow"}, {"Principal", {{"AWS", "*"}}}, {"Action", "sts:AssumeRole"}}; }
+  static Json Allow(const Json& actions, const std::string& resource) {
+    return {{"Effect", "Allow"}, {"Action", actions}, {"Resource", resource}};
+  }
+  static Json InBackend(const Json& actions) {
+    return Allow(actions, "arn:aws:ecr:us-east-1:123456789012:repository/team/backend");
+  }
+
+  void MayOnly(Json statements) {
+    statements.push_back(Allow("ecr:GetAuthorizationToken", "*"));
+    api.Call("iam", "PutRolePolicy",
+             {{"RoleName", "ci"}, {"PolicyName", "p"}, {"PolicyDocument", Document(statements)}});
+  }
+  void LogIn() {
+    const Json token = api.Call("ecr", "GetAuthorizationToken")["authorizationData"][0]["authorizationToken"];
+    login = localcloud::Base64Decode(token.get<std::string>());
+  }
+  // As a session of a role with these statements. The API is the root's again afterwards.
+  void LogInWith(const Json& statements) {
+    MayOnly(statements);
+    const Json session =
+        api.Call("sts", "AssumeRole", {{"RoleArn", "arn:aws:iam::123456789012:role/ci"}, {"RoleSessionName", "job"}});
+    api.set_access_key(session["Credentials"]["AccessKeyId"]);
+    LogIn();
+    api.set_access_key("AKIATEST");
+  }
+
+  // The first answer that is no success, of the steps of a push.
+  net::Response PushNew() {
+    const std::string tag = fmt::format("v{}", ++pushed_);
+    const auto refused = [](const net::Response& response) { return response.status >= 400 && response.status != 404; };
+    net::Response response = Send("HEAD", "/v2/team/backend/manifests/" + tag);
+    if (refused(response)) return response;
+    std::string digests[2];
+    for (std::string& digest : digests) {
+      const std::string data = fmt::format("{} {}", tag, &digest - digests);
+      digest = DigestOf(data);
+      response = Send("HEAD", "/v2/team/backend/blobs/" + digest);
+      if (refused(response)) return response;
+      response = Send("POST", "/v2/team/backend/blobs/uploads/");
+      if (refused(response)) return response;
+      const std::string location = response.headers.GetOr("Location", "");
+      response = Send("PATCH", location, data);
+      if (refused(response)) return response;
+      response = Send("PUT", location + "?digest=" + digest);
+      if (refused(response)) return response;
+    }
+    return Send("PUT", "/v2/team/backend/manifests/" + tag, ManifestFor(digests[0], digests[1]), kManifestType);
+  }
+  void ExpectDenied(const net::Response& response, const std::string& action) {
+    EXPECT_EQ(response.status, 403) << action;
+    const Json error = Json::parse(response.body)["errors"][0];
+    EXPECT_EQ(error["code"], "DENIED");
+    EXPECT_EQ(error["message"],
+              fmt::format("User: arn:aws:sts::123456789012:assumed-role/ci/job is not authorized to perform: {} on "
+                          "resource: arn:aws:ecr:us-east-1:123456789012:repository/team/backend because no "
+                          "identity-based policy allows the {} action",
+                          action, action));
+  }
+
+  int pushed_ = 0;
+};
+
+TEST_F(EnforcedEcrRegistry, APushNeedsEachOfItsPermissions) {
+  const Json all = {"ecr:BatchGetImage",   "ecr:BatchCheckLayerAvailability", "ecr:InitiateLayerUpload",
+                    "ecr:UploadLayerPart", "ecr:CompleteLayerUpload",         "ecr:PutImage"};
+  LogInWith(Json::array({InBackend(all)}));
+  EXPECT_EQ(PushNew().status, 201);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Json fewer = all;
+    fewer.erase(i);
+    LogInWith(Json::array({InBackend(fewer)}));
+    ExpectDenied(PushNew(), all[i]);
+  }
+  // What a policy allows counts when it is asked for, not when the password was given out.
+  MayOnly(Json::array({InBackend(all)}));
+  EXPECT_EQ(PushNew().status, 201);
+}
+
+TEST_F(EnforcedEcrRegistry, AnUploadInOnePieceNeedsThemToo) {
+  LogInWith(Json::array({InBackend({"ecr:InitiateLayerUpload", "ecr:CompleteLayerUpload"})}));
+  const std::string target = "/v2/team/backend/blobs/uploads/";
+  ExpectDenied(Send("POST", target + "?digest=" + DigestOf("layer"), "layer"), "ecr:UploadLayerPart");
+  const std::string location = Send("POST", target).headers.GetOr("Location", "");
+  ExpectDenied(Send("PUT", location + "?digest=" + DigestOf("layer"), "layer"), "ecr:UploadLayerPart");
+  ExpectDenied(Send("GET", location), "ecr:UploadLayerPart");
+  ExpectDenied(Send("DELETE", location), "ecr:UploadLayerPart");
+  MayOnly(Json::array({InBackend({"ecr:InitiateLayerUpload", "ecr:UploadLayerPart"})}));
+  ExpectDenied(Send("POST", target + "?digest=" + DigestOf("layer"), "layer"), "ecr:CompleteLayerUpload");
+}
+
+TEST_F(EnforcedEcrRegistry, APullNeedsEachOfItsPermissions) {
+  LogIn();
+  const net::Response pushed = PushNew();
+  ASSERT_EQ(pushed.status, 201);
+  const std::string manifest = "/v2/team/backend/manifests/v1";
+  const std::string blob = "/v2/team/backend/blobs/" + DigestOf("v1 1");
+  LogInWith(Json::array({InBackend({"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"})}));
+  EXPECT_EQ(Send("GET", manifest).status, 200);
+  EXPECT_EQ(Send("GET", blob).body, "v1 1");
+  ExpectDenied(Send("HEAD", blob), "ecr:BatchCheckLayerAvailability");
+  ExpectDenied(Send("GET", "/v2/team/backend/tags/list"), "ecr:ListImages");
+  MayOnly(Json::array());
+  ExpectDenied(Send("GET", manifest), "ecr:BatchGetImage");
+  ExpectDenied(Send("GET", blob), "ecr:GetDownloadUrlForLayer");
+}
+
+TEST_F(EnforcedEcrRegistry, APasswordIsOneThatWasGivenOutForTwelveHours) {
+  EXPECT_EQ(Send("GET", "/v2/").status, 401) << "a password that somebody made up";
+  LogIn();
+  EXPECT_EQ(PushNew().status, 201) << "the account's root may all";
+  LogInWith(Json::array({InBackend({"ecr:BatchGetImage"})}));
+  EXPECT_EQ(Send("GET", "/v2/").status, 200);
+  api.clock().Advance(std::chrono::hours(11));
+  EXPECT_EQ(Send("GET", "/v2/team/backend/manifests/v1").status, 200) << "its session is over, it is not";
+  api.clock().Advance(std::chrono::hours(2));
+  const net::Response late = Send("GET", "/v2/team/backend/manifests/v1");
+  EXPECT_EQ(late.status, 403);
+  EXPECT_EQ(Json::parse(late.body)["errors"][0]["message"],
+            "Your authorization token has expired. Reauthenticate and try again.");
+  LogIn();
+  EXPECT_EQ(Send("GET", "/v2/team/backend/manifests/v1").status, 200);
+}
+
+TEST_F(EnforcedEcrRegistry, WhoMayNotAskForAPasswordGetsNone) {
+  api.Call("iam", "PutRolePolicy",
+           {{"RoleName", "ci"}, {"PolicyName", "p"}, {"PolicyDocument", Document(Json::array({InBackend("ecr:*")}))}});
+  const Json session =
+      api.Call("sts", "AssumeRole", {{"RoleArn", "arn:aws:iam::123456789012:role/ci"}, {"RoleSessionName", "job"}});
+  api.set_access_key(session["Credentials"]["AccessKeyId"]);
+  EXPECT_EQ(api.ErrorOf("ecr", "GetAuthorizationToken"), "AccessDeniedException");
+}
+
+TEST_F(EnforcedEcrRegistry, ALayerIsMountedOnlyFromWhereItMayBeRead) {
+  api.Call("ecr", "CreateRepository", {{"repositoryName", "team/secret"}});
+  LogIn();
+  const std::string layer = DigestOf("layer");
+  ASSERT_EQ(Send("POST", "/v2/team/secret/blobs/uploads/?digest=" + layer, "layer").status, 201);
+  const std::string mount = "/v2/team/backend/blobs/uploads/?mount=" + layer;
+  const Json into = InBackend("ecr:InitiateLayerUpload");
+  LogInWith(Json::array({into}));
+  EXPECT_EQ(Send("POST", mount + "&from=team%2Fsecret").status, 202) << "to be uploaded";
+  EXPECT_EQ(Send("POST", mount).status, 202);
+  LogInWith(Json::array({into, Allow("ecr:GetDownloadUrlForLayer", "arn:aws:ecr:*:*:repository/team/secret")}));
+  EXPECT_EQ(Send("POST", mount + "&from=team%2Fsecret").status, 201);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "localcloud/iam/conditions.h"
 #include "localcloud/iam/managed_policies.h"
 #include "localcloud/iam/needs.h"
+#include "localcloud/iam/sessions.h"
 #include "localcloud/iam/web_identity.h"
 
 namespace adhoc::localcloud::iam {
@@ -62,42 +63,47 @@ ApiError Expired(const aws::Service& service) {
           Json::object(), json ? 400 : 403};
 }
 
+// `session` is a document of sts.sessions. Nothing for the account's root.
+std::optional<Caller> AsSession(const Cloud& cloud, const Store::Transaction& txn, const Json& session) {
+  const std::string arn = Text(session, "Arn");
+  constexpr std::string_view kAssumed = ":assumed-role/";
+  const auto at = arn.find(kAssumed);
+  if (at == std::string::npos) return std::nullopt;
+  const std::string role = arn.substr(at + kAssumed.size(), arn.rfind('/') - at - kAssumed.size());
+  Caller caller = AsRole(cloud, txn, role, arn, Text(session, "AssumedRoleId"));
+  if (const auto given = session.find("_session_policies"); given != session.end()) {
+    caller.policies.session.emplace();
+    for (const auto& text : *given)
+      caller.policies.session->push_back(Json::parse(text.get<std::string>(), nullptr, false));
+  }
+  if (const auto given = session.find("_session_policy_arns"); given != session.end()) {
+    if (!caller.policies.session) caller.policies.session.emplace();
+    for (const auto& policy : *given) {
+      if (auto document = ManagedPolicy(txn, policy)) caller.policies.session->push_back(std::move(*document));
+    }
+  }
+  for (const auto& [key, value] : Fields(session, "_tags").items()) {
+    caller.keys["aws:principaltag/" + ToLower(key)] = {value.get<std::string>()};
+  }
+  return caller;
+}
+
 // Nothing for the account's root.
 std::optional<Caller> FindCaller(const Cloud& cloud, const Call& call) {
   const Json* session = call.txn.Find("sts.sessions", call.access_key);
   const bool temporary = StartsWith(call.access_key, "ASIA");
   if (session == nullptr && !temporary) return std::nullopt;
   if (session == nullptr || session->value("_expires", 0.0) < cloud.Now()) throw Expired(aws::GetService(call.service));
-  const std::string arn = Text(*session, "Arn");
-  constexpr std::string_view kAssumed = ":assumed-role/";
-  const auto at = arn.find(kAssumed);
-  if (at == std::string::npos) return std::nullopt;
-  const std::string role = arn.substr(at + kAssumed.size(), arn.rfind('/') - at - kAssumed.size());
-  Caller caller = AsRole(cloud, call.txn, role, arn, Text(*session, "AssumedRoleId"));
-  if (const auto given = session->find("_session_policies"); given != session->end()) {
-    caller.policies.session.emplace();
-    for (const auto& text : *given)
-      caller.policies.session->push_back(Json::parse(text.get<std::string>(), nullptr, false));
-  }
-  if (const auto given = session->find("_session_policy_arns"); given != session->end()) {
-    if (!caller.policies.session) caller.policies.session.emplace();
-    for (const auto& policy : *given) {
-      if (auto document = ManagedPolicy(call.txn, policy)) caller.policies.session->push_back(std::move(*document));
-    }
-  }
-  for (const auto& [key, value] : Fields(*session, "_tags").items()) {
-    caller.keys["aws:principaltag/" + ToLower(key)] = {value.get<std::string>()};
-  }
-  return caller;
+  return AsSession(cloud, call.txn, *session);
 }
 
-void AddGlobalKeys(const Cloud& cloud, const Call& call, Keys& keys) {
-  const std::string address = call.http.remote_address.empty() ? "127.0.0.1" : call.http.remote_address;
+void AddGlobalKeys(const Cloud& cloud, const std::string& region, const net::Request& http, Keys& keys) {
+  const std::string address = http.remote_address.empty() ? "127.0.0.1" : http.remote_address;
   const Keys global{{"aws:principalaccount", {cloud.settings.account}},
-                    {"aws:requestedregion", {call.region}},
+                    {"aws:requestedregion", {region}},
                     {"aws:securetransport", {"false"}},
                     {"aws:sourceip", {address}},
-                    {"aws:useragent", {call.http.headers.GetOr("User-Agent", "")}},
+                    {"aws:useragent", {http.headers.GetOr("User-Agent", "")}},
                     {"aws:currenttime", {IsoTime(cloud.Now())}},
                     {"aws:epochtime", {fmt::format("{}", static_cast<std::int64_t>(cloud.Now()))}}};
   keys.insert(global.begin(), global.end());
@@ -141,7 +147,7 @@ void AuthorizeAssumeRole(const Cloud& cloud, const Call& call, const Caller* cal
   if (call.operation.name == "AssumeRoleWithWebIdentity") {
     const WebIdentity identity = CheckWebIdentity(cloud, call);
     permission.keys = identity.keys;
-    AddGlobalKeys(cloud, call, permission.keys);
+    AddGlobalKeys(cloud, call.region, call.http, permission.keys);
     const Principal federated{.federated = identity.provider_arn};
     if (watch) watch(federated, permission);
     if (EffectOf(trust, federated, permission) != Effect::kAllow) {
@@ -151,7 +157,7 @@ void AuthorizeAssumeRole(const Cloud& cloud, const Call& call, const Caller* cal
   }
   if (caller == nullptr) return;
   permission.keys = caller->keys;
-  AddGlobalKeys(cloud, call, permission.keys);
+  AddGlobalKeys(cloud, call.region, call.http, permission.keys);
   if (watch) watch(caller->principal, permission);
   Principal without_account = caller->principal;
   without_account.account.clear();
@@ -187,13 +193,26 @@ void Authorize(const Cloud& cloud, const Call& call, const Watch& watch) {
   }
   for (Permission& needed : NeedsOf(cloud, call)) {
     needed.keys.insert(caller->keys.begin(), caller->keys.end());
-    AddGlobalKeys(cloud, call, needed.keys);
+    AddGlobalKeys(cloud, call.region, call.http, needed.keys);
     if (watch) watch(caller->principal, needed);
     Policies policies = caller->policies;
     policies.resource = BucketPolicies(call.txn, needed);
     const Decision decision = Evaluate(policies, caller->principal, needed);
     if (!decision.allowed) throw Denied(service, Refusal(caller->principal.arn, needed, decision));
   }
+}
+
+std::string SessionRefusal(const Cloud& cloud, const Store::Transaction& txn, const Json& session,
+                           const net::Request& http, const Permission& permission, const Watch& watch) {
+  if (cloud.settings.iam != Iam::kEnforce) return "";
+  const auto caller = AsSession(cloud, txn, session);
+  if (!caller) return "";
+  Permission asked = permission;
+  asked.keys.insert(caller->keys.begin(), caller->keys.end());
+  AddGlobalKeys(cloud, cloud.settings.region, http, asked.keys);
+  if (watch) watch(caller->principal, asked);
+  const Decision decision = Evaluate(caller->policies, caller->principal, asked);
+  return decision.allowed ? "" : Refusal(caller->principal.arn, asked, decision);
 }
 
 Decision RoleMay(const Cloud& cloud, const Store::Transaction& txn, const std::string& role_arn,

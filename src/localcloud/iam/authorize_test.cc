@@ -156,6 +156,92 @@ TEST_F(Authorize, RolesArePassedOnlyWithPermission) {
   EXPECT_EQ(api.ErrorOf("ecs", "RegisterTaskDefinition", definition), "");
 }
 
+// Its service-linked role may all of this; the caller has to be allowed to it as well.
+TEST_F(Authorize, ScalingNeedsWhatItDoesToTheServiceAndToAlarms) {
+  {
+    const auto txn = api.store().Begin();
+    txn->Put("ecs.services", "alpha/web", {{"status", "ACTIVE"}, {"desiredCount", 1}});
+    txn->Commit();
+  }
+  const auto about = [](Json more) {
+    more.update({{"ServiceNamespace", "ecs"},
+                 {"ResourceId", "service/alpha/web"},
+                 {"ScalableDimension", "ecs:service:DesiredCount"}});
+    return more;
+  };
+  const Json target = about({{"MinCapacity", 1}, {"MaxCapacity", 2}});
+  const Json policy =
+      about({{"PolicyName", "cpu"},
+             {"PolicyType", "TargetTrackingScaling"},
+             {"TargetTrackingScalingPolicyConfiguration",
+              {{"TargetValue", 60},
+               {"PredefinedMetricSpecification", {{"PredefinedMetricType", "ECSServiceAverageCPUUtilization"}}}}}});
+  const std::string alarms = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:";
+  Json allowed = Json::array({Allow("application-autoscaling:*", "*")});
+  // What is refused for want of which action; then it is allowed.
+  const auto expect_need = [&](const char* operation, const Json& input, const std::string& action,
+                               const std::string& resource) {
+    BecomeWith(allowed);
+    const auto refused = Error("application-autoscaling", operation, input);
+    EXPECT_EQ(refused.code(), "AccessDeniedException") << operation;
+    EXPECT_NE(std::string(refused.what()).find(action + " on resource: " + resource), std::string::npos)
+        << operation << ": " << refused.what();
+    allowed.push_back(Allow(action, "*"));
+  };
+  const auto expect_none = [&](const char* operation, const Json& input) {
+    BecomeWith(allowed);
+    EXPECT_EQ(api.ErrorOf("application-autoscaling", operation, input), "") << operation;
+  };
+  const std::string service = "arn:aws:ecs:us-east-1:123456789012:service/alpha/web";
+  expect_need("RegisterScalableTarget", target, "ecs:DescribeServices", service);
+  expect_need("RegisterScalableTarget", target, "ecs:UpdateService", service);
+  expect_need("RegisterScalableTarget", target, "iam:CreateServiceLinkedRole",
+              std::string(kAccount) +
+                  ":role/aws-service-role/ecs.application-autoscaling.amazonaws.com/"
+                  "AWSServiceRoleForApplicationAutoScaling_ECSService");
+  expect_none("RegisterScalableTarget", target);
+  expect_need("PutScalingPolicy", policy, "cloudwatch:DescribeAlarms", alarms + "*");
+  expect_need("PutScalingPolicy", policy, "cloudwatch:PutMetricAlarm", alarms + "TargetTracking-service/alpha/web-*");
+  expect_none("PutScalingPolicy", policy);
+  // Replaced, or gone with the policy or the target.
+  const std::string high = alarms + "TargetTracking-service/alpha/web-AlarmHigh-";
+  const Json before = allowed;
+  for (const char* operation : {"PutScalingPolicy", "DeleteScalingPolicy", "DeregisterScalableTarget"}) {
+    allowed = before;
+    const Json input = operation == std::string("PutScalingPolicy")      ? policy
+                       : operation == std::string("DeleteScalingPolicy") ? about({{"PolicyName", "cpu"}})
+                                                                         : about(Json::object());
+    expect_need(operation, input, "cloudwatch:DeleteAlarms", high);
+    expect_none(operation, input);
+    if (operation == std::string("DeleteScalingPolicy")) expect_none("PutScalingPolicy", policy);
+  }
+  AsRoot();
+  EXPECT_TRUE(api.Call("cloudwatch", "DescribeAlarms")["MetricAlarms"].empty());
+}
+
+TEST_F(Authorize, AStepPolicyHasNoAlarmsOfItsOwn) {
+  {
+    const auto txn = api.store().Begin();
+    txn->Put("ecs.services", "alpha/web", {{"status", "ACTIVE"}, {"desiredCount", 1}});
+    txn->Commit();
+  }
+  Json about{{"ServiceNamespace", "ecs"},
+             {"ResourceId", "service/alpha/web"},
+             {"ScalableDimension", "ecs:service:DesiredCount"}};
+  Json target = about;
+  target.update({{"MinCapacity", 1}, {"MaxCapacity", 2}});
+  api.Call("application-autoscaling", "RegisterScalableTarget", target);
+  Json policy = about;
+  policy.update({{"PolicyName", "steps"},
+                 {"PolicyType", "StepScaling"},
+                 {"StepScalingPolicyConfiguration",
+                  {{"AdjustmentType", "ChangeInCapacity"},
+                   {"StepAdjustments", Json::array({{{"MetricIntervalLowerBound", 0}, {"ScalingAdjustment", 1}}})}}}});
+  BecomeWith(Json::array({Allow("application-autoscaling:*", "*")}));
+  EXPECT_EQ(api.ErrorOf("application-autoscaling", "PutScalingPolicy", policy), "");
+  EXPECT_EQ(api.ErrorOf("application-autoscaling", "DeregisterScalableTarget", about), "");
+}
+
 TEST_F(Authorize, S3NamesActionsAfterWhatTheyTouch) {
   api.Call("s3", "CreateBucket", {{"Bucket", "photos"}});
   api.Call("s3", "PutObject", {{"Bucket", "photos"}, {"Key", "a"}, {"Body", "x"}});

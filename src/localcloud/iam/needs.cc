@@ -64,6 +64,7 @@ class Needs {
     if (call_.service == "iam" && row_.operation == "AddRoleToInstanceProfile")
       AddPassRole(RoleArn(), "ec2.amazonaws.com");
     if (call_.service == "ec2") AddInstanceProfile();
+    if (call_.service == "application-autoscaling") AddAutoScaling();
     AddServiceLinkedRole();
     AddCloudMap();
     AddPrivateDns();
@@ -441,6 +442,30 @@ class Needs {
     Need("secretsmanager:TagResource", secret);
   }
 
+  // What it does to a service and to alarms has to be allowed to the caller, too, whatever its own role may
+  // (Application Auto Scaling User Guide, "Permissions required for API actions on target services and CloudWatch").
+  void AddAutoScaling() {
+    const std::string resource = Input("ResourceId");
+    if (row_.operation == "RegisterScalableTarget") {
+      for (const char* action : {"ecs:DescribeServices", "ecs:UpdateService"})
+        Need(action, cloud_.Arn("ecs", resource));
+    }
+    const bool puts = row_.operation == "PutScalingPolicy";
+    const bool tracks = puts && call_.input.contains("TargetTrackingScalingPolicyConfiguration");
+    if (!tracks && row_.operation != "DeleteScalingPolicy" && row_.operation != "DeregisterScalableTarget") return;
+    std::vector<std::string> replaced;
+    for (const auto& [arn, policy] : call_.txn.All("autoscaling.policies")) {
+      const std::string name = Input("PolicyName");
+      if (Text(policy, "ResourceId") != resource || (!name.empty() && Text(policy, "PolicyName") != name)) continue;
+      for (const Json& alarm : Items(policy, "Alarms")) replaced.push_back(Text(alarm, "AlarmARN"));
+    }
+    if (tracks || !replaced.empty()) Need("cloudwatch:DescribeAlarms", cloud_.Arn("cloudwatch", "alarm:*"));
+    for (const auto& alarm : replaced) Need("cloudwatch:DeleteAlarms", alarm);
+    if (tracks) {
+      Need("cloudwatch:PutMetricAlarm", cloud_.Arn("cloudwatch", fmt::format("alarm:TargetTracking-{}-*", resource)));
+    }
+  }
+
   // The first one of its kind makes its service's role in the account.
   void AddServiceLinkedRole() {
     struct Maker {
@@ -450,6 +475,8 @@ class Needs {
       const char* role;
     };
     static constexpr Maker kMakers[] = {
+        {"application-autoscaling", "RegisterScalableTarget", "ecs.application-autoscaling.amazonaws.com",
+         "AWSServiceRoleForApplicationAutoScaling_ECSService"},
         {"ecs", "CreateCluster", "ecs.amazonaws.com", "AWSServiceRoleForECS"},
         {"elbv2", "CreateLoadBalancer", "elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing"},
         {"rds", "CreateDBInstance", "rds.amazonaws.com", "AWSServiceRoleForRDS"}};

@@ -146,8 +146,8 @@ constexpr Row kEc2[] = {
     {"RebootInstances", "instance/{InstanceIds[]}"},
     {"ReplaceIamInstanceProfileAssociation", "instance/*"},
     {"RunInstances",
-     "instance/* volume/* network-interface/* @image subnet/{SubnetId} security-group/{SecurityGroupIds[]} "
-     "key-pair/{KeyName}"},
+     "instance/* volume/* network-interface/* @image subnet/{SubnetId} subnet/{NetworkInterfaces[].SubnetId} "
+     "security-group/{SecurityGroupIds[]} security-group/{NetworkInterfaces[].Groups[]} key-pair/{KeyName}"},
     {"StartInstances", "instance/{InstanceIds[]}"},
     {"StopInstances", "instance/{InstanceIds[]}"},
     {"TerminateInstances", "instance/{InstanceIds[]}"},
