@@ -3,12 +3,14 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <functional>
 
 #include "base/error.h"
 #include "cli/exit_codes.h"
 #include "cli/render.h"
 #include "cli/shell.h"
 #include "env/names.h"
+#include "env/s3_records.h"
 #include "ui/view.h"
 
 namespace adhoc::cli {
@@ -28,6 +30,16 @@ struct Arguments {
   bool yes = false;
   bool force = false;
 };
+
+// Two at once take turns: the second plans again what the first has left. The lock lies in the bucket, which is made
+// with it.
+env::ApplyResult ApplyAlone(Session& session, const char* what,
+                            const std::function<env::Prepared(env::Context&)>& prepare) {
+  const auto lock = session.Hold(env::kBootstrapLock, what, std::chrono::minutes(10));
+  const auto context = session.NewContext();
+  const env::Prepared prepared = prepare(*context);
+  return env::Apply(*context, prepared.plan, prepared.resources);
+}
 
 // The terminal, not stdin, which may be somebody's data.
 void Confirm(const std::string& question) {
@@ -70,7 +82,9 @@ int Up(Shell& shell, const Arguments& arguments) {
   if (!prepared.plan.empty()) {
     Show(session, prepared);
     if (!arguments.yes) Confirm(fmt::format("Make this in account {}?", target.account));
-    const env::ApplyResult result = env::Apply(session.context(), prepared.plan, prepared.resources);
+    const env::ApplyResult result = ApplyAlone(session, "adhoc bootstrap up", [&](env::Context& context) {
+      return env::PrepareBootstrap(context, arguments.github);
+    });
     if (!result.ok()) throw Error("the bootstrap is not complete: " + result.error, result.hint);
   }
   session.EndView();
@@ -98,7 +112,9 @@ int Down(Shell& shell, const Arguments& arguments) {
   if (!prepared.plan.empty()) {
     Show(session, prepared);
     if (!arguments.yes) Confirm(fmt::format("Delete this from account {}?", target.account));
-    const env::ApplyResult result = env::Apply(session.context(), prepared.plan, prepared.resources);
+    const env::ApplyResult result = ApplyAlone(session, "adhoc bootstrap down", [&](env::Context& context) {
+      return env::PrepareBootstrapDown(context, arguments.force);
+    });
     if (!result.ok()) throw Error("not everything is deleted: " + result.error, result.hint);
   }
   session.EndView();

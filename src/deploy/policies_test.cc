@@ -823,6 +823,7 @@ TEST_F(Policies, BootstrapNeedsExactlyItsPolicyAndItsRoleDeploys) {
   const auto up = [](env::Context& context) { return env::PrepareBootstrap(context, "shop/web"); };
   const auto down = [](env::Context& context) { return env::PrepareBootstrapDown(context, false); };
   const auto forced = [](env::Context& context) { return env::PrepareBootstrapDown(context, true); };
+  EXPECT_EQ(Lock(env::kBootstrapLock), "");
   EXPECT_EQ(Apply(up), "");
   EXPECT_EQ(Run([&](env::Context& context, env::RecordStore&) { EXPECT_TRUE(Plan(context, up).empty()); }), "");
   // Somebody opened and changed things.

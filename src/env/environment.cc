@@ -93,6 +93,8 @@ Resources BootstrapResources(const config::Config& config, const std::string& gi
     resources.push_back(MakeDeployRole(scope.shared, github));
     resources.push_back(MakeSharedRole(scope.shared, github));
   }
+  // The lock is in the bucket, which therefore is there before all else and after it.
+  for (std::size_t i = 1; i < resources.size(); ++i) resources[i]->DependsOn(resources.front()->id());
   return resources;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "env/names.h"
+#include "env/s3_records.h"
 
 namespace adhoc::env {
 namespace {
@@ -416,6 +417,8 @@ Json BootstrapPolicy(const PolicyScope& scope) {
               "PutEncryptionConfiguration PutLifecycleConfiguration"),
       {policy.RecordsBucket()});
   policy.Allow("Records", Actions("s3", "DeleteObject DeleteObjectVersion"), {policy.RecordsBucket() + "/*"});
+  policy.Allow("Lock", Actions("s3", "GetObject PutObject"),
+               {policy.RecordsBucket() + "/" + LockObject(kBootstrapLock)});
   if (!scope.repositories.empty()) {
     policy.Allow("Repositories",
                  Actions("ecr",

@@ -17,12 +17,6 @@ constexpr int kTries = 5;
 
 std::string RecordKey(const std::string& environment) { return "records/" + environment + ".json"; }
 
-// `environment alpha` → `locks/environment/alpha.json`
-std::string LockKey(std::string key) {
-  for (char& c : key) c = c == ' ' ? '/' : c;
-  return "locks/" + key + ".json";
-}
-
 struct Object {
   std::string text;
   std::string etag;
@@ -66,7 +60,7 @@ class S3Records final : public RecordStore {
     for (int attempt = 1; attempt <= kTries; ++attempt) {
       if (WriteLock(key, us, {{"IfNoneMatch", "*"}})) return std::nullopt;
       // Somebody has it, or our own first try arrived without its answer: read who it is.
-      const auto held = Read(LockKey(key));
+      const auto held = Read(LockObject(key));
       if (!held) continue;
       const LockHolder holder = HolderOf(key, *held);
       if (!SameHolder(holder, us) && !IsGone(holder, Now())) return holder;
@@ -81,29 +75,29 @@ class S3Records final : public RecordStore {
   bool Renew(const std::string& key, const LockHolder& us) override {
     // As we wrote it last, it is still ours.
     if (const std::string etag = Written(key); !etag.empty() && WriteLock(key, us, {{"IfMatch", etag}})) return true;
-    const auto held = Read(LockKey(key));
+    const auto held = Read(LockObject(key));
     if (!held || !SameHolder(HolderOf(key, *held), us)) return false;
     if (WriteLock(key, us, {{"IfMatch", held->etag}})) return true;
-    const auto now = Read(LockKey(key));
+    const auto now = Read(LockObject(key));
     return now && SameHolder(HolderOf(key, *now), us);
   }
 
   void Unlock(const std::string& key, const LockHolder& us) override {
-    if (const std::string etag = Written(key); !etag.empty() && Erase(LockKey(key), etag)) return Forget(key);
-    const auto held = Read(LockKey(key));
-    if (held && SameHolder(HolderOf(key, *held), us)) Erase(LockKey(key), held->etag);
+    if (const std::string etag = Written(key); !etag.empty() && Erase(LockObject(key), etag)) return Forget(key);
+    const auto held = Read(LockObject(key));
+    if (held && SameHolder(HolderOf(key, *held), us)) Erase(LockObject(key), held->etag);
     Forget(key);
   }
 
   std::optional<LockHolder> Holder(const std::string& key) override {
-    const auto held = Read(LockKey(key));
+    const auto held = Read(LockObject(key));
     if (!held) return std::nullopt;
     LockHolder holder = HolderOf(key, *held);
     if (IsGone(holder, Now())) return std::nullopt;
     return holder;
   }
 
-  void Break(const std::string& key) override { Erase(LockKey(key), ""); }
+  void Break(const std::string& key) override { Erase(LockObject(key), ""); }
 
  private:
   Json Place() const { return {{"Bucket", bucket_.name()}, {"ExpectedBucketOwner", bucket_.account}}; }
@@ -119,7 +113,7 @@ class S3Records final : public RecordStore {
 
   // The lease counts from S3's time of the write.
   LockHolder HolderOf(const std::string& key, const Object& object) const {
-    LockHolder holder = HolderFromJson(Parse(LockKey(key), object.text));
+    LockHolder holder = HolderFromJson(Parse(LockObject(key), object.text));
     holder.expires = object.modified + static_cast<double>(lease().count());
     return holder;
   }
@@ -145,7 +139,7 @@ class S3Records final : public RecordStore {
   }
 
   bool WriteLock(const std::string& key, const LockHolder& us, const Json& condition) {
-    const auto made = Write(LockKey(key), ToJson(us).dump(2), condition);
+    const auto made = Write(LockObject(key), ToJson(us).dump(2), condition);
     if (!made) return false;
     (*written_.lock())[key] = made->value("ETag", "");
     // A bucket whose making was cut off has no versions yet: that is set last.
@@ -162,13 +156,15 @@ class S3Records final : public RecordStore {
       try {
         return client_.Call("s3", "PutObject", input);
       } catch (const aws::AwsError& error) {
-        if (error.code() == "NoSuchBucket" && attempt == 1) {
+        const bool gone = error.code() == "NoSuchBucket" || error.code() == "NoSuchKey";
+        const bool renews = input.contains("IfMatch");
+        if (error.code() == "NoSuchBucket" && !renews && attempt == 1) {
           EnsureRecordsBucket(client_, bucket_);
           continue;
         }
         // 409: another conditional write of the key was under way. 404: it was deleted since it was read.
-        const bool lost = error.code() == "PreconditionFailed" || error.code() == "ConditionalRequestConflict" ||
-                          (error.code() == "NoSuchKey" && input.contains("IfMatch"));
+        const bool lost =
+            error.code() == "PreconditionFailed" || error.code() == "ConditionalRequestConflict" || (gone && renews);
         if (!lost) throw;
         return std::nullopt;
       }
@@ -195,6 +191,11 @@ class S3Records final : public RecordStore {
 };
 
 }  // namespace
+
+std::string LockObject(std::string key) {
+  for (char& c : key) c = c == ' ' ? '/' : c;
+  return "locks/" + key + ".json";
+}
 
 std::string RecordsBucket::name() const { return RecordsBucketName(account, region); }
 

@@ -19,6 +19,11 @@ struct RecordsBucket {
 // Makes the bucket, or sets what is missing of its settings. Right after a run that was cut off in it. Throws Error.
 void EnsureRecordsBucket(aws::Client& client, const RecordsBucket& bucket);
 
+// The lock of what `adhoc bootstrap` makes in the account and region, the bucket itself among it.
+inline constexpr const char* kBootstrapLock = "bootstrap";
+// The object that is the lock of `key`: locks/environment/alpha.json of `environment alpha`.
+std::string LockObject(std::string key);
+
 // Reads find nothing where there is no bucket; the first write makes it. Times are S3's, not this machine's: a clock
 // that is wrong takes nobody's lock away.
 std::unique_ptr<RecordStore> OpenS3Records(aws::Client& client, RecordsBucket bucket);

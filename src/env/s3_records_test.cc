@@ -141,6 +141,23 @@ TEST_F(S3RecordsTest, ALostLeaseIsNotRenewed) {
 }
 
 // A laptop that sleeps, or a network that is away for longer than the lease.
+// Else the last thing that `bootstrap down` does would be to make the bucket again.
+TEST_F(S3RecordsTest, ALockWhoseBucketIsGoneIsLost) {
+  EXPECT_FALSE(one_->TryLock(kBootstrapLock, Somebody("here")));
+  const Json at{{"Bucket", bucket_.name()}};
+  const Json versions = api_.Call("s3", "ListObjectVersions", at)["Versions"];
+  ASSERT_EQ(versions.size(), 1U);
+  EXPECT_EQ(versions[0]["Key"], LockObject(kBootstrapLock));
+  Json lock = at;
+  lock.update({{"Key", versions[0]["Key"]}, {"VersionId", versions[0]["VersionId"]}});
+  api_.Call("s3", "DeleteObject", lock);
+  EXPECT_FALSE(one_->Renew(kBootstrapLock, Somebody("here")));
+  api_.Call("s3", "DeleteBucket", at);
+  EXPECT_FALSE(one_->Renew(kBootstrapLock, Somebody("here")));
+  one_->Unlock(kBootstrapLock, Somebody("here"));
+  EXPECT_EQ(api_.ErrorOf("s3", "GetBucketVersioning", at), "NoSuchBucket");
+}
+
 TEST_F(S3RecordsTest, ACommandIsToldWhenItsLockIsLost) {
   events::Recorder sink;
   std::promise<void> lost;

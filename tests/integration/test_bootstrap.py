@@ -120,6 +120,33 @@ def test_an_account_is_set_up_and_left(account):
     assert "there is nothing of adhoc" in account.adhoc("bootstrap", "down", "--yes").stdout
 
 
+def test_two_at_once_take_turns(cloud, tmp_path):
+    """Of several that want another repository each, one is the last, in all that it wants."""
+    (tmp_path / "adhoc.yaml").write_text(DEFINITION % ACCOUNTS["local"])
+    variables = {**cloud.environment, "HOME": str(tmp_path), "AWS_ENDPOINT_URL": cloud.endpoint}
+
+    def together(*commands):
+        running = [subprocess.Popen([cloud.program, "bootstrap", *command], cwd=tmp_path, env=variables, stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for command in commands]
+        return [(process.communicate(timeout=120), process.returncode) for process in running]
+
+    iam, s3 = cloud.client("iam"), cloud.client("s3")
+    bucket = BUCKET % ACCOUNTS["local"]
+    try:
+        for result in together(*(["up", "--yes", "--github", f"shop/web{i}"] for i in range(4))):
+            assert result[1] == 0, result
+        trusts = [json.dumps(iam.get_role(RoleName=f"tst-{part}-role")["Role"]["AssumeRolePolicyDocument"]) for part in ("deploy", "shared")]
+        assert trusts[0] == trusts[1] and trusts[0].count("repo:shop/web") == 1
+        assert "Contents" not in s3.list_objects_v2(Bucket=bucket)  # nobody holds it
+    finally:
+        results = together(["down", "--yes", "--force"], ["down", "--yes", "--force"])
+    assert [result[1] for result in results] == [0, 0], results
+    with pytest.raises(ClientError):
+        s3.head_bucket(Bucket=bucket)
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName="tst-deploy-role")
+
+
 def test_without_a_terminal_it_is_not_confirmed(cloud, tmp_path):
     (tmp_path / "adhoc.yaml").write_text(DEFINITION % ACCOUNTS["local"])
     variables = {"HOME": str(tmp_path), "AWS_ENDPOINT_URL": cloud.endpoint}

@@ -45,26 +45,50 @@ class RecordsBucketResource final : public Resource {
 
   Json Update(Context& context, const Json&) override { return Create(context); }
 
+  // The lock that this is done under goes last, so that it can be renewed until there is nothing left to do.
   void Delete(Context& context, const Json&) override {
-    while (true) {
-      const Json listed = Call(context, "ListObjectVersions", Json::object());
-      Json objects = Json::array();
-      for (const char* kind : {"Versions", "DeleteMarkers"}) {
-        for (const Json& version : listed.value(kind, Json::array())) {
-          objects.push_back({{"Key", version["Key"]}, {"VersionId", version["VersionId"]}});
-        }
-      }
-      if (objects.empty()) break;
-      Call(context, "DeleteObjects", {{"Delete", {{"Objects", objects}, {"Quiet", true}}}});
+    DeleteVersions(context, LockObject(kBootstrapLock));
+    DeleteVersions(context, "");
+    if (Call(context, "DeleteBucket", Json::object(), "BucketNotEmpty")) return;
+    // Who waited for the lock may have it by now, and with it the bucket. Else somebody writes to it.
+    for (const Json& version : VersionsIn(Call(context, "ListObjectVersions", Json::object()))) {
+      if (version["Key"] == LockObject(kBootstrapLock)) continue;
+      throw Error(
+          fmt::format("{} cannot be deleted: {} has just been written to it", id(), version["Key"].get<std::string>()),
+          "the same command again, when no other one runs in the account");
     }
-    Json input{{"Bucket", name()}, {"ExpectedBucketOwner", bucket_.account}};
-    context.CallUnless({"NoSuchBucket"}, "s3", "DeleteBucket", input);
   }
 
  private:
-  Json Call(Context& context, const char* operation, Json input) const {
+  // With the markers of deletions.
+  static Json VersionsIn(const std::optional<Json>& listed) {
+    Json all = Json::array();
+    for (const char* kind : {"Versions", "DeleteMarkers"}) {
+      for (const Json& version : listed.value_or(Json::object()).value(kind, Json::array())) {
+        all.push_back({{"Key", version["Key"]}, {"VersionId", version["VersionId"]}});
+      }
+    }
+    return all;
+  }
+
+  void DeleteVersions(Context& context, const std::string& kept) const {
+    Json place = Json::object();
+    while (true) {
+      const auto listed = Call(context, "ListObjectVersions", place);
+      Json objects = Json::array();
+      for (const Json& version : VersionsIn(listed)) {
+        if (version["Key"] != kept) objects.push_back(version);
+      }
+      if (!objects.empty()) Call(context, "DeleteObjects", {{"Delete", {{"Objects", objects}, {"Quiet", true}}}});
+      if (!listed || !listed->value("IsTruncated", false)) return;
+      place = {{"KeyMarker", (*listed)["NextKeyMarker"]}, {"VersionIdMarker", (*listed)["NextVersionIdMarker"]}};
+    }
+  }
+
+  // Nothing when there is no bucket, or for the error `otherwise`.
+  std::optional<Json> Call(Context& context, const char* operation, Json input, const char* otherwise = "") const {
     input.update({{"Bucket", name()}, {"ExpectedBucketOwner", bucket_.account}});
-    return context.Call("s3", operation, input);
+    return context.CallUnless({"NoSuchBucket", otherwise}, "s3", operation, input);
   }
 
   std::optional<Json> Setting(Context& context, const char* operation) const {
