@@ -22,8 +22,9 @@ a Terraform state in S3 whose outputs the policy names.
   adhoc iam policy bootstrap   what `adhoc bootstrap` needs
   adhoc iam policy execution   of <shared>-ecs-execution-role, with which ECS starts tasks
   adhoc iam policy task        of <environment>-task-role, which the application's tasks have
+  adhoc iam policy boundary    <shared>-task-boundary, which limits all of these (permissions_boundary of a target)
 
-`shared up` and `up` make the last two, `bootstrap up` the first two.)";
+`shared up` and `up` make those of tasks, `bootstrap up` those of pipelines and the boundary.)";
 
 struct Arguments {
   std::string policy;
@@ -34,6 +35,7 @@ Json PolicyOf(const config::Config& config, const Arguments& arguments) {
   const env::PolicyScope scope = env::ScopeOf(config);
   if (arguments.policy == "execution") return env::ExecutionPolicy(scope);
   if (arguments.policy == "task") return env::TaskPolicy(scope, arguments.environment, config.bucket.has_value());
+  if (arguments.policy == "boundary") return env::TaskBoundary(scope);
   if (arguments.policy == "bootstrap") return env::BootstrapPolicy(scope);
   if (arguments.policy == "shared") return env::SharedPolicy(scope);
   return env::EnvironmentsPolicy(scope);
@@ -66,9 +68,9 @@ void AddIam(CLI::App& app, Shell& shell) {
   command->require_subcommand(1);
   auto arguments = std::make_shared<Arguments>();
   CLI::App* policy = command->add_subcommand("policy", kHelp);
-  policy->add_option("policy", arguments->policy, "deploy, shared, bootstrap, execution, or task")
+  policy->add_option("policy", arguments->policy, "deploy, shared, bootstrap, execution, task, or boundary")
       ->required()
-      ->check(CLI::IsMember({"deploy", "shared", "bootstrap", "execution", "task"}));
+      ->check(CLI::IsMember({"deploy", "shared", "bootstrap", "execution", "task", "boundary"}));
   policy->add_option("--environment", arguments->environment, "Of task: the environment [all]");
   policy->callback([&shell, arguments] { shell.action = [&shell, arguments] { return Print(shell, *arguments); }; });
 }

@@ -77,6 +77,8 @@ struct Target {
   bool https = false;                    // AWS: always true
   std::string certificate;               // AWS: ARN; empty: the engine makes a wildcard certificate
   std::string hosted_zone;               // AWS: id of the domain's zone; empty: found by the domain's name
+  std::string permissions_boundary;      // AWS: ARN of the policy that limits the roles of tasks, or empty
+  bool makes_boundary = false;           // AWS: likewise, one that `adhoc bootstrap` makes
   bool spot = false;                     // run tasks on Fargate Spot unless they say otherwise
   bool bastion = false;                  // a host in the network, reached through Session Manager
   Network network;

@@ -93,6 +93,7 @@ targets:
     role: arn:aws:iam::111122223333:role/deploy
     certificate: arn:aws:acm:eu-central-1:111122223333:certificate/abc
     hosted_zone: Z123
+    permissions_boundary: true
     spot: false
     network: {cidr: 10.1.0.0/16, zones: 3, nat: none, ingress: [192.0.2.0/24]}
 )";
@@ -135,6 +136,7 @@ TEST(Definition, ReadsEverything) {
   EXPECT_EQ(dev.network.nat, NatKind::kNone);
   EXPECT_EQ(dev.network.ingress, (Strings{"192.0.2.0/24"}));
   EXPECT_FALSE(dev.spot);
+  EXPECT_TRUE(dev.makes_boundary);
 
   const Image& backend = definition.GetImage("backend");
   EXPECT_EQ(backend.repository, "team/backend");
@@ -179,6 +181,31 @@ TEST(Definition, RefusesHttpsWithoutADomainThatCertificatesHave) {
       (Strings{"2:26 `targets.local.https` needs a domain with a dot: no certificate can be had for *.localhost | add "
                "domain: dev.localhost"}));
   EXPECT_EQ(MistakesWith("targets: {local: {https: true, domain: dev.localhost}}"), Strings{});
+}
+
+TEST(Definition, ABoundaryIsMadeOrOfTheAccount) {
+  const auto with = [](const std::string& value) {
+    return "targets: {dev: {kind: aws, region: us-east-1, account: \"111122223333\", domain: a.example.com, "
+           "permissions_boundary: " +
+           value + "}}";
+  };
+  const auto target = [&](const std::string& value) {
+    return Parse("name: x\nservices: {a: {image: r:7}}\n" + with(value)).definition->targets[0].target;
+  };
+  EXPECT_TRUE(target("true").makes_boundary);
+  EXPECT_EQ(target("true").permissions_boundary, "");
+  EXPECT_FALSE(target("false").makes_boundary);
+  EXPECT_EQ(target("false").permissions_boundary, "");
+  for (const char* arn : {"arn:aws:iam::111122223333:policy/limits/tasks", "arn:aws:iam::aws:policy/PowerUserAccess"}) {
+    EXPECT_FALSE(target(arn).makes_boundary);
+    EXPECT_EQ(target(arn).permissions_boundary, arn);
+  }
+  EXPECT_EQ(
+      MistakesWith(with("arn:aws:iam::111122223333:role/x")),
+      (Strings{"2:117 `targets.dev.permissions_boundary` is not valid: it is not an ARN of a policy | true for one "
+               "that adhoc bootstrap makes"}));
+  EXPECT_EQ(MistakesWith("targets: {local: {permissions_boundary: true}}"),
+            (Strings{"2:19 `targets.local.permissions_boundary` is for AWS targets only | remove it"}));
 }
 
 TEST(Definition, ReportsStructure) {

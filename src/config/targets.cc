@@ -83,7 +83,8 @@ class TargetsReader {
   void CheckTargetKeys(const YamlNode& body, const std::string& name, bool aws) {
     const std::vector<std::string> common = {"kind", "shared", "domain",  "variables", "network",
                                              "spot", "region", "bastion", "existing"};
-    const std::vector<std::string> only_aws = {"account", "profile", "role", "certificate", "hosted_zone"};
+    const std::vector<std::string> only_aws = {"account",     "profile",     "role",
+                                               "certificate", "hosted_zone", "permissions_boundary"};
     const std::vector<std::string> only_local = {"endpoint", "http_port", "https_port", "https"};
     std::vector<std::string> keys = common;
     keys.insert(keys.end(), (aws ? only_aws : only_local).begin(), (aws ? only_aws : only_local).end());
@@ -255,11 +256,25 @@ class TargetsReader {
     if (const YamlEntry* zone = body.Find("hosted_zone")) {
       target.hosted_zone = reader_.Literal(*zone->value, name + ".hosted_zone").value_or("");
     }
+    if (const YamlEntry* boundary = body.Find("permissions_boundary")) ReadBoundary(*boundary->value, name, target);
     if (target.domain == "localhost" || target.domain.find('.') == std::string::npos) {
       const YamlEntry* domain = body.Find("domain");
       reader_.Mistake(domain != nullptr ? domain->value->range : entry.key_range,
                       fmt::format("`{}` needs a domain of its own: `{}` cannot be registered", name, target.domain),
                       "add domain: dev.example.com");
+    }
+  }
+
+  void ReadBoundary(const YamlNode& node, const std::string& name, Target& target) {
+    const auto text = reader_.Literal(node, name + ".permissions_boundary");
+    if (!text) return;
+    target.makes_boundary = *text == "true";
+    if (*text == "true" || *text == "false") return;
+    static const std::regex pattern("arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+");
+    const bool valid = text->size() < 2048 && std::regex_match(*text, pattern);
+    if (reader_.Accept(node, name + ".permissions_boundary", valid ? "" : "it is not an ARN of a policy",
+                       "true for one that adhoc bootstrap makes")) {
+      target.permissions_boundary = *text;
     }
   }
 

@@ -511,6 +511,14 @@ class Policies : public ::testing::Test {
     // Of a run that died then.
     Alter("ecs", "CreateCluster",
           {{"clusterName", "alpha-cluster"}, {"capacityProviders", {"FARGATE", "FARGATE_SPOT"}}});
+    if (config_.target.makes_boundary) {
+      // Of before there was a boundary.
+      const Json trust = {{"Statement",
+                           {{{"Effect", "Allow"},
+                             {"Principal", {{"Service", "ecs-tasks.amazonaws.com"}}},
+                             {"Action", "sts:AssumeRole"}}}}};
+      Alter("iam", "CreateRole", {{"RoleName", "alpha-task-role"}, {"AssumeRolePolicyDocument", trust.dump()}});
+    }
     // Without room on Fargate Spot, and on the load balancer.
     for (auto& service : config_.services) service.spot = true;
     cloud_.SetCapacity("FARGATE_SPOT", false);
@@ -611,6 +619,34 @@ TEST_F(Policies, EnvironmentsNeedExactlyTheirPolicy) {
   Become("environments", policy);
   EXPECT_EQ(RunEnvironment(), std::vector<std::string>{});
   ExpectTight(policy);
+}
+
+TEST_F(Policies, WithABoundaryTheyNeedExactlyTheirPolicyToo) {
+  config_.target.makes_boundary = true;
+  access_key_ = "root";
+  EXPECT_EQ(Apply([](env::Context& context) { return env::PrepareBootstrap(context, ""); }), "");
+  EXPECT_EQ(Apply(env::PrepareShared), "");
+  const Json policy = env::EnvironmentsPolicy(Scope());
+  EXPECT_LE(policy.dump().size(), env::kInlinePoliciesLimit);
+  Become("environments", policy);
+  EXPECT_EQ(RunEnvironment(), std::vector<std::string>{});
+  ExpectTight(policy);
+  EXPECT_EQ(Up(), "");
+  EXPECT_EQ(First("iam", "ListEntitiesForPolicy", "PolicyRoles", {{"PolicyArn", Scope().boundary}})["RoleName"],
+            "alpha-task-role");
+  access_key_ = "root";
+  const std::string in_use = Run(
+      [](env::Context& context, env::RecordStore&) { env::MakeTaskBoundary("dev")->Delete(context, Json::object()); });
+  EXPECT_EQ(in_use, "policy dev-task-boundary limits the tasks of environments that are there");
+}
+
+TEST_F(Policies, WithoutItsPolicyABoundaryIsMissing) {
+  config_.target.makes_boundary = true;
+  MakeRecordsBucket();
+  EXPECT_EQ(Apply(env::PrepareShared), "");
+  EXPECT_NE(Up().find("role alpha-task-role cannot be made: there is no policy "
+                      "arn:aws:iam::000000000000:policy/dev-task-boundary for its permissions boundary"),
+            std::string::npos);
 }
 
 // The policies are narrower by all that is not made or changed.
@@ -818,6 +854,7 @@ TEST_F(Policies, WithoutAStatementACommandSaysWhatIsMissing) {
 }
 
 TEST_F(Policies, BootstrapNeedsExactlyItsPolicyAndItsRoleDeploys) {
+  config_.target.makes_boundary = true;
   const Json policy = env::BootstrapPolicy(Scope());
   Become("bootstrap", policy);
   const auto up = [](env::Context& context) { return env::PrepareBootstrap(context, "shop/web"); };
@@ -833,8 +870,14 @@ TEST_F(Policies, BootstrapNeedsExactlyItsPolicyAndItsRoleDeploys) {
   Alter("iam", "UpdateAssumeRolePolicy",
         {{"RoleName", "dev-deploy-role"},
          {"PolicyDocument", R"({"Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]})"}});
+  for (int i = 0; i < 4; ++i) {  // as many as IAM keeps
+    Alter("iam", "CreatePolicyVersion",
+          {{"PolicyArn", Scope().boundary},
+           {"PolicyDocument", R"({"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})"},
+           {"SetAsDefault", true}});
+  }
   EXPECT_EQ(Apply(up), "");
-  EXPECT_EQ(last_.plan.Count(env::Action::kUpdate), 3) << last_.plan.Summary();
+  EXPECT_EQ(last_.plan.Count(env::Action::kUpdate), 4) << last_.plan.Summary();
   const std::vector<Permission> needed = needed_;
 
   // GitHub's token of this repository becomes the role, and that can do everything; another repository's can't.
@@ -889,6 +932,7 @@ TEST_F(Policies, BootstrapNeedsExactlyItsPolicyAndItsRoleDeploys) {
 // With ADHOC_ACCEPT set, the page is written instead of compared.
 TEST_F(Policies, ThePageOfCallsIsUpToDate) {
   access_key_ = "root";
+  config_.target.makes_boundary = true;
   EXPECT_EQ(Apply([](env::Context& context) { return env::PrepareBootstrap(context, "shop/web"); }), "");
   EXPECT_EQ(RunShared(), std::vector<std::string>{});
   EXPECT_EQ(Apply(env::PrepareShared), "");

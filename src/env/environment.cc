@@ -88,6 +88,7 @@ Resources BootstrapResources(const config::Config& config, const std::string& gi
   Resources resources;
   resources.push_back(MakeRecordsBucket(scope.account, scope.region));
   for (const auto& repository : scope.repositories) resources.push_back(MakeRepository(repository));
+  if (scope.makes_boundary) resources.push_back(MakeTaskBoundary(scope.shared));
   if (!github.empty()) {
     resources.push_back(MakeIdentityProvider());
     resources.push_back(MakeDeployRole(scope.shared, github));

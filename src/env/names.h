@@ -36,6 +36,8 @@ inline std::string BastionName(std::string_view shared) { return Join(shared, "b
 // What pipelines act as: on environments, and on the shared resources.
 inline std::string DeployRoleName(std::string_view shared) { return Join(shared, "deploy-role"); }
 inline std::string SharedRoleName(std::string_view shared) { return Join(shared, "shared-role"); }
+// The policy that limits the roles of tasks.
+inline std::string TaskBoundaryName(std::string_view shared) { return Join(shared, "task-boundary"); }
 // Who GitHub's tokens are from.
 inline constexpr std::string_view kGithubIssuer = "token.actions.githubusercontent.com";
 inline constexpr std::string_view kGithubAudience = "sts.amazonaws.com";

@@ -117,7 +117,9 @@ PolicyScope ScopeOf(const config::Config& config) {
                     .region = config.target.region,
                     .shared = config.target.shared,
                     .domain = config.target.domain,
-                    .existing = config.target.existing};
+                    .existing = config.target.existing,
+                    .boundary = BoundaryArn(config.target),
+                    .makes_boundary = config.target.makes_boundary};
   for (const auto& image : config.images) scope.repositories.push_back(image.repository);
   std::sort(scope.repositories.begin(), scope.repositories.end());
   scope.repositories.erase(std::unique(scope.repositories.begin(), scope.repositories.end()), scope.repositories.end());
@@ -149,6 +151,13 @@ Json TaskPolicy(const PolicyScope& scope, const std::string& environment, bool b
     statements.push_back(Statement(Actions("s3", "GetObject PutObject DeleteObject"), {arn + "/*"}));
   }
   return Document(std::move(statements));
+}
+
+Json TaskBoundary(const PolicyScope& scope) { return TaskPolicy(scope, "*", true); }
+
+std::string BoundaryArn(const config::Target& target) {
+  if (!target.makes_boundary) return target.permissions_boundary;
+  return fmt::format("arn:aws:iam::{}:policy/{}", target.account, TaskBoundaryName(target.shared));
 }
 
 Json BastionPolicy() {
@@ -328,9 +337,14 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
                {fmt::format("arn:aws:ssm:{}::document/AWS-StartPortForwardingSession", scope.region)});
   policy.Allow("GoOnForwarding", {"ssm:ResumeSession"}, {policy.Arn("ssm", "session/*")});
 
-  policy.Allow("TaskRoles",
-               Actions("iam", "CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy PutRolePolicy TagRole"),
+  policy.Allow("TaskRoles", Actions("iam", "DeleteRole DeleteRolePolicy GetRole GetRolePolicy TagRole"),
                {policy.Role(TaskRoleName("*"))});
+  // What makes a role and says what it may: with the boundary only.
+  const bool bounded = !scope.boundary.empty();
+  policy.Allow("MakeTaskRoles",
+               Actions("iam", "CreateRole PutRolePolicy") + Words(bounded ? 1 : 0, "iam:PutRolePermissionsBoundary"),
+               {policy.Role(TaskRoleName("*"))},
+               bounded ? Json{{"StringEquals", {{"iam:PermissionsBoundary", scope.boundary}}}} : Json());
   policy.Allow("ExecutionRole", {"iam:GetRole"}, {policy.ExecutionRole()});
   policy.Allow("PassRoles", {"iam:PassRole"}, {policy.Role(TaskRoleName("*")), policy.ExecutionRole()},
                {{"StringEquals", {{"iam:PassedToService", "ecs-tasks.amazonaws.com"}}}});
@@ -426,6 +440,13 @@ Json BootstrapPolicy(const PolicyScope& scope) {
                          "PutLifecyclePolicy "
                          "TagResource"),
                  policy.Repositories());
+  }
+  if (scope.makes_boundary) {
+    policy.Allow("TaskBoundary",
+                 Actions("iam",
+                         "CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion GetPolicy GetPolicyVersion "
+                         "ListPolicyVersions TagPolicy"),
+                 {scope.boundary});
   }
   policy.Allow("GitHub",
                Actions("iam",

@@ -21,6 +21,8 @@ struct PolicyScope {
   std::string domain;
   std::vector<std::string> repositories = {};  // of images that the application builds
   config::Existing existing = {};              // what is not the engine's to make or change
+  std::string boundary = {};                   // ARN of the policy that limits the roles of tasks, or empty
+  bool makes_boundary = false;                 // that is one that `adhoc bootstrap` makes
 };
 PolicyScope ScopeOf(const config::Config& config);
 
@@ -31,6 +33,11 @@ inline constexpr std::size_t kInlinePoliciesLimit = 10240;
 Json ExecutionPolicy(const PolicyScope& scope);
 // What the application may do: its own bucket, and the channels of ECS Exec. `environment` may be *, for all.
 Json TaskPolicy(const PolicyScope& scope, const std::string& environment, bool bucket);
+// What the application of any environment may, and so the most that the role of a task ever has, whoever writes its
+// policy: a permissions boundary.
+Json TaskBoundary(const PolicyScope& scope);
+// ARN of the boundary of the target, or empty.
+std::string BoundaryArn(const config::Target& target);
 // The channels of Session Manager, and nothing else: no right in the account comes with a shell on the bastion. AWS's
 // own policy for this would let it read every parameter.
 Json BastionPolicy();

@@ -58,9 +58,10 @@ data "aws_iam_policy_document" "tasks_assume" {
 }
 
 resource "aws_iam_role" "task" {
-  name               = "${var.name}-task-role"
-  assume_role_policy = data.aws_iam_policy_document.tasks_assume.json
-  tags               = local.tags
+  name                 = "${var.name}-task-role"
+  assume_role_policy   = data.aws_iam_policy_document.tasks_assume.json
+  permissions_boundary = var.permissions_boundary
+  tags                 = local.tags
 }
 
 resource "aws_iam_role_policy" "task" {

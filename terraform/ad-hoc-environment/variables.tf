@@ -126,6 +126,12 @@ variable "public_objects" {
   description = "Keys of the bucket that anybody may read: static/*"
 }
 
+variable "permissions_boundary" {
+  type        = string
+  default     = null
+  description = "ARN of the policy that limits the role of the tasks, `permissions_boundary` of adhoc's target"
+}
+
 variable "spot" {
   type        = bool
   default     = true

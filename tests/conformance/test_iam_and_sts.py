@@ -45,6 +45,24 @@ def test_documents_have_to_be_policies(iam, name):
     refuses("MalformedPolicyDocument", iam.create_policy, PolicyName=name, PolicyDocument="[]")
 
 
+def test_a_role_has_a_permissions_boundary(iam, role, name):
+    def boundary():
+        return iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary")
+
+    assert boundary() is None
+    none = f"arn:aws:iam::000000000000:policy/{name}-none"
+    refuses("NoSuchEntity", iam.put_role_permissions_boundary, RoleName=name, PermissionsBoundary=none)
+    refuses("NoSuchEntity", iam.create_role, RoleName=f"{name}-2", AssumeRolePolicyDocument=TRUST, PermissionsBoundary=none)
+    arn = iam.create_policy(PolicyName=name, PolicyDocument=ALLOW)["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=arn)
+    assert boundary() == {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}
+    assert iam.get_policy(PolicyArn=arn)["Policy"]["PermissionsBoundaryUsageCount"] == 1
+    refuses("DeleteConflict", iam.delete_policy, PolicyArn=arn)
+    iam.delete_role_permissions_boundary(RoleName=name)
+    assert boundary() is None
+    iam.delete_policy(PolicyArn=arn)
+
+
 def test_policies_of_ones_own_have_versions(iam, name):
     arn = iam.create_policy(PolicyName=name, PolicyDocument=ALLOW)["Policy"]["Arn"]
     assert arn == f"arn:aws:iam::000000000000:policy/{name}"

@@ -120,6 +120,35 @@ def test_an_account_is_set_up_and_left(account):
     assert "there is nothing of adhoc" in account.adhoc("bootstrap", "down", "--yes").stdout
 
 
+def test_the_boundary_of_tasks_is_made_and_deleted(account, tmp_path):
+    definition = (tmp_path / "adhoc.yaml").read_text()
+    account.adhoc("bootstrap", "up", "--github", "shop/web", "--yes")
+    (tmp_path / "adhoc.yaml").write_text(definition.replace("tst.example.com}", "tst.example.com, permissions_boundary: true}"))
+    plan = json.loads(account.adhoc("--json", "bootstrap", "plan", "--github", "shop/web").stdout)
+    assert [(change["action"], change["name"]) for change in plan["changes"]] == [
+        ("create", "tst-task-boundary"), ("update", "tst-deploy-role")]
+    account.adhoc("bootstrap", "up", "--github", "shop/web", "--yes")
+    assert "no changes" in account.adhoc("bootstrap", "plan", "--github", "shop/web").stdout
+
+    iam = account.client("iam")
+    arn = f"arn:aws:iam::{account.number}:policy/tst-task-boundary"
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    made = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    assert made == json.loads(account.adhoc("iam", "policy", "boundary").stdout)
+    deploy = iam.get_role_policy(RoleName="tst-deploy-role", PolicyName="adhoc")["PolicyDocument"]
+    makes = [statement for statement in deploy["Statement"] if "iam:CreateRole" in statement["Action"]]
+    assert [statement["Condition"] for statement in makes] == [{"StringEquals": {"iam:PermissionsBoundary": arn}}]
+
+    everything = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=everything, SetAsDefault=True)
+    plan = json.loads(account.adhoc("--json", "bootstrap", "plan", "--github", "shop/web").stdout)
+    assert [(c["action"], c["name"], c["reasons"]) for c in plan["changes"]] == [("update", "tst-task-boundary", ["policy changed"])]
+    account.adhoc("bootstrap", "up", "--github", "shop/web", "--yes")
+    account.adhoc("bootstrap", "down", "--yes")
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_policy(PolicyArn=arn)
+
+
 def test_two_at_once_take_turns(cloud, tmp_path):
     """Of several that want another repository each, one is the last, in all that it wants."""
     (tmp_path / "adhoc.yaml").write_text(DEFINITION % ACCOUNTS["local"])
@@ -157,7 +186,7 @@ def test_without_a_terminal_it_is_not_confirmed(cloud, tmp_path):
         cloud.client("s3").head_bucket(Bucket=BUCKET % ACCOUNTS["local"])
 
 
-@pytest.mark.parametrize("policy", ["deploy", "shared", "bootstrap", "execution", "task"])
+@pytest.mark.parametrize("policy", ["deploy", "shared", "bootstrap", "execution", "task", "boundary"])
 def test_policies_are_printed(cloud, tmp_path, policy):
     (tmp_path / "adhoc.yaml").write_text(DEFINITION % ACCOUNTS["local"])
     result = cloud.adhoc("iam", "policy", policy, cwd=tmp_path)

@@ -29,13 +29,17 @@ class Role : public Resource {
     const auto found = context.CallUnless({"NoSuchEntity"}, "iam", "GetRole", {{"RoleName", name()}});
     if (!found) return std::nullopt;
     return Json{{"arn", (*found)["Role"]["Arn"]},
-                {"trust", Decoded((*found)["Role"].value("AssumeRolePolicyDocument", ""))}};
+                {"trust", Decoded((*found)["Role"].value("AssumeRolePolicyDocument", ""))},
+                {"boundary", BoundaryOf((*found)["Role"])}};
   }
 
   std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
     std::vector<Difference> differences;
     if (ChecksTrust() && observed["trust"] != Trust(context))
       differences.push_back({.what = "who may assume it changed"});
+    if (const std::string wanted = Boundary(context); !wanted.empty() && observed["boundary"] != wanted) {
+      differences.push_back({.what = "permissions boundary", .from = observed["boundary"], .to = wanted});
+    }
     const auto policy =
         context.CallUnless({"NoSuchEntity"}, "iam", "GetRolePolicy", {{"RoleName", name()}, {"PolicyName", kPolicy}});
     if (!policy) {
@@ -47,17 +51,28 @@ class Role : public Resource {
   }
 
   Json Create(Context& context) override {
-    const auto made = context.CallUnless({"EntityAlreadyExists"}, "iam", "CreateRole",
-                                         {{"RoleName", name()},
-                                          {"AssumeRolePolicyDocument", Trust(context).dump()},
-                                          {"Tags", Tags(context, Owner(context))}});
-    const Json role = made ? *made : context.Call("iam", "GetRole", {{"RoleName", name()}});
-    return Update(context, {{"arn", role["Role"]["Arn"]}, {"trust", made ? Trust(context) : Json()}});
+    Json input{{"RoleName", name()},
+               {"AssumeRolePolicyDocument", Trust(context).dump()},
+               {"Tags", Tags(context, Owner(context))}};
+    if (const std::string wanted = Boundary(context); !wanted.empty()) input["PermissionsBoundary"] = wanted;
+    const auto made = context.CallUnless({"EntityAlreadyExists", "NoSuchEntity"}, "iam", "CreateRole", input);
+    const auto role = made ? made : context.CallUnless({"NoSuchEntity"}, "iam", "GetRole", {{"RoleName", name()}});
+    if (!role) BoundaryIsMissing(context);
+    return Update(context, {{"arn", (*role)["Role"]["Arn"]},
+                            {"trust", made ? Trust(context) : Json()},
+                            {"boundary", made ? Boundary(context) : BoundaryOf((*role)["Role"])}});
   }
 
   Json Update(Context& context, const Json& observed) override {
     if (ChecksTrust() && observed["trust"] != Trust(context)) {
       context.Call("iam", "UpdateAssumeRolePolicy", {{"RoleName", name()}, {"PolicyDocument", Trust(context).dump()}});
+    }
+    // Before the policy, which may be changed under it only.
+    if (const std::string wanted = Boundary(context); !wanted.empty() && observed["boundary"] != wanted) {
+      if (!context.CallUnless({"NoSuchEntity"}, "iam", "PutRolePermissionsBoundary",
+                              {{"RoleName", name()}, {"PermissionsBoundary", wanted}})) {
+        BoundaryIsMissing(context);
+      }
     }
     context.Call("iam", "PutRolePolicy",
                  {{"RoleName", name()}, {"PolicyName", kPolicy}, {"PolicyDocument", Policy(context).dump()}});
@@ -73,7 +88,19 @@ class Role : public Resource {
   virtual std::string Owner(const Context& context) const = 0;
   static constexpr const char* kPolicy = "adhoc";
 
+  static std::string BoundaryOf(const Json& role) {
+    return role.value("PermissionsBoundary", Json::object()).value("PermissionsBoundaryArn", "");
+  }
+  [[noreturn]] void BoundaryIsMissing(const Context& context) const {
+    throw Error(
+        fmt::format("{} cannot be made: there is no policy {} for its permissions boundary", id(), Boundary(context)),
+        context.config().target.makes_boundary ? "adhoc bootstrap up makes it"
+                                               : "correct `permissions_boundary` of the target in adhoc.yaml");
+  }
+
   virtual Json Policy(Context& context) const = 0;
+  // ARN of the policy that limits the role, or empty: then it has what somebody gave it.
+  virtual std::string Boundary(const Context&) const { return ""; }
   virtual Json Trust(Context&) const { return ServiceMayAssume("ecs-tasks.amazonaws.com"); }
   virtual bool ChecksTrust() const { return false; }
 };
@@ -95,6 +122,78 @@ class TaskRole final : public Role {
   std::string Owner(const Context& context) const override { return context.environment(); }
   Json Policy(Context& context) const override {
     return TaskPolicy(ScopeOf(context.config()), context.environment(), context.config().bucket.has_value());
+  }
+  std::string Boundary(const Context& context) const override { return BoundaryArn(context.config().target); }
+};
+
+// What limits the roles of all environments' tasks.
+class TaskBoundaryPolicy final : public Resource {
+ public:
+  explicit TaskBoundaryPolicy(const std::string& shared) : Resource("policy", TaskBoundaryName(shared)) {}
+
+  std::optional<Json> Read(Context& context) override {
+    const auto found = context.CallUnless({"NoSuchEntity"}, "iam", "GetPolicy", Policy(context));
+    if (!found) return std::nullopt;
+    Json input = Policy(context);
+    input["VersionId"] = (*found)["Policy"]["DefaultVersionId"];
+    const Json version = context.Call("iam", "GetPolicyVersion", input);
+    return Json{{"policy", Decoded(version["PolicyVersion"].value("Document", ""))}};
+  }
+
+  std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
+    if (observed["policy"] == Wanted(context)) return {};
+    return {{.what = "policy changed"}};
+  }
+
+  Json Create(Context& context) override {
+    const auto made = context.CallUnless({"EntityAlreadyExists"}, "iam", "CreatePolicy",
+                                         {{"PolicyName", name()},
+                                          {"PolicyDocument", Wanted(context).dump()},
+                                          {"Tags", Tags(context, context.shared())}});
+    return made ? Json{{"policy", Wanted(context)}} : Update(context, Json());
+  }
+
+  Json Update(Context& context, const Json&) override {
+    const Json others = OtherVersions(context);
+    // IAM keeps five.
+    if (others.size() >= 4) {
+      DeleteVersion(context, *std::min_element(others.begin(), others.end(), [](const Json& a, const Json& b) {
+                      return a.value("CreateDate", 0.0) < b.value("CreateDate", 0.0);
+                    }));
+    }
+    Json input = Policy(context);
+    input.update({{"PolicyDocument", Wanted(context).dump()}, {"SetAsDefault", true}});
+    context.Call("iam", "CreatePolicyVersion", input);
+    return {{"policy", Wanted(context)}};
+  }
+
+  void Delete(Context& context, const Json&) override {
+    for (const Json& version : OtherVersions(context)) DeleteVersion(context, version);
+    if (context.CallUnless({"NoSuchEntity", "DeleteConflict"}, "iam", "DeletePolicy", Policy(context))) return;
+    if (!context.CallUnless({"NoSuchEntity"}, "iam", "GetPolicy", Policy(context))) return;
+    throw Error(fmt::format("{} limits the tasks of environments that are there", id()),
+                "adhoc ls, then adhoc down each");
+  }
+
+ private:
+  static Json Wanted(const Context& context) { return TaskBoundary(ScopeOf(context.config())); }
+  static Json Policy(const Context& context) { return {{"PolicyArn", BoundaryArn(context.config().target)}}; }
+
+  // But the one in force.
+  static Json OtherVersions(Context& context) {
+    Json others = Json::array();
+    const auto listed = context.CallUnless({"NoSuchEntity"}, "iam", "ListPolicyVersions", Policy(context));
+    if (!listed) return others;
+    for (const Json& version : listed->value("Versions", Json::array())) {
+      if (!version.value("IsDefaultVersion", false)) others.push_back(version);
+    }
+    return others;
+  }
+
+  static void DeleteVersion(Context& context, const Json& version) {
+    Json input = Policy(context);
+    input["VersionId"] = version["VersionId"];
+    context.CallUnless({"NoSuchEntity"}, "iam", "DeletePolicyVersion", input);
   }
 };
 
@@ -257,6 +356,7 @@ class Secret final : public Resource {
 
 ResourcePtr MakeExecutionRole(const std::string& shared) { return std::make_unique<ExecutionRole>(shared); }
 ResourcePtr MakeTaskRole(const std::string& env) { return std::make_unique<TaskRole>(env); }
+ResourcePtr MakeTaskBoundary(const std::string& shared) { return std::make_unique<TaskBoundaryPolicy>(shared); }
 ResourcePtr MakeBastionRole(const std::string& shared) { return std::make_unique<BastionRole>(shared); }
 ResourcePtr MakeDeployRole(const std::string& shared, const std::string& repository) {
   return std::make_unique<PipelineRole>(DeployRoleName(shared), repository, EnvironmentsPolicy);

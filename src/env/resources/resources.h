@@ -102,6 +102,7 @@ ResourcePtr MakeDatabase(const std::string& env);             // "database alpha
 // --- identity.cc: IAM and Secrets Manager ---
 ResourcePtr MakeExecutionRole(const std::string& shared);  // "role dev-ecs-execution-role": arn
 ResourcePtr MakeTaskRole(const std::string& env);          // "role alpha-task-role": arn
+ResourcePtr MakeTaskBoundary(const std::string& shared);   // "policy dev-task-boundary"
 ResourcePtr MakeBastionRole(const std::string& shared);    // "role dev-bastion-role": arn
 // "role dev-deploy-role", "role dev-shared-role": arn. What the pipelines of a GitHub repository (owner/name) may do.
 ResourcePtr MakeDeployRole(const std::string& shared, const std::string& repository);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "env/names.h"
 #include "env/path_packing.h"
+#include "env/policies.h"
 #include "env/resources/resources.h"
 #include "env/terraform/hcl.h"
 
@@ -426,18 +427,21 @@ TerraformExport ExportEnvironment(Context& context, const Prepared& prepared) {
   for (const auto& secret : config.secrets) {
     secrets[secret.name] = secret.generate > 0 ? secret.generate : kLengthOfGivenSecret;
   }
-  const HclAttributes arguments{{"name", env},
-                                {"application", config.application},
-                                {"database_image", config.database ? Json(config.database->image) : Json()},
-                                {"bucket", config.bucket.has_value()},
-                                {"public_objects", config.bucket ? config.bucket->public_patterns : Strings{}},
-                                {"secrets", secrets},
-                                {"before_services", before},
-                                {"run_tasks", false},
-                                {"generate_secrets", false},
-                                {"shared", SharedArgument(context)},
-                                {"services", services},
-                                {"tasks", tasks}};
+  HclAttributes arguments{{"name", env},
+                          {"application", config.application},
+                          {"database_image", config.database ? Json(config.database->image) : Json()},
+                          {"bucket", config.bucket.has_value()},
+                          {"public_objects", config.bucket ? config.bucket->public_patterns : Strings{}},
+                          {"secrets", secrets},
+                          {"before_services", before},
+                          {"run_tasks", false},
+                          {"generate_secrets", false},
+                          {"shared", SharedArgument(context)},
+                          {"services", services},
+                          {"tasks", tasks}};
+  if (const std::string boundary = BoundaryArn(config.target); !boundary.empty()) {
+    arguments.emplace_back("permissions_boundary", boundary);
+  }
   TerraformExport made{.module = kEnvironmentModule};
   made.files["main.tf"] = Head(context, "The environment " + env) +
                           ModuleCall("environment", kEnvironmentModule, arguments) +

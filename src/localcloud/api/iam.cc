@@ -67,6 +67,15 @@ Json RoleAnswer(const Json& role, bool listed = false) {
   return answer;
 }
 
+void SetBoundary(const Call& call, Json& role, const std::string& arn) {
+  if (!IsAwsManaged(arn) && call.txn.Find(kPolicies, arn) == nullptr) {
+    throw NoSuchEntity("Scope ARN: " + arn + " does not exist or is not attachable.");
+  }
+  role["PermissionsBoundary"] = {{"PermissionsBoundaryType", "Policy"}, {"PermissionsBoundaryArn", arn}};
+}
+
+std::string BoundaryOf(const Json& role) { return Text(Fields(role, "PermissionsBoundary"), "PermissionsBoundaryArn"); }
+
 Json CreateRole(Cloud& cloud, Call& call) {
   const std::string name = Text(call.input, "RoleName");
   if (call.txn.Find(kRoles, name) != nullptr) {
@@ -86,7 +95,7 @@ Json CreateRole(Cloud& cloud, Call& call) {
             {"_attached", Json::array()}};
   CopyMembers(call.input, role, {"Description"});
   if (const std::string boundary = Text(call.input, "PermissionsBoundary"); !boundary.empty()) {
-    role["PermissionsBoundary"] = {{"PermissionsBoundaryType", "Policy"}, {"PermissionsBoundaryArn", boundary}};
+    SetBoundary(call, role, boundary);
   }
   Json answer = RoleAnswer(role);
   answer.erase("RoleLastUsed");
@@ -193,6 +202,16 @@ Json UpdateAssumeRolePolicy(Cloud&, Call& call) {
   return Json::object();
 }
 
+Json PutRolePermissionsBoundary(Cloud&, Call& call) {
+  SetBoundary(call, EditRole(call), Text(call.input, "PermissionsBoundary"));
+  return Json::object();
+}
+
+Json DeleteRolePermissionsBoundary(Cloud&, Call& call) {
+  EditRole(call).erase("PermissionsBoundary");
+  return Json::object();
+}
+
 Json TagRole(Cloud&, Call& call) {
   MergeTags(EditRole(call)["Tags"], Items(call.input, "Tags"));
   return Json::object();
@@ -249,6 +268,12 @@ int AttachmentCount(const Call& call, const std::string& arn) {
   return count;
 }
 
+int BoundaryCount(const Call& call, const std::string& arn) {
+  int count = 0;
+  for (const auto& [name, role] : call.txn.All(kRoles)) count += BoundaryOf(role) == arn ? 1 : 0;
+  return count;
+}
+
 Json AwsManagedPolicy(const std::string& arn) {
   const auto slash = arn.rfind('/');
   const char* known = iam::AwsManagedDocument(arn);
@@ -283,7 +308,7 @@ Json& EditPolicy(Call& call) {
 
 Json PolicyAnswer(const Call& call, Json policy, bool listed = false) {
   policy["AttachmentCount"] = AttachmentCount(call, Text(policy, "Arn"));
-  policy["PermissionsBoundaryUsageCount"] = 0;
+  policy["PermissionsBoundaryUsageCount"] = BoundaryCount(call, Text(policy, "Arn"));
   if (listed) {
     policy.erase("Tags");
     policy.erase("Description");
@@ -405,7 +430,8 @@ Json DeletePolicyVersion(Cloud&, Call& call) {
 Json DeletePolicy(Cloud&, Call& call) {
   const Json& policy = EditPolicy(call);
   const std::string arn = Text(call.input, "PolicyArn");
-  if (AttachmentCount(call, arn) > 0) throw ApiError("DeleteConflict", "Cannot delete a policy attached to entities.");
+  if (AttachmentCount(call, arn) + BoundaryCount(call, arn) > 0)
+    throw ApiError("DeleteConflict", "Cannot delete a policy attached to entities.");
   if (policy["_versions"].size() > 1) {
     throw ApiError("DeleteConflict",
                    "This policy has more than one version. Before you delete a policy, you must delete the policy's "
@@ -461,10 +487,13 @@ Json ListAttachedRolePolicies(Cloud&, Call& call) {
 
 Json ListEntitiesForPolicy(Cloud&, Call& call) {
   const std::string arn = Text(PolicyDocumentOf(call), "Arn");
+  const std::string usage = Text(call.input, "PolicyUsageFilter");  // empty: both
   Json roles = Json::array();
   for (const auto& [name, role] : call.txn.All(kRoles)) {
     const Json& attached = Items(role, "_attached");
-    if (std::find(attached.begin(), attached.end(), Json(arn)) != attached.end()) {
+    const bool allows =
+        usage != "PermissionsBoundary" && std::find(attached.begin(), attached.end(), Json(arn)) != attached.end();
+    if (allows || (usage != "PermissionsPolicy" && BoundaryOf(role) == arn)) {
       roles.push_back({{"RoleName", name}, {"RoleId", role["RoleId"]}});
     }
   }
@@ -623,6 +652,7 @@ void RegisterIam(Api& api, Cloud& cloud) {
                     {"DeletePolicy", DeletePolicy, Effect::kRecorded},
                     {"DeletePolicyVersion", DeletePolicyVersion, Effect::kRecorded},
                     {"DeleteRole", DeleteRole, Effect::kRecorded},
+                    {"DeleteRolePermissionsBoundary", DeleteRolePermissionsBoundary, Effect::kRecorded},
                     {"DeleteRolePolicy", DeleteRolePolicy, Effect::kRecorded},
                     {"DeleteServiceLinkedRole", DeleteServiceLinkedRole, Effect::kRecorded},
                     {"DetachRolePolicy", DetachRolePolicy, Effect::kRecorded},
@@ -646,6 +676,7 @@ void RegisterIam(Api& api, Cloud& cloud) {
                     {"ListRolePolicies", ListRolePolicies},
                     {"ListRoles", ListRoles},
                     {"ListRoleTags", ListRoleTags},
+                    {"PutRolePermissionsBoundary", PutRolePermissionsBoundary, Effect::kRecorded},
                     {"PutRolePolicy", PutRolePolicy, Effect::kRecorded},
                     {"RemoveRoleFromInstanceProfile", RemoveRoleFromInstanceProfile, Effect::kRecorded},
                     {"SetDefaultPolicyVersion", SetDefaultPolicyVersion, Effect::kRecorded},

@@ -58,6 +58,44 @@ TEST_F(Iam, APolicyHasAtMostFiveVersions) {
   EXPECT_EQ(api.ErrorOf("iam", "DeletePolicy", {{"PolicyArn", arn}}), "DeleteConflict");
 }
 
+TEST_F(Iam, ARoleHasABoundaryThatExists) {
+  const auto make = [&](const std::string& boundary) {
+    return api.ErrorOf("iam", "CreateRole",
+                       {{"RoleName", "task"}, {"AssumeRolePolicyDocument", kTrust}, {"PermissionsBoundary", boundary}});
+  };
+  const auto boundary = [&] {
+    return api.Call("iam", "GetRole", {{"RoleName", "task"}})["Role"]
+        .value("PermissionsBoundary", Json::object())
+        .value("PermissionsBoundaryArn", "");
+  };
+  const std::string limit = "arn:aws:iam::123456789012:policy/limit";
+  EXPECT_EQ(make(limit), "NoSuchEntity");
+  api.Call("iam", "CreatePolicy", {{"PolicyName", "limit"}, {"PolicyDocument", kTrust}});
+  EXPECT_EQ(make(limit), "");
+  EXPECT_EQ(boundary(), limit);
+  const auto put = [&](const char* arn) {
+    return api.ErrorOf("iam", "PutRolePermissionsBoundary", {{"RoleName", "task"}, {"PermissionsBoundary", arn}});
+  };
+  EXPECT_EQ(put("arn:aws:iam::123456789012:policy/other"), "NoSuchEntity");
+  EXPECT_EQ(put("arn:aws:iam::aws:policy/PowerUserAccess"), "");
+  EXPECT_EQ(boundary(), "arn:aws:iam::aws:policy/PowerUserAccess");
+  EXPECT_EQ(put(limit.c_str()), "");
+
+  const Json policy = api.Call("iam", "GetPolicy", {{"PolicyArn", limit}})["Policy"];
+  EXPECT_EQ(policy["PermissionsBoundaryUsageCount"], 1);
+  EXPECT_EQ(policy["AttachmentCount"], 0);
+  const auto limited = [&](const char* usage) {
+    return api.Call("iam", "ListEntitiesForPolicy", {{"PolicyArn", limit}, {"PolicyUsageFilter", usage}})["PolicyRoles"]
+        .size();
+  };
+  EXPECT_EQ(limited("PermissionsBoundary"), 1U);
+  EXPECT_EQ(limited("PermissionsPolicy"), 0U);
+  EXPECT_EQ(api.ErrorOf("iam", "DeletePolicy", {{"PolicyArn", limit}}), "DeleteConflict");
+  api.Call("iam", "DeleteRolePermissionsBoundary", {{"RoleName", "task"}});
+  EXPECT_EQ(boundary(), "");
+  EXPECT_EQ(api.ErrorOf("iam", "DeletePolicy", {{"PolicyArn", limit}}), "");
+}
+
 TEST_F(Iam, ServiceLinkedRolesAreMadeOnce) {
   const Json role = api.Call("iam", "CreateServiceLinkedRole", {{"AWSServiceName", "ecs.amazonaws.com"}})["Role"];
   EXPECT_EQ(role["RoleName"], "AWSServiceRoleForECS");

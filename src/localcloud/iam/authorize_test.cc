@@ -290,6 +290,46 @@ TEST_F(Authorize, BoundariesAndSessionPoliciesNarrow) {
             std::string::npos);
 }
 
+// Who may make roles with this boundary only cannot make one that may more, nor take the boundary away.
+TEST_F(Authorize, RolesCanBeMadeWithABoundaryOnly) {
+  const auto policy = [&](const char* name) -> std::string {
+    return api.Call("iam", "CreatePolicy",
+                    {{"PolicyName", name}, {"PolicyDocument", Policy(Allow("ecs:List*", "*"))}})["Policy"]["Arn"];
+  };
+  const std::string limit = policy("limit");
+  const std::string other = policy("other");
+  MakeRole("unlimited");
+  const Json trust = {{"Effect", "Allow"}, {"Principal", {{"AWS", "123456789012"}}}, {"Action", "sts:AssumeRole"}};
+  const Json condition{{"StringEquals", {{"iam:PermissionsBoundary", limit}}}};
+  BecomeWith(
+      Json::array({Allow({"iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"}, "*", condition)}));
+  const auto make = [&](const Json& more) {
+    Json input{{"RoleName", "task"}, {"AssumeRolePolicyDocument", Policy(trust)}};
+    input.update(more);
+    return api.ErrorOf("iam", "CreateRole", input);
+  };
+  EXPECT_EQ(make(Json::object()), "AccessDenied");
+  EXPECT_EQ(make({{"PermissionsBoundary", other}}), "AccessDenied");
+  EXPECT_EQ(make({{"PermissionsBoundary", limit}}), "");
+  const auto put = [&](const char* role) {
+    return api.ErrorOf("iam", "PutRolePolicy",
+                       {{"RoleName", role}, {"PolicyName", "all"}, {"PolicyDocument", Policy(Allow("*", "*"))}});
+  };
+  EXPECT_EQ(put("unlimited"), "AccessDenied");
+  EXPECT_EQ(put("task"), "");
+  const auto bound = [&](const char* role, const std::string& boundary) {
+    return api.ErrorOf("iam", "PutRolePermissionsBoundary", {{"RoleName", role}, {"PermissionsBoundary", boundary}});
+  };
+  EXPECT_EQ(bound("task", other), "AccessDenied");
+  EXPECT_EQ(bound("unlimited", limit), "");
+  EXPECT_EQ(put("unlimited"), "");
+  EXPECT_EQ(api.ErrorOf("iam", "DeleteRolePermissionsBoundary", {{"RoleName", "task"}}), "AccessDenied");
+  // What was made like that may no more, whatever its policy says.
+  Become("task");
+  EXPECT_EQ(api.ErrorOf("ecs", "ListClusters"), "");
+  EXPECT_EQ(api.ErrorOf("iam", "ListRoles"), "AccessDenied");
+}
+
 TEST_F(Authorize, SessionsEnd) {
   BecomeWith(Json::array({Allow("ecs:ListClusters", "*")}));
   api.clock().Advance(std::chrono::hours(2));

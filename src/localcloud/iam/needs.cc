@@ -279,7 +279,7 @@ class Needs {
     }
     if (call_.service == "iam") {
       set("iam:policyarn", {Input("PolicyArn")});
-      set("iam:permissionsboundary", {Input("PermissionsBoundary")});
+      set("iam:permissionsboundary", {Boundary()});
       set("iam:awsservicename", {Input("AWSServiceName")});
     }
     if (call_.service == "s3") {
@@ -310,6 +310,15 @@ class Needs {
       set("route53:changeresourcerecordsetsrecordtypes", types);
       set("route53:changeresourcerecordsetsactions", actions);
     }
+  }
+
+  // That a role gets, or that it has.
+  std::string Boundary() const {
+    if (row_.operation == "CreateRole" || row_.operation == "PutRolePermissionsBoundary") {
+      return Input("PermissionsBoundary");
+    }
+    const Json* role = call_.txn.Find("iam.roles", Input("RoleName"));
+    return role == nullptr ? "" : Text(Fields(*role, "PermissionsBoundary"), "PermissionsBoundaryArn");
   }
 
   void AddTags(const Json& tags) {
