@@ -2,18 +2,15 @@
 
 import base64
 import json
-import os
-import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import free_port, wait_for
+from conftest import wait_for
 
 ACCOUNTS = {"local": "000000000000", "moto": "123456789012"}
 DEFINITION = """
@@ -30,30 +27,6 @@ targets:
 """
 BUCKET = "adhoc-records-%s-us-east-1"
 ISSUER = "token.actions.githubusercontent.com"
-
-
-@pytest.fixture
-def moto(tmp_path):
-    program = shutil.which("moto_server")
-    if program is None or subprocess.run([program, "--help"], capture_output=True).returncode != 0:
-        pytest.skip("moto_server is not on this machine")
-    port = free_port()
-    log = open(tmp_path / "moto.log", "wb")
-    process = subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    endpoint = f"http://127.0.0.1:{port}"
-
-    def answers():
-        try:
-            return urllib.request.urlopen(endpoint + "/moto-api/", timeout=2).status == 200
-        except OSError:
-            assert process.poll() is None, (tmp_path / "moto.log").read_text()
-            return False
-
-    wait_for(answers, "moto answers", 60)
-    yield endpoint
-    process.terminate()
-    process.wait(10)
-    log.close()
 
 
 @pytest.fixture(params=["local", "moto"])

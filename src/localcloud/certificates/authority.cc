@@ -39,7 +39,6 @@ using Number = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
 
-constexpr long kDay = 24 * 3600;
 constexpr long kLeafDays = 395;
 constexpr long kAuthorityDays = 3650;
 
