@@ -21,6 +21,9 @@ std::string Page(std::string_view title) {
       title);
 }
 
+// Eight hexadecimal digits of chance: decimal ones, the cheapest that HAProxy has.
+constexpr std::string_view kDigits = "%[rand(90000000),add(10000000)]";
+
 // The headers that every answer of a load balancer's own has.
 constexpr std::string_view kOwnHeaders = "hdr Server awselb/2.0 hdr Date %[date,http_date]";
 
@@ -146,9 +149,13 @@ class Renderer {
     // then closes.
     text += fmt::format(
         "\n  bind {} accept-proxy mode 600\n"
+        // What is the same for every request of a connection is made once.
+        "  tcp-request session set-var-fmt(sess.client) {}\n"
+        "  tcp-request session set-var-fmt(sess.chance) {}\n"
         "{}"
         "  http-request allow if {{ stopping }}\n",
-        again, model_.access_log ? "  http-request set-log-level silent if { stopping }\n" : "");
+        again, model_.forwarded_for_port ? "%[src]:%[src_port]" : "%[src]", kDigits,
+        model_.access_log ? "  http-request set-log-level silent if { stopping }\n" : "");
     text += HandOver(listener, frontend);
     if (model_.access_log) text += AccessLogRules(listener.tls, listener.port);
     answering_backends_.push_back(
@@ -226,8 +233,7 @@ class Renderer {
           "  http-request set-header X-Amzn-Tls-Cipher-Suite %[ssl_fc_cipher]\n";
     }
     // A trace that somebody has begun goes on, with this load balancer as `Self`. An id is eight hexadecimal digits of
-    // time and 24 of chance; those are decimal ones, the cheapest that HAProxy has.
-    constexpr std::string_view kDigits = "%[rand(90000000),add(10000000)]";
+    // time and 24 of chance, a third of which the connection's requests have in common.
     text += fmt::format(
         "  http-request set-var(txn.traced) req.fhdr(x-amzn-trace-id)\n"
         "  acl is_traced var(txn.traced) -m found\n"
@@ -236,16 +242,16 @@ class Renderer {
         "  http-request set-header X-Amzn-Trace-Id \"Self={0};%[var(txn.traced),regsub(Self=[^;]*;?,)]\" "
         "if is_traced has_root\n"
         "  http-request set-header X-Amzn-Trace-Id \"Root={0};%[var(txn.traced)]\" if is_traced !has_root\n",
-        fmt::format("1-%[date,hex,bytes(8),lower]-{0}{0}{0}", kDigits));
+        fmt::format("1-%[date,bytes(4),hex,lower]-%[var(sess.chance)]{0}{0}", kDigits));
     if (model_.access_log) text += "  http-request set-var(txn.trace) req.hdr(x-amzn-trace-id)\n";
     if (listener.tls) text += "  http-request set-var(txn.secure) str(\"; Secure\")\n";
     if (!model_.preserve_host_header) {
       // As most clients have written it already: with the port, unless it is the usual one.
       text += listener.port == 80 || listener.port == 443
-                  ? "  http-request set-header Host %[req.hdr(host),host_only] if { req.hdr(host) -m sub : }\n"
+                  ? "  http-request set-header Host %[req.fhdr(host),host_only] if { req.fhdr(host) -m sub : }\n"
                   : fmt::format(
-                        "  http-request set-header Host %[req.hdr(host),host_only]:{0} "
-                        "if !{{ req.hdr(host) -m end :{0} }} {{ req.hdr(host) -m found }}\n",
+                        "  http-request set-header Host %[req.fhdr(host),host_only]:{0} "
+                        "if {{ req.fhdr(host),port_only,xor({0}) -m bool }}\n",
                         listener.port);
     }
     return text;
@@ -254,12 +260,10 @@ class Renderer {
   std::string ForwardedFor() const {
     if (model_.forwarded_for == "preserve") return "";
     if (model_.forwarded_for == "remove") return "  http-request del-header X-Forwarded-For\n";
-    const std::string client = model_.forwarded_for_port ? "%[src]:%[src_port]" : "%[src]";
-    return fmt::format(
-        "  acl is_forwarded_once req.fhdr_cnt(x-forwarded-for) eq 1\n"
-        "  http-request set-header X-Forwarded-For \"%[var(txn.forwarded)], {0}\" if is_forwarded is_forwarded_once\n"
-        "  http-request add-header X-Forwarded-For {0} if !is_forwarded || !is_forwarded_once\n",
-        client);
+    return "  acl is_forwarded_once req.fhdr_cnt(x-forwarded-for) eq 1\n"
+           "  http-request set-header X-Forwarded-For \"%[var(txn.forwarded)], %[var(sess.client)]\" "
+           "if is_forwarded is_forwarded_once\n"
+           "  http-request add-header X-Forwarded-For %[var(sess.client)] if !is_forwarded || !is_forwarded_once\n";
   }
 
   // The backends of what a rule does `when` its conditions are met.
@@ -375,15 +379,17 @@ class Renderer {
       if (group.stickiness.seconds > 0) text += RenderStickiness(group.stickiness);
       text += fmt::format(
           "  http-request set-var(txn.begun) date(0,ms)\n"
-          "  http-response set-var(txn.target_status) status\n"
+          "  http-response set-var(txn.target_status) {}\n"
           "  http-error status 503 content-type text/html lf-file {} {}\n"
+          // In the order that ends soonest for what a target has answered.
+          "  acl has_answered var(txn.target_status) -m found\n"
           "  acl unreachable status 503\n"
           "  acl has_begun var(txn.begun) -m found\n"
-          "  acl has_answered var(txn.target_status) -m found\n"
-          "  http-after-response set-status 504 reason \"Gateway Time-out\" if unreachable has_begun !has_answered "
+          "  http-after-response set-status 504 reason \"Gateway Time-out\" if !has_answered unreachable has_begun "
           "{{ date(0,ms),sub(txn.begun) ge 9900 }}\n"
-          "  http-after-response set-status 502 reason \"Bad Gateway\" if unreachable has_begun !has_answered\n",
-          unreachable, kOwnHeaders);
+          "  http-after-response set-status 502 reason \"Bad Gateway\" if !has_answered unreachable has_begun\n",
+          // Without an access log, that there is one is all that is asked of it.
+          model_.access_log ? "status" : "bool(true)", unreachable, kOwnHeaders);
       if (group.stickiness.seconds > 0) {
         text += "  use-server %[var(txn.stuck),field(1,|)] if { var(txn.stuck) -m found }\n";
       }

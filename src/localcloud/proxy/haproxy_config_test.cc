@@ -104,6 +104,8 @@ TEST(HaproxyConfigTest, AReplacedWorkerHandsRequestsOnUntouched) {
   const std::string text = RenderHaproxyConfig(Sample(), "/d").text;
   EXPECT_NE(Section(text, "frontend p8080")
                 .find("  bind unix@/d/p8080.sock accept-proxy mode 600\n"
+                      "  tcp-request session set-var-fmt(sess.client) %[src]\n"
+                      "  tcp-request session set-var-fmt(sess.chance) %[rand(90000000),add(10000000)]\n"
                       "  http-request allow if { stopping }\n"
                       "  http-request "),
             std::string::npos)
@@ -138,9 +140,11 @@ TEST(HaproxyConfigTest, RequestsForANeighbourAreHandedOverUntouched) {
 TEST(HaproxyConfigTest, HostHeaderCarriesThePortExceptTheUsualOnes) {
   LoadBalancerModel model = Sample();
   const auto frontend = [&] { return RenderHaproxyConfig(model, "/d").text; };
-  EXPECT_NE(frontend().find("set-header Host %[req.hdr(host),host_only]:8080 if"), std::string::npos);
+  EXPECT_NE(frontend().find(
+                "set-header Host %[req.fhdr(host),host_only]:8080 if { req.fhdr(host),port_only,xor(8080) -m bool }"),
+            std::string::npos);
   model.listeners[0].port = 80;
-  EXPECT_NE(frontend().find("set-header Host %[req.hdr(host),host_only] if { req.hdr(host) -m sub : }"),
+  EXPECT_NE(frontend().find("set-header Host %[req.fhdr(host),host_only] if { req.fhdr(host) -m sub : }"),
             std::string::npos);
   model.preserve_host_header = true;
   EXPECT_EQ(frontend().find("set-header Host"), std::string::npos);
@@ -325,7 +329,7 @@ TEST(HaproxyConfigTest, HaproxyAcceptsWhatAttributesAdd) {
   model.forwarded_for_port = model.drop_invalid_headers = model.tls_headers = model.access_log = true;
   model.http2 = false;
   const std::string text = RenderHaproxyConfig(model, "/d").text;
-  EXPECT_NE(text.find("set-header X-Forwarded-For \"%[var(txn.forwarded)], %[src]:%[src_port]\""), std::string::npos);
+  EXPECT_NE(text.find("set-var-fmt(sess.client) %[src]:%[src_port]\n"), std::string::npos);
   EXPECT_NE(text.find("\n  server collector unix@/d/access.sock\n"), std::string::npos);
   Checker checker;
   EXPECT_EQ(checker.Complaints(model), "");
