@@ -74,7 +74,8 @@ class Renderer {
  private:
   // Continues the global section.
   std::string Head() {
-    // Of a request that cannot be parsed HAProxy knows an answer before all this, and takes no other: a 400 of its own.
+    // A request that is no HTTP/1 gets what HAProxy's parser has built in for 400, 408 and 501: with `errorfile` and
+    // `http-error` it takes nothing there but silence.
     std::string errors;
     for (const std::string_view title :
          {"400 Bad Request", "408 Request Timeout", "500 Internal Server Error", "502 Bad Gateway",
