@@ -24,6 +24,10 @@ std::string Page(std::string_view title) {
 // Eight hexadecimal digits of chance: decimal ones, the cheapest that HAProxy has.
 constexpr std::string_view kDigits = "%[rand(90000000),add(10000000)]";
 
+// A target that refuses connections has done so twice by then; one that is gone has not, not even where the kernel says
+// after three seconds that there is nobody at its address.
+constexpr int kUnreachableMilliseconds = 2500;
+
 // The headers that every answer of a load balancer's own has.
 constexpr std::string_view kOwnHeaders = "hdr Server awselb/2.0 hdr Date %[date,http_date]";
 
@@ -97,9 +101,10 @@ class Renderer {
         "  option idle-close-on-response\n"
         "  option redispatch 1\n"
         "  option abortonclose\n"
-        "  retries 3\n"
-        // Four attempts: like an ALB it gives up after ten seconds.
-        "  timeout connect 2500ms\n"
+        // Two attempts, so that like an ALB it gives up after ten seconds. A refused one is followed by one at another
+        // target at once, by one at the same target after a second.
+        "  retries 1\n"
+        "  timeout connect 5s\n"
         "  timeout client {0}s\n"
         "  timeout server {0}s\n"
         "  timeout tunnel {0}s\n"
@@ -365,9 +370,10 @@ class Renderer {
   }
 
   void RenderTargetGroups() {
-    // What HAProxy calls 503 with a server to try: it could not be reached, for ten seconds or at once.
-    const std::string unreachable =
-        File(".html", Page("%[date(0,ms),sub(txn.begun),div(9900),bool,iif(504 Gateway Time-out,502 Bad Gateway)]"));
+    // What HAProxy calls 503 with a server to try: it refused, twice within a second, or could not be reached.
+    const std::string unreachable = File(
+        ".html", Page(fmt::format("%[date(0,ms),sub(txn.begun),div({}),bool,iif(504 Gateway Time-out,502 Bad Gateway)]",
+                                  kUnreachableMilliseconds)));
     for (const auto& [arn, group] : model_.target_groups) {
       const std::string backend = "tg-" + group.name;
       std::string text = fmt::format("\nbackend {}\n  balance {}\n", backend,
@@ -387,10 +393,10 @@ class Renderer {
           "  acl unreachable status 503\n"
           "  acl has_begun var(txn.begun) -m found\n"
           "  http-after-response set-status 504 reason \"Gateway Time-out\" if !has_answered unreachable has_begun "
-          "{{ date(0,ms),sub(txn.begun) ge 9900 }}\n"
+          "{{ date(0,ms),sub(txn.begun) ge {} }}\n"
           "  http-after-response set-status 502 reason \"Bad Gateway\" if !has_answered unreachable has_begun\n",
           // Without an access log, that there is one is all that is asked of it.
-          model_.access_log ? "status" : "bool(true)", unreachable, kOwnHeaders);
+          model_.access_log ? "status" : "bool(true)", unreachable, kOwnHeaders, kUnreachableMilliseconds);
       if (group.stickiness.seconds > 0) {
         text += "  use-server %[var(txn.stuck),field(1,|)] if { var(txn.stuck) -m found }\n";
       }
