@@ -5,6 +5,7 @@ import http.server
 import json
 import socket
 import threading
+import urllib.parse
 
 from botocore.exceptions import ClientError
 
@@ -178,6 +179,14 @@ class Balancer:
     def set_balancer_attributes(self, **attributes):
         self.elb.modify_load_balancer_attributes(LoadBalancerArn=self.arn, Attributes=[
             {"Key": key.replace("__", "."), "Value": value} for key, value in attributes.items()])
+
+    def set_listener_attributes(self, **attributes):
+        """In a form of its own: Debian's botocore doesn't know of them yet."""
+        fields = {"Action": "ModifyListenerAttributes", "Version": "2015-12-01", "ListenerArn": self.listener}
+        for number, (key, value) in enumerate(attributes.items(), 1):
+            fields[f"Attributes.member.{number}.Key"] = key.replace("__", ".")
+            fields[f"Attributes.member.{number}.Value"] = value
+        self.cloud.open("/", data=urllib.parse.urlencode(fields).encode()).close()
 
     def create_group(self, name):
         """A second target group, which goes with the load balancer."""

@@ -81,6 +81,30 @@ def test_headers_follow_the_attributes(balancer):
     wait_for(lambda: "x-forwarded-for" not in seen(**{"X-Forwarded-For": "192.0.2.1"}), "it is removed", 10)
 
 
+def test_answers_follow_the_listeners_attributes(balancer):
+    def set_attributes(**attributes):
+        balancer.set_listener_attributes(**{f"routing__http__response__{key}": value for key, value in attributes.items()})
+
+    balancer.wait_for_status(503)
+    policy = "default-src 'self'; report-uri /a%20b?c=\"${HOME}\""
+    set_attributes(content_security_policy__header_value=policy, server__enabled="false",
+                   strict_transport_security__header_value="max-age=31536000")
+    wait_for(lambda: "server" not in balancer.request()[1], "the attributes are applied", 10)
+    for path in ("/", "/" + "x" * 20000):
+        headers = balancer.request(path)[1]
+        assert headers["content-security-policy"] == policy, headers
+        assert headers["strict-transport-security"] == "max-age=31536000"
+
+    balancer.start_application("one")
+    status, headers, _ = balancer.wait_for_status(200)
+    assert headers["content-security-policy"] == policy
+    assert headers["server"].startswith("BaseHTTP"), "a target's own is passed on"
+
+    set_attributes(content_security_policy__header_value="", server__enabled="true")
+    wait_for(lambda: "content-security-policy" not in balancer.request()[1], "it is empty again", 10)
+    assert balancer.request()[1]["strict-transport-security"] == "max-age=31536000"
+
+
 def test_health_checks_look_like_an_albs(balancer):
     balancer.wait_for_status(503)
     application = balancer.start_application("one")

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <map>
@@ -231,7 +232,7 @@ Json DeleteListener(Cloud&, Call& call) {
   return Json::object();
 }
 
-// ---- Attributes: the headers of requests and answers. They are kept, not applied.
+// ---- Attributes: the headers of requests and answers.
 
 const std::map<std::string, std::string, std::less<>>& DefaultAttributes(std::string_view protocol) {
   static const std::map<std::string, std::string, std::less<>> kHttp = {
@@ -266,6 +267,24 @@ const std::map<std::string, std::string, std::less<>>& DefaultAttributes(std::st
   return protocol == "HTTPS" ? kHttps : kHttp;
 }
 
+// Names of headers, values of headers, and whether to send one.
+void CheckListenerAttribute(const std::string& key, const std::string& value) {
+  const auto all = [&](auto&& fits) { return std::all_of(value.begin(), value.end(), fits); };
+  bool is_valid = true;
+  if (key.ends_with(".enabled")) {
+    is_valid = value == "true" || value == "false";
+  } else if (key.ends_with(".header_name")) {
+    is_valid = !value.empty() && value.size() <= 40 &&
+               all([](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; });
+  } else {
+    is_valid = value.size() <= 1024 && all([](unsigned char c) { return c >= 0x20 && c <= 0x7e; });
+  }
+  if (!is_valid) {
+    throw ApiError("InvalidConfigurationRequest",
+                   fmt::format("Listener attribute '{}' value '{}' is not valid", key, value));
+  }
+}
+
 Json ListenerAttributes(const Json& listener) {
   const Json& changed = Fields(listener, "_attributes");
   Json list = Json::array();
@@ -287,6 +306,7 @@ Json ModifyListenerAttributes(Cloud&, Call& call) {
     if (!DefaultAttributes(Text(listener, "Protocol")).contains(key)) {
       throw ApiError("InvalidConfigurationRequest", fmt::format("Listener attribute key '{}' is not recognized", key));
     }
+    CheckListenerAttribute(key, Text(attribute, "Value"));
     listener["_attributes"][key] = Text(attribute, "Value");
   }
   call.txn.Put(kListeners, arn, listener);
@@ -467,7 +487,7 @@ void RegisterListeners(Api& api, Cloud& cloud) {
                     {"ModifyListener", ModifyListener},
                     {"DeleteListener", DeleteListener},
                     {"DescribeListenerAttributes", DescribeListenerAttributes},
-                    {"ModifyListenerAttributes", ModifyListenerAttributes, Effect::kRecorded},
+                    {"ModifyListenerAttributes", ModifyListenerAttributes},
                     {"AddListenerCertificates", AddListenerCertificates},
                     {"RemoveListenerCertificates", RemoveListenerCertificates},
                     {"DescribeListenerCertificates", DescribeListenerCertificates},

@@ -496,6 +496,16 @@ TEST_F(Elbv2Test, ListenersHaveAttributes) {
   };
   EXPECT_EQ(set("routing.http.response.server.enabled"), "");
   EXPECT_EQ(set("nope"), "InvalidConfigurationRequest");
+  const auto error = [&](const char* key, const std::string& value) {
+    return ErrorOf("ModifyListenerAttributes",
+                   {{"ListenerArn", arn}, {"Attributes", {{{"Key", key}, {"Value", value}}}}});
+  };
+  constexpr const char* kPolicy = "routing.http.response.content_security_policy.header_value";
+  EXPECT_EQ(error(kPolicy, "default-src 'self'; img-src *"), "");
+  EXPECT_EQ(error(kPolicy, ""), "") << "as it was";
+  EXPECT_EQ(error(kPolicy, "a\r\nSet-Cookie: b"), "InvalidConfigurationRequest");
+  EXPECT_EQ(error(kPolicy, std::string(1025, 'x')), "InvalidConfigurationRequest");
+  EXPECT_EQ(error("routing.http.response.server.enabled", "no"), "InvalidConfigurationRequest");
   EXPECT_EQ(set("routing.http.request.x_amzn_tls_version.header_name"), "InvalidConfigurationRequest");  // HTTPS only
   EXPECT_TRUE(
       has(Call("DescribeListenerAttributes", {{"ListenerArn", arn}}), "routing.http.response.server.enabled", "false"));

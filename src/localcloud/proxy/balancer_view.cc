@@ -1,7 +1,9 @@
 #include "localcloud/proxy/balancer_view.h"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
+#include <string_view>
 
 namespace adhoc::localcloud::proxy {
 namespace {
@@ -18,6 +20,29 @@ std::string TextAttribute(const Json& document, const char* key, const char* oth
 int Attribute(const Json& document, const char* key, int otherwise) {
   const std::string text = TextAttribute(document, key);
   return text.empty() ? otherwise : std::atoi(text.c_str());
+}
+
+// The headers that a listener's attributes put into answers: `….strict_transport_security.header_value` is that of
+// `Strict-Transport-Security`.
+std::map<std::string, std::string> ResponseHeaders(const Json& listener) {
+  constexpr std::string_view kPrefix = "routing.http.response.";
+  constexpr std::string_view kSuffix = ".header_value";
+  std::map<std::string, std::string> headers;
+  const Json attributes = listener.value("_attributes", Json::object());
+  for (const auto& [key, value] : attributes.items()) {
+    if (!key.starts_with(kPrefix) || !key.ends_with(kSuffix) || value.get<std::string>().empty()) continue;
+    std::string name = key.substr(kPrefix.size(), key.size() - kPrefix.size() - kSuffix.size());
+    bool begins = true;
+    for (char& c : name) {
+      if (c == '_')
+        c = '-';
+      else if (begins)
+        c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+      begins = c == '-';
+    }
+    headers[name] = value.get<std::string>();
+  }
+  return headers;
 }
 
 // Certificate, chain and key in one text, or nothing when ACM no longer has it.
@@ -175,6 +200,12 @@ std::vector<BalancerView> ReadBalancers(const Store::Transaction& txn, TimePoint
     std::set<std::string> groups;
     for (const Json* listener : listeners[arn]) {
       ListenerModel model{.port = listener->value("Port", 0), .tls = Member(*listener, "Protocol") == "HTTPS"};
+      model.response_headers = ResponseHeaders(*listener);
+      model.server_header = TextAttribute(*listener, "routing.http.response.server.enabled") != "false";
+      model.tls_version_header = TextAttribute(*listener, "routing.http.request.x_amzn_tls_version.header_name",
+                                               model.tls_version_header.c_str());
+      model.tls_cipher_header = TextAttribute(*listener, "routing.http.request.x_amzn_tls_cipher_suite.header_name",
+                                              model.tls_cipher_header.c_str());
       std::vector<std::string> certificates;
       for (const char* list : {"Certificates", "_certificates"}) {
         for (const auto& certificate : listener->value(list, Json::array())) {

@@ -197,6 +197,7 @@ class Renderer {
       choices += RenderChoice(listener, frontend, rule, when);
     }
     text += RenderGroupStickiness(listener);
+    text += ResponseHeaders(listener, frontend);
     text += fmt::format(
         "  use_backend {}-again if {{ stopping }}\n"
         "{}{}",
@@ -234,9 +235,13 @@ class Renderer {
         "  http-request set-header X-Forwarded-Port {}\n",
         listener.tls ? "https" : "http", listener.port);
     if (listener.tls && model_.tls_headers) {
-      text +=
-          "  http-request set-header X-Amzn-Tls-Version %[ssl_fc_protocol]\n"
-          "  http-request set-header X-Amzn-Tls-Cipher-Suite %[ssl_fc_cipher]\n";
+      for (const auto& name : {listener.tls_version_header, listener.tls_cipher_header}) {
+        if (!IsHeaderName(name)) throw Error(fmt::format("cannot send the header '{}': unusual characters", name));
+      }
+      text += fmt::format(
+          "  http-request set-header {} %[ssl_fc_protocol]\n"
+          "  http-request set-header {} %[ssl_fc_cipher]\n",
+          listener.tls_version_header, listener.tls_cipher_header);
     }
     // A trace that somebody has begun goes on, with this load balancer as `Self`. An id is eight hexadecimal digits of
     // time and 24 of chance, a third of which the connection's requests have in common.
@@ -259,6 +264,22 @@ class Renderer {
                         "  http-request set-header Host %[req.fhdr(host),host_only]:{0} "
                         "if {{ req.fhdr(host),port_only,xor({0}) -m bool }}\n",
                         listener.port);
+    }
+    return text;
+  }
+
+  // What the listener's attributes make of answers. Those of another worker or load balancer have theirs already.
+  static std::string ResponseHeaders(const ListenerModel& listener, const std::string& frontend) {
+    if (listener.response_headers.empty() && listener.server_header) return "";
+    std::string text = fmt::format("  acl is_handed_over be_name -m str -- {}-again\n", frontend);
+    if (!listener.neighbours.empty()) text += "  acl is_handed_over var(txn.neighbour) -m found\n";
+    for (const auto& [name, value] : listener.response_headers) {
+      if (!IsHeaderName(name)) throw Error(fmt::format("cannot send the header '{}': unusual characters", name));
+      text +=
+          fmt::format("  http-after-response set-header {} {} unless is_handed_over\n", name, HeaderValueFormat(value));
+    }
+    if (!listener.server_header) {
+      text += "  http-after-response del-header Server if !is_handed_over { res.fhdr(server) -m str -- awselb/2.0 }\n";
     }
     return text;
   }

@@ -1,7 +1,7 @@
 // A load balancer as HAProxy's configuration. Pure functions: the same model gives the same bytes.
 //
-// One frontend per listener. Its rules set `txn.rule` to `<priority>|<backend>` in priority order, so the first match
-// wins as on an ALB. A target group is a backend; a redirect or a fixed response is a backend that answers by itself.
+// One frontend per listener. Its rules are lines `use_backend` in priority order, so the first match wins as on an ALB.
+// A target group is a backend; a redirect or a fixed response is a backend that answers by itself.
 // Text from requests (patterns, header names, redirects) reaches the configuration only through the escaping of
 // haproxy_match.h; bodies and certificates travel in files of their own, so there is nothing to escape.
 //
@@ -61,6 +61,11 @@ struct ListenerModel {
   std::vector<NeighbourModel> neighbours;
   std::vector<std::string> certificates;  // PEM: certificate, chain and key; the default one first
   std::vector<RuleModel> rules;           // in the order of evaluation, the default rule last
+  // Its attributes.
+  std::map<std::string, std::string> response_headers;  // that every answer has, in place of a target's
+  bool server_header = true;                            // which says that an answer is the load balancer's own
+  std::string tls_version_header = "X-Amzn-Tls-Version";
+  std::string tls_cipher_header = "X-Amzn-Tls-Cipher-Suite";
 };
 
 struct LoadBalancerModel {

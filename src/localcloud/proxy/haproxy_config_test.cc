@@ -150,6 +150,48 @@ TEST(HaproxyConfigTest, HostHeaderCarriesThePortExceptTheUsualOnes) {
   EXPECT_EQ(frontend().find("set-header Host"), std::string::npos);
 }
 
+TEST(HaproxyConfigTest, AttributesOfAListenerChangeItsAnswersAlone) {
+  LoadBalancerModel model = Sample();
+  EXPECT_EQ(RenderHaproxyConfig(model, "/d").text.find("http-after-response del-header"), std::string::npos);
+  model.listeners.push_back({.port = 80, .rules = {{"default", Json::array(), Fixed("404", "")}}});
+  model.listeners[0].neighbours = {{"/all/two", {"beta.localhost"}}};
+  model.listeners[0].server_header = false;
+  model.listeners[0].response_headers = {{"Content-Security-Policy", "script-src 'self'; img-src *%2F \"${HOME}\" #"},
+                                         {"X-Frame-Options", "DENY"}};
+  const std::string text = RenderHaproxyConfig(model, "/d").text;
+  EXPECT_NE(Section(text, "frontend p8080")
+                .find("  acl is_handed_over be_name -m str -- p8080-again\n"
+                      "  acl is_handed_over var(txn.neighbour) -m found\n"
+                      "  http-after-response set-header Content-Security-Policy "
+                      "'script-src '\\''self'\\''; img-src *%%2F \"${HOME}\" #' unless is_handed_over\n"
+                      "  http-after-response set-header X-Frame-Options 'DENY' unless is_handed_over\n"
+                      "  http-after-response del-header Server if !is_handed_over "
+                      "{ res.fhdr(server) -m str -- awselb/2.0 }\n"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(Section(text, "frontend p80").find("is_handed_over"), std::string::npos) << "only who wants it pays for it";
+  model.listeners[0].response_headers = {{"X-Frame-Options", "DENY\r\nSet-Cookie: a=b"}};
+  EXPECT_THROW(RenderHaproxyConfig(model, "/d"), Error);
+}
+
+TEST(HaproxyConfigTest, TheHeadersAboutTlsHaveTheNamesOfTheListener) {
+  LoadBalancerModel model = Sample();
+  model.tls_headers = true;
+  model.listeners = {
+      {.port = 443, .tls = true, .certificates = {"pem"}, .rules = {{"default", Json::array(), Fixed("404", "")}}}};
+  std::string text = RenderHaproxyConfig(model, "/d").text;
+  EXPECT_NE(text.find("set-header X-Amzn-Tls-Version %[ssl_fc_protocol]\n"), std::string::npos);
+  EXPECT_NE(text.find("set-header X-Amzn-Tls-Cipher-Suite %[ssl_fc_cipher]\n"), std::string::npos);
+  model.listeners[0].tls_version_header = "Tls_Version";
+  model.listeners[0].tls_cipher_header = "Custom-Cipher";
+  text = RenderHaproxyConfig(model, "/d").text;
+  EXPECT_NE(text.find("set-header Tls_Version %[ssl_fc_protocol]\n"), std::string::npos);
+  EXPECT_NE(text.find("set-header Custom-Cipher %[ssl_fc_cipher]\n"), std::string::npos);
+  EXPECT_EQ(text.find("X-Amzn-Tls"), std::string::npos);
+  model.listeners[0].tls_cipher_header = "a b";
+  EXPECT_THROW(RenderHaproxyConfig(model, "/d"), Error);
+}
+
 TEST(HaproxyConfigTest, TheVersionTellsEverythingButTargetsApart) {
   LoadBalancerModel model = Sample();
   const std::string version = RenderHaproxyConfig(model, "/d").version;
@@ -358,6 +400,14 @@ TEST(HaproxyConfigTest, HaproxyAcceptsWhateverTheTextIs) {
                       Condition("query-string", "QueryStringConfig", {{{"Key", text()}, {"Value", text()}}})}),
          i % 2 == 0 ? Redirect({{"Host", text()}, {"Path", "/" + text()}, {"Query", text()}}) : Fixed("200", text())});
   }
+  std::string printable;
+  for (char c = 0x20; c < 0x7f; ++c) printable += c;
+  model.listeners[0].response_headers = {{"Content-Security-Policy", printable}};
+  for (int i = 0; i < 20; ++i) {
+    std::string value = text();
+    std::erase_if(value, [](char c) { return c < 0x20 || c > 0x7e; });
+    model.listeners[0].response_headers[fmt::format("X-{}", i)] = value;
+  }
   Checker checker;
   EXPECT_EQ(checker.Complaints(model), "");
 }
@@ -372,6 +422,8 @@ TEST(HaproxyConfigTest, HaproxyAcceptsCertificates) {
                              .tls = true,
                              .certificates = {made.out, made.out},
                              .rules = {{"default", Json::array(), Fixed("404", "x")}}});
+  model.tls_headers = true;
+  model.listeners[1].server_header = false;
   Checker checker;
   EXPECT_EQ(checker.Complaints(model), "");
 }

@@ -78,6 +78,21 @@ bool IsHeaderName(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return IsAlphanumeric(c) || IsOneOf("-_.", c); });
 }
 
+std::string HeaderValueFormat(std::string_view text) {
+  std::string format = "'";
+  for (const char c : text) {
+    if (c < 0x20 || c > 0x7e) throw Error(fmt::format("cannot send the header value '{}': unusual characters", text));
+    if (c == '%') {
+      format += "%%";
+    } else if (c == '\'') {
+      format += "'\\''";  // nothing means anything between single quotes, so it stands outside of them
+    } else {
+      format += c;
+    }
+  }
+  return format + "'";
+}
+
 std::vector<std::string> ConditionTests(const Json& condition) {
   const std::string field = Member(condition, "Field");
   std::vector<std::string> tests;

@@ -15,6 +15,9 @@ bool IsPlain(std::string_view text);
 // Whether it can be the argument of a sample, as in req.hdr(…).
 bool IsHeaderName(std::string_view text);
 
+// A log-format string, in quotes, that gives the text. Throws Error for one that cannot be in a header.
+std::string HeaderValueFormat(std::string_view text);
+
 // An empty text when there is no such member.
 std::string Member(const Json& object, const char* key);
 

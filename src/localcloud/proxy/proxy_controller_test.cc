@@ -523,6 +523,33 @@ TEST_F(ProxyControllerTest, HttpsListenersGetTheirCertificates) {
             (std::vector<std::string>{"CERT one\nCHAIN\nKEY one\n", "CERT two\nCHAIN\nKEY two\n"}));
 }
 
+TEST_F(ProxyControllerTest, TheAttributesOfAListenerAreReloaded) {
+  PutListener(8080);
+  controller_->Reconcile();
+  const std::string arn = store_.Begin()->All(kListeners).begin()->first;
+  const auto listener = [&] { return ReadBalancers(*store_.Begin(), clock_.Now()).at(0).model.listeners.at(0); };
+  EXPECT_TRUE(listener().response_headers.empty());
+  EXPECT_TRUE(listener().server_header);
+  EXPECT_EQ(listener().tls_version_header, "X-Amzn-Tls-Version");
+  Edit([&](Store::Transaction& txn) {
+    txn.Edit(kListeners, arn)["_attributes"] = {
+        {"routing.http.response.strict_transport_security.header_value", "max-age=1"},
+        {"routing.http.response.x_content_type_options.header_value", "nosniff"},
+        {"routing.http.response.x_frame_options.header_value", ""},
+        {"routing.http.response.server.enabled", "false"},
+        {"routing.http.request.x_amzn_tls_version.header_name", "Version"},
+        {"routing.http.request.x_amzn_tls_cipher_suite.header_name", "Cipher"},
+        {"routing.http.request.x_amzn_mtls_clientcert.header_name", "Certificate"}};
+  });
+  EXPECT_EQ(listener().response_headers, (std::map<std::string, std::string>{{"Strict-Transport-Security", "max-age=1"},
+                                                                             {"X-Content-Type-Options", "nosniff"}}));
+  EXPECT_FALSE(listener().server_header);
+  EXPECT_EQ(listener().tls_version_header, "Version");
+  EXPECT_EQ(listener().tls_cipher_header, "Cipher");
+  controller_->Reconcile();
+  EXPECT_EQ(haproxy_.Count("reload"), 1);
+}
+
 TEST_F(ProxyControllerTest, ThreadsReactToCommits) {
   FakeClock waiting;
   FakeRuntime runtime(waiting);
