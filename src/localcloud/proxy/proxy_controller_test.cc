@@ -78,7 +78,8 @@ class ProxyControllerTest : public ::testing::Test {
     txn->Commit();
   }
   Json Document(std::string_view collection, std::string_view key) {
-    const Json* document = store_.Begin()->Find(collection, key);
+    const auto txn = store_.Begin();  // until it is copied: the controller changes documents meanwhile
+    const Json* document = txn->Find(collection, key);
     return document == nullptr ? Json() : *document;
   }
 
