@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "base/error.h"
 #include "base/process.h"
@@ -18,6 +20,21 @@ namespace adhoc::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What runs the image, runs it on Fargate's arm64. Throws Error when only a part of that does: a tag is one image.
+bool IsForArm(const config::Config& config, const std::string& image) {
+  std::set<bool> on_arm;
+  const auto look = [&](const config::Workload& workload) {
+    if (workload.image.image == image) on_arm.insert(workload.arm64);
+  };
+  std::for_each(config.services.begin(), config.services.end(), look);
+  std::for_each(config.tasks.begin(), config.tasks.end(), look);
+  if (on_arm.size() > 1) {
+    throw Error(fmt::format("{} is run on arm64 and on x86_64, and an image is for one of them", image),
+                "give all that runs it the same `architecture`, or make two entries of `images:`");
+  }
+  return on_arm.contains(true);
+}
 
 constexpr const char* kHelp =
     R"(Build an image of the application at a git tag, and put it under that tag into the target's registry.
@@ -175,6 +192,9 @@ int Build(Shell& shell, const Arguments& arguments) {
                                    "--tag",       uri,
                                    "--file",      (folder / containerfile).string(),
                                    "--build-arg", "VERSION=" + arguments.tag};
+  if (target.kind == config::TargetKind::kAws && IsForArm(session.config(), arguments.image)) {
+    command.insert(command.end(), {"--platform", "linux/arm64"});
+  }
   for (const auto& [name, value] : image.build_args) {
     command.push_back("--build-arg");
     command.push_back(name + "=" + value);

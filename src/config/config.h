@@ -148,6 +148,8 @@ struct Workload {
   std::string user;                          // empty: the image's
   std::string working_directory;             // empty: the image's
   int stop_timeout = 30;                     // seconds from SIGTERM to SIGKILL
+  bool arm64 = false;                        // AWS: the processor; on one machine it is the machine's
+  std::string platform_version = "LATEST";   // of Fargate, e.g. 1.4.0
 
   bool operator==(const Workload&) const = default;
 };

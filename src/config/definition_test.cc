@@ -350,8 +350,8 @@ TEST(Definition, ReportsServices) {
        {"2:33 unknown key `depends_on` in `services.web` | leave it out: what a service refers to is made first"}},
       {"image: r:1, xyzzy: 1",
        {"2:33 unknown key `xyzzy` in `services.web` | use one of: image, entrypoint, command, environment, "
-        "environment_from, secrets, cpu, memory, user, working_directory, stop_timeout, port, scale, paths, "
-        "discoverable, spot, healthcheck, deployment, deregistration_delay"}},
+        "environment_from, secrets, cpu, memory, user, working_directory, stop_timeout, architecture, "
+        "platform_version, port, scale, paths, discoverable, spot, healthcheck, deployment, deregistration_delay"}},
       {"image: redis",
        {"2:28 unknown image `redis`: `images:` has no such entry | declare it in `images:`, or write a full name such "
         "as docker.io/library/redis:latest"}},
@@ -372,6 +372,11 @@ TEST(Definition, ReportsServices) {
        {"2:42 `services.web.command` has to be a list, found the text `run me` | write [program, argument, …], or [sh, "
         "-c, \"…\"] for a shell"}},
       {"image: r:1, command: [a, [b]]", {"2:46 `services.web.command[1]` has to be a text, found a list"}},
+      {"image: r:1, architecture: arm",
+       {"2:47 `services.web.architecture` is not valid: Fargate has no `arm` | use one of: x86_64, arm64"}},
+      {"image: r:1, platform_version: \"2.0\"",
+       {"2:51 `services.web.platform_version` is not valid: Fargate has no platform version `2.0` for Linux; it has "
+        "LATEST, 1.4.0, 1.3.0 | write LATEST, or leave it out"}},
       {"image: r:1, cpu: 256, memory: 4096",
        {"2:51 the size of `services.web` does not exist: with 256 CPU units Fargate has 512, 1024, 2048 MiB of memory, "
         "not 4096"}},

@@ -91,6 +91,12 @@ std::vector<int> FargateMemories(int cpu) {
   }
 }
 
+std::string PlatformVersionProblem(std::string_view version) {
+  static const std::vector<std::string_view> kLinux = {"LATEST", "1.4.0", "1.3.0"};
+  if (std::find(kLinux.begin(), kLinux.end(), version) != kLinux.end()) return "";
+  return fmt::format("Fargate has no platform version `{}` for Linux; it has {}", version, fmt::join(kLinux, ", "));
+}
+
 std::string FargateProblem(int cpu, int memory) {
   const std::vector<int> memories = FargateMemories(cpu);
   if (memories.empty())

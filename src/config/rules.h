@@ -16,6 +16,7 @@ std::string NameProblem(std::string_view name, std::size_t max_length);
 const std::vector<int>& FargateCpus();
 std::vector<int> FargateMemories(int cpu);
 std::string FargateProblem(int cpu, int memory);
+std::string PlatformVersionProblem(std::string_view version);
 // The smallest CPU that goes with this memory, or 0.
 int SmallestFargateCpu(int memory);
 

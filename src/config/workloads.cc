@@ -233,8 +233,8 @@ class WorkloadReader {
   }
 
   static std::vector<std::string> WorkloadKeys() {
-    return {"image", "entrypoint", "command", "environment",       "environment_from", "secrets",
-            "cpu",   "memory",     "user",    "working_directory", "stop_timeout"};
+    return {"image",  "entrypoint", "command",           "environment",  "environment_from", "secrets",         "cpu",
+            "memory", "user",       "working_directory", "stop_timeout", "architecture",     "platform_version"};
   }
 
   void ReadWorkload(const YamlEntry& entry, const std::string& name, Workload& workload) {
@@ -259,6 +259,28 @@ class WorkloadReader {
     reader_.Set(body, name, "user", workload.user);
     reader_.Set(body, name, "working_directory", workload.working_directory);
     reader_.Set(body, name, "stop_timeout", workload.stop_timeout, 2, 120);
+    ReadPlatform(body, name, workload);
+  }
+
+  void ReadPlatform(const YamlNode& body, const std::string& name, Workload& workload) {
+    if (const YamlEntry* architecture = body.Find("architecture")) {
+      const std::string path = name + ".architecture";
+      if (auto text = reader_.Text(*architecture->value, path)) {
+        const bool known = *text == "arm64" || *text == "x86_64";
+        reader_.Accept(*architecture->value, path, known ? "" : fmt::format("Fargate has no `{}`", *text),
+                       known ? "" : "use one of: x86_64, arm64");
+        workload.arm64 = *text == "arm64";
+      }
+    }
+    if (const YamlEntry* version = body.Find("platform_version")) {
+      const std::string path = name + ".platform_version";
+      if (auto text = reader_.Text(*version->value, path)) {
+        const std::string problem = PlatformVersionProblem(*text);
+        if (reader_.Accept(*version->value, path, problem, problem.empty() ? "" : "write LATEST, or leave it out")) {
+          workload.platform_version = *text;
+        }
+      }
+    }
   }
 
   void ReadImageSource(const YamlNode& node, const std::string& path, ImageSource& source) {

@@ -66,6 +66,38 @@ TEST_F(Lifecycle, WhatTheDefinitionNoLongerHasGoes) {
   EXPECT_EQ(Inventory(), nothing);
 }
 
+TEST_F(Lifecycle, AServiceHasItsProcessorAndPlatformInAnAccount) {
+  config_.target.kind = config::TargetKind::kAws;
+  cloud_.api().Call("route53", "CreateHostedZone", {{"Name", "localhost"}, {"CallerReference", "1"}});
+  config::Service& web = config_.services.back();
+  const auto definition = [&] {
+    return cloud_.api().Call("ecs", "DescribeTaskDefinition", {{"taskDefinition", "alpha-web"}})["taskDefinition"];
+  };
+  const auto platform = [&] {
+    const Json services = cloud_.api().Call("ecs", "DescribeServices",
+                                            {{"cluster", "alpha-cluster"}, {"services", Json::array({"alpha-web"})}});
+    return services["services"][0]["platformVersion"];
+  };
+  web.arm64 = true;
+  web.platform_version = "1.4.0";
+  ASSERT_TRUE(SharedUp());
+  ASSERT_TRUE(Up());
+  EXPECT_EQ(definition()["runtimePlatform"], (Json{{"cpuArchitecture", "ARM64"}, {"operatingSystemFamily", "LINUX"}}));
+  EXPECT_EQ(platform(), "1.4.0");
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+  ASSERT_TRUE(Deploy("v2"));
+  EXPECT_EQ(definition()["runtimePlatform"]["cpuArchitecture"], "ARM64") << "a deploy changes the image only";
+
+  web.arm64 = false;
+  web.platform_version = "LATEST";
+  const auto changes = PlannedChanges();
+  EXPECT_EQ(std::count(changes.begin(), changes.end(), "task definition alpha-web"), 1);
+  EXPECT_EQ(std::count(changes.begin(), changes.end(), "service alpha-web"), 1);
+  ASSERT_TRUE(Up());
+  EXPECT_FALSE(definition().contains("runtimePlatform"));
+  EXPECT_EQ(platform(), "LATEST");
+}
+
 // AWS lists what was deleted for days. Found on moto, which does so, too.
 TEST_F(Lifecycle, ADeletedClusterIsNoEnvironment) {
   ASSERT_TRUE(SharedUp());

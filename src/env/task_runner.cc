@@ -57,6 +57,16 @@ std::optional<int> ExitCodeOf(const Json& task, const std::string& name) {
 
 }  // namespace
 
+namespace {
+
+std::string PlatformVersionOf(const config::Config& config, const std::string& workload) {
+  if (const auto* task = config.FindTask(workload)) return task->platform_version;
+  if (const auto* service = config.FindService(workload)) return service->platform_version;
+  return config::Workload().platform_version;
+}
+
+}  // namespace
+
 Json NetworkConfiguration(Context& context) {
   const bool is_public = context.config().target.tasks_are_public();
   return {
@@ -124,6 +134,7 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
                                      {"launchType", "FARGATE"},
                                      {"count", 1},
                                      {"startedBy", "adhoc"},
+                                     {"platformVersion", PlatformVersionOf(context.config(), request.workload)},
                                      {"networkConfiguration", NetworkConfiguration(context)},
                                      {"enableExecuteCommand", true},
                                      {"propagateTags", "TASK_DEFINITION"},

@@ -38,6 +38,7 @@ locals {
     user              = null
     working_directory = null
     stop_timeout      = 30
+    architecture      = "X86_64"
   } }
 
   workloads = merge(
@@ -93,6 +94,14 @@ resource "aws_ecs_task_definition" "this" {
   task_role_arn            = aws_iam_role.task.arn
   tags                     = local.tags
 
+  dynamic "runtime_platform" {
+    for_each = each.value.architecture == "X86_64" ? [] : [each.value.architecture]
+    content {
+      cpu_architecture        = runtime_platform.value
+      operating_system_family = "LINUX"
+    }
+  }
+
   container_definitions = jsonencode([merge(
     {
       name        = each.key
@@ -130,6 +139,7 @@ resource "aws_ecs_service" "this" {
   task_definition                    = aws_ecs_task_definition.this[each.key].arn
   desired_count                      = each.value.scale
   launch_type                        = coalesce(each.value.spot, var.spot) ? null : "FARGATE"
+  platform_version                   = each.value.platform_version
   deployment_minimum_healthy_percent = each.value.minimum_healthy_percent
   deployment_maximum_percent         = each.value.maximum_percent
   health_check_grace_period_seconds  = length(each.value.paths) > 0 ? each.value.healthcheck.grace_period : null

@@ -56,6 +56,8 @@ variable "services" {
     user              = optional(string)
     working_directory = optional(string)
     stop_timeout      = optional(number, 30)
+    architecture      = optional(string, "X86_64")
+    platform_version  = optional(string, "LATEST")
     healthcheck = optional(object({
       path                = optional(string, "/")
       interval            = optional(number, 10)
@@ -85,6 +87,7 @@ variable "tasks" {
     user              = optional(string)
     working_directory = optional(string)
     stop_timeout      = optional(number, 30)
+    architecture      = optional(string, "X86_64")
   }))
   default     = {}
   description = "One-off tasks, such as migrate"

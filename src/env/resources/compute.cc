@@ -96,6 +96,12 @@ std::vector<Difference> ComparePairs(std::string_view what, const Json& actual, 
   return differences;
 }
 
+constexpr const char* kArm = "ARM64";
+
+std::string ArchitectureOf(const Json& definition) {
+  return definition.value("runtimePlatform", Json::object()).value("cpuArchitecture", "X86_64");
+}
+
 // How the container that the definition wants differs from the one that is registered.
 std::vector<Difference> CompareDefinitions(const Json& actual, const Json& wanted, bool show_values) {
   std::vector<Difference> differences;
@@ -103,6 +109,9 @@ std::vector<Difference> CompareDefinitions(const Json& actual, const Json& wante
     const std::string from = actual.value(key, "");
     const std::string to = wanted.value(key, "");
     if (from != to) differences.push_back({.what = key, .from = from, .to = to});
+  }
+  if (ArchitectureOf(actual) != ArchitectureOf(wanted)) {
+    differences.push_back({.what = "architecture", .from = ArchitectureOf(actual), .to = ArchitectureOf(wanted)});
   }
   const Json old =
       actual.value("containerDefinitions", Json::array()).empty() ? Json::object() : actual["containerDefinitions"][0];
@@ -304,15 +313,19 @@ class TaskDefinition final : public Resource {
     if (!environment.empty()) container["environment"] = Sorted(environment);
     if (!secrets.empty()) container["secrets"] = Sorted(secrets);
 
-    return {{"family", name()},
-            {"networkMode", "awsvpc"},
-            {"requiresCompatibilities", Json::array({"FARGATE"})},
-            {"cpu", std::to_string(workload.cpu)},
-            {"memory", std::to_string(workload.memory)},
-            {"executionRoleArn", RoleArn(context, Join(context.shared(), "ecs-execution-role"))},
-            {"taskRoleArn", RoleArn(context, TaskRoleName(env_))},
-            {"containerDefinitions", Json::array({container})},
-            {"tags", LowerCaseTags(context, env_)}};
+    Json definition{{"family", name()},
+                    {"networkMode", "awsvpc"},
+                    {"requiresCompatibilities", Json::array({"FARGATE"})},
+                    {"cpu", std::to_string(workload.cpu)},
+                    {"memory", std::to_string(workload.memory)},
+                    {"executionRoleArn", RoleArn(context, Join(context.shared(), "ecs-execution-role"))},
+                    {"taskRoleArn", RoleArn(context, TaskRoleName(env_))},
+                    {"containerDefinitions", Json::array({container})},
+                    {"tags", LowerCaseTags(context, env_)}};
+    if (workload.arm64 && !context.local()) {
+      definition["runtimePlatform"] = {{"cpuArchitecture", kArm}, {"operatingSystemFamily", "LINUX"}};
+    }
+    return definition;
   }
 
   const std::string env_;
@@ -398,6 +411,10 @@ class Service final : public Resource {
     if (const std::string provider = WantedProvider(context, actual); ProviderOf(actual) != provider) {
       differences.push_back({.what = "capacity", .from = ProviderOf(actual), .to = provider});
     }
+    if (HasOtherPlatform(actual)) {
+      differences.push_back(
+          {.what = "platform version", .from = actual.value("platformVersion", ""), .to = service_.platform_version});
+    }
     const Json limits = actual.value("deploymentConfiguration", Json::object());
     for (const auto& [key, wanted] : {std::pair{"minimumHealthyPercent", service_.deployment.minimum_healthy_percent},
                                       std::pair{"maximumPercent", service_.deployment.maximum_percent}}) {
@@ -425,6 +442,7 @@ class Service final : public Resource {
     Json input = Common(context, true);
     input.update({{"serviceName", name()},
                   {"schedulingStrategy", "REPLICA"},
+                  {"platformVersion", service_.platform_version},
                   {"clientToken", context.random().Hex(32)},
                   {"propagateTags", "SERVICE"},
                   {"tags", LowerCaseTags(context, env_)}});
@@ -465,6 +483,7 @@ class Service final : public Resource {
       input["capacityProviderStrategy"] = StrategyOf(provider == kSpot ? kSpot : kOnDemand);
       input["forceNewDeployment"] = true;  // ECS wants it said
     }
+    if (HasOtherPlatform(observed["described"])) input["platformVersion"] = service_.platform_version;
     // A deployment that failed is tried again only when asked for.
     const Json deployments = observed["described"].value("deployments", Json::array());
     const bool failed = std::any_of(deployments.begin(), deployments.end(), [](const Json& deployment) {
@@ -493,6 +512,10 @@ class Service final : public Resource {
   // Spot, unless it was moved to on-demand a short while ago.
   std::string WantedProvider(Context& context, const Json& actual) const {
     return service_.spot && !WasMovedToOnDemand(actual, context.clock().Now()) ? kSpot : kOnDemand;
+  }
+
+  bool HasOtherPlatform(const Json& actual) const {
+    return actual.value("platformVersion", "LATEST") != service_.platform_version;
   }
 
   bool HasOtherTargetGroup(Context& context, const Json& actual) const {

@@ -146,6 +146,7 @@ Json WorkloadArgument(Context& context, const config::Workload& workload) {
   if (!workload.user.empty()) argument["user"] = workload.user;
   if (!workload.working_directory.empty()) argument["working_directory"] = workload.working_directory;
   if (workload.stop_timeout != 30) argument["stop_timeout"] = workload.stop_timeout;
+  if (workload.arm64 && !context.local()) argument["architecture"] = "ARM64";
   return argument;
 }
 
@@ -166,6 +167,7 @@ Json ServiceArgument(Context& context, const config::Service& service) {
   if (service.load_balanced()) argument["paths"] = PathsOf(service);
   if (service.discoverable) argument["discoverable"] = true;
   argument["scale"] = service.scale;
+  if (service.platform_version != "LATEST") argument["platform_version"] = service.platform_version;
   if (const auto& scaling = service.autoscaling) {
     argument["autoscaling"] = {{"min", scaling->min}, {"max", scaling->max}, {"cpu", scaling->cpu}};
   }
