@@ -512,8 +512,9 @@ std::vector<ImageInfo> FakeRuntime::ListImages(const std::vector<std::string>& r
   std::map<std::string, ImageInfo> by_id;
   for (auto& [reference, image] : state->images) {
     bool wanted = repositories.empty() ||
-                  std::any_of(repositories.begin(), repositories.end(),
-                              [&](const auto& repository) { return HasPrefixedReference(image->info, repository); });
+                  std::any_of(repositories.begin(), repositories.end(), [&info = image->info](const auto& repository) {
+                    return HasPrefixedReference(info, repository);
+                  });
     if (wanted) by_id[image->info.id] = image->info;
   }
   std::vector<ImageInfo> result;

@@ -218,7 +218,8 @@ Json List(Cloud& cloud, Call& call) {
   for (const auto& [arn, secret] : call.txn.All(kSecrets)) {
     if (secret.contains("DeletedDate") && !Flag(call.input, "IncludePlannedDeletion")) continue;
     const Json& filters = Items(call.input, "Filters");
-    if (!std::all_of(filters.begin(), filters.end(), [&](const Json& filter) { return MatchesFilter(secret, filter); }))
+    if (!std::all_of(filters.begin(), filters.end(),
+                     [&secret = secret](const Json& filter) { return MatchesFilter(secret, filter); }))
       continue;
     Json entry = secret;
     entry["SecretVersionsToStages"] = StagesOf(secret);

@@ -177,7 +177,8 @@ Json Describe(Cloud&, Call& call) {
   for (const auto& [id, session] : call.txn.All(kSessions)) {
     const Json& filters = Items(call.input, "Filters");
     if (IsOver(session) == active ||
-        !std::all_of(filters.begin(), filters.end(), [&](const Json& filter) { return Matches(session, filter); })) {
+        !std::all_of(filters.begin(), filters.end(),
+                     [&session = session](const Json& filter) { return Matches(session, filter); })) {
       continue;
     }
     items.emplace_back(id, session);

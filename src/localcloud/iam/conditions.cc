@@ -137,7 +137,8 @@ bool SatisfiesKey(const Condition& condition, const std::vector<std::string>* va
   }
   const auto found = Operators().find(condition.base);
   if (found == Operators().end()) return false;
-  const auto& [match, negated] = found->second;
+  const Match& match = found->second.match;
+  const bool negated = found->second.negated;
   if (values == nullptr || values->empty()) {
     if (condition.quantifier == Quantifier::kAny) return condition.if_exists;
     return condition.if_exists || negated || condition.quantifier == Quantifier::kAll;
