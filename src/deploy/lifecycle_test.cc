@@ -98,6 +98,97 @@ TEST_F(Lifecycle, AServiceHasItsProcessorAndPlatformInAnAccount) {
   EXPECT_EQ(platform(), "LATEST");
 }
 
+TEST_F(Lifecycle, AServiceGetsAndLosesItsNameAndItsPaths) {
+  ASSERT_TRUE(SharedUp());
+  const auto shared = Inventory();
+  ASSERT_TRUE(Up());
+  const auto complete = Inventory();
+  const auto service = [&](const char* name) {
+    return cloud_.api().Call("ecs", "DescribeServices",
+                             {{"cluster", "alpha-cluster"}, {"services", Json::array({name})}})["services"][0];
+  };
+  const config::Config whole = config_;
+  for (auto& one : config_.services) {
+    one.discoverable = one.name == "web";  // redis has no name any more, web has one
+    if (one.name == "web") one.paths.clear();
+  }
+  const auto changes = PlannedChanges();
+  for (const char* change : {"service alpha-redis", "service alpha-web", "discovery service alpha-web",
+                             "discovery service alpha-redis", "target group alpha-web", "listener rule alpha-web"}) {
+    EXPECT_EQ(std::count(changes.begin(), changes.end(), change), 1) << change;
+  }
+  ASSERT_TRUE(Up());
+  Rest();
+  EXPECT_TRUE(service("alpha-redis")["serviceRegistries"].empty());
+  EXPECT_EQ(service("alpha-web")["serviceRegistries"].size(), 1U);
+  EXPECT_TRUE(service("alpha-web")["loadBalancers"].empty());
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+
+  config_ = whole;
+  ASSERT_TRUE(Up());
+  EXPECT_EQ(service("alpha-web")["loadBalancers"].size(), 1U);
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+  EXPECT_EQ(Inventory(), complete);
+  ASSERT_TRUE(Down());
+  EXPECT_EQ(Inventory(), shared);
+}
+
+TEST_F(Lifecycle, ServicesFollowTheNetwork) {
+  config_.target.network.nat = config::NatKind::kSingle;
+  ASSERT_TRUE(SharedUp());
+  ASSERT_TRUE(Up());
+  config_.target.network.nat = config::NatKind::kNone;
+  ASSERT_TRUE(SharedUp());
+  EXPECT_EQ(PlannedChanges(), (std::vector<std::string>{"service alpha-redis", "service alpha-web"}))
+      << "private subnets have no way out any more";
+  ASSERT_TRUE(Up());
+  const Json service =
+      cloud_.api().Call("ecs", "DescribeServices",
+                        {{"cluster", "alpha-cluster"}, {"services", Json::array({"alpha-web"})}})["services"][0];
+  EXPECT_EQ(service["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"], "ENABLED");
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+}
+
+TEST_F(Lifecycle, AStoppedDatabaseIsStarted) {
+  ASSERT_TRUE(SharedUp());
+  cloud_.api().Call("rds", "StopDBInstance", {{"DBInstanceIdentifier", "dev-rds"}});
+  Rest();
+  EXPECT_EQ(PlannedSharedChanges(), std::vector<std::string>{"database instance dev-rds"});
+  ASSERT_TRUE(SharedUp()) << last_error_;
+  const Json described = cloud_.api().Call("rds", "DescribeDBInstances", {{"DBInstanceIdentifier", "dev-rds"}});
+  EXPECT_EQ(described["DBInstances"][0]["DBInstanceStatus"], "available");
+}
+
+// The way to an account in which ECS has never made a cluster.
+class NewAccount final : public net::Transport {
+ public:
+  explicit NewAccount(testing::LocalCloud& cloud) : cloud_(cloud) {}
+  net::Response Send(const net::Uri&, const net::Request& request, const net::SendOptions&) override {
+    const std::string operation = request.headers.GetOr("X-Amz-Target", "");
+    if (!operation.ends_with(".CreateCluster") || ++asked_ > 2) return cloud_.Handle(request);
+    return {.status = 400,
+            .body = R"({"__type": "InvalidParameterException", "message": "Unable to assume the service linked role. )"
+                    R"(Please verify that the ECS service linked role exists."})"};
+  }
+  int asked() const { return asked_; }
+
+ private:
+  testing::LocalCloud& cloud_;
+  std::atomic<int> asked_ = 0;
+};
+
+TEST_F(Lifecycle, TheFirstClusterOfAnAccountWaitsForEcssRole) {
+  ASSERT_TRUE(SharedUp());
+  const auto account = std::make_shared<NewAccount>(cloud_);
+  aws::Client client({.endpoint_url = "http://127.0.0.1:4566"},
+                     aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"}), account,
+                     cloud_.clock(), random_);
+  events::Recorder sink;
+  env::Context context(client, config_, sink, cloud_.clock(), random_, {});
+  Expect(env::Up(context, env::PrepareUp(context, std::nullopt), *file_));
+  EXPECT_EQ(account->asked(), 3);
+}
+
 // AWS lists what was deleted for days. Found on moto, which does so, too.
 TEST_F(Lifecycle, ADeletedClusterIsNoEnvironment) {
   ASSERT_TRUE(SharedUp());

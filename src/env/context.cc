@@ -29,6 +29,7 @@ Pace AccountPace() {
           .max_poll = std::chrono::seconds(10),
           .parts = 4,
           .task_start = std::chrono::seconds(30),
+          .consistency = std::chrono::minutes(5),
           .log = std::chrono::seconds(1),
           .timeout = std::chrono::minutes(30),
           .spot_patience = std::chrono::minutes(1)};

@@ -27,6 +27,7 @@ struct Pace {
   Duration max_poll = std::chrono::seconds(1);    // and the longest
   int parts = 16;                                 // a pause is this part of the time that has been waited
   Duration task_start{0};                         // no task starts sooner: until the first look at a new one
+  std::chrono::seconds consistency{0};            // until everybody at AWS knows of what was made
   Duration log = std::chrono::milliseconds(50);   // until the last lines of a log are there
   std::chrono::seconds timeout{600};              // of one wait
   std::chrono::seconds spot_patience{2};          // for Fargate Spot's capacity (env/capacity.h)

@@ -164,6 +164,9 @@ Resources EnvironmentResources(const Context& context) {
       add(MakeDiscoveryService(env, service.name)).DependsOn("namespace " + NamespaceName(context.shared()));
     }
     Resource& made = add(MakeService(env, service));
+    // Compared with what it has, so that they are read before.
+    made.DependsOn(fmt::format("security group {}-ecs-sg", context.shared()));
+    for (const auto& subnet : SubnetResources(config.target, config.target.tasks_are_public())) made.DependsOn(subnet);
     if (const auto task = last_task_of_image.find(image_of(service)); task != last_task_of_image.end()) {
       made.DependsOn(task->second);
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <mutex>
+#include <set>
 
 #include "base/error.h"
 #include "env/forecast.h"
@@ -36,6 +37,20 @@ void ThrowFirstFailure(const graph::Graph& graph, const std::vector<graph::Graph
   }
 }
 
+// Whether what is shared serves while it is in this state, of a load balancer or a DB instance.
+bool IsUsable(const std::string& state) {
+  static const std::set<std::string, std::less<>> kUsable = {"active",
+                                                             "active_impaired",
+                                                             "available",
+                                                             "backing-up",
+                                                             "maintenance",
+                                                             "modifying",
+                                                             "storage-optimization",
+                                                             "storage-config-upgrade",
+                                                             "storage-initialization"};
+  return kUsable.contains(state) || state.starts_with("configuring-");
+}
+
 // Reads everything; calls `found` for each managed resource, in the order of the graph.
 void ReadAll(Context& context, const Resources& existing, const Resources& resources,
              const std::function<void(Resource&, const std::optional<Json>&)>& found, bool missing_is_error) {
@@ -53,7 +68,7 @@ void ReadAll(Context& context, const Resources& existing, const Resources& resou
         if (observed) context.Publish(resource.id(), *observed);
         if (vertex < static_cast<int>(existing.size())) {
           const std::string state = observed ? observed->value("state", "active") : "missing";
-          if (state != "active" && state != "available") {
+          if (!IsUsable(state)) {
             const std::lock_guard lock(mutex);
             missing = fmt::format("{} is {}", resource.id(), state);
           }

@@ -27,8 +27,7 @@ Json FailedTasks(Context& context, const std::string& service_name, const std::s
     if (task.value("startedBy", "") != deployment) continue;
     const std::string code = task.value("stopCode", "");
     const std::string reason = task.value("stoppedReason", "");
-    const bool scaled = code == "ServiceSchedulerInitiated" && reason.starts_with("Scaling activity");
-    if (!scaled && code != "UserInitiated" && code != "SpotInterruption") failed.push_back(task);
+    if (!IsNobodysFault(code, reason)) failed.push_back(task);
   }
   return failed;
 }
@@ -79,6 +78,29 @@ Json DescribeService(Context& context, const std::string& service_name) {
   if (!described || described->value("services", Json::array()).empty()) return Json::object();
   Json service = (*described)["services"][0];
   return service.value("status", "") == "INACTIVE" ? Json::object() : service;
+}
+
+bool IsNobodysFault(const std::string& code, const std::string& reason) {
+  return code == "UserInitiated" || code == "SpotInterruption" || code == "TerminationNotice" ||
+         code == "InfrastructureHealth" ||
+         (code == "ServiceSchedulerInitiated" && reason.starts_with("Scaling activity"));
+}
+
+std::string WhyNotPlaced(const Json& service, const std::string& deployment_id) {
+  for (const Json& deployment : service.value("deployments", Json::array())) {
+    if (deployment.value("id", "") != deployment_id) continue;
+    if (deployment.value("runningCount", 0) + deployment.value("pendingCount", 0) >=
+        deployment.value("desiredCount", 0)) {
+      return "";
+    }
+    for (const Json& event : service.value("events", Json::array())) {  // the newest first
+      if (event.value("createdAt", 0.0) < deployment.value("createdAt", 0.0)) break;
+      constexpr std::string_view kReason = "unable to place a task. Reason: ";
+      const std::string text = event.value("message", "");
+      if (const auto at = text.find(kReason); at != std::string::npos) return text.substr(at + kReason.size());
+    }
+  }
+  return "";
 }
 
 RolloutState JudgeRollout(const Json& service, const std::string& task_definition) {
@@ -156,12 +178,23 @@ void WaitForRollout(Context& context, const Rollout& rollout) {
   std::string shown;
   ServiceWatch watch(context, name);
   context.clock().SleepFor(context.pace().task_start, context.stop());
+  const TimePoint begin = context.clock().Now();
   context.WaitUntil("service " + name, [&] {
     const Json service = watch.Look();
+    // Not everybody in ECS knows of it at once.
+    if (service.empty() && context.clock().Now() - begin < context.pace().consistency) return false;
     const RolloutState state = JudgeRollout(service, rollout.task_definition);
-    if (state.message != shown) {
-      shown = state.message;
+    const std::string why = WhyNotPlaced(service, state.deployment_id);
+    const std::string message = why.empty() ? state.message : fmt::format("{}: {}", state.message, why);
+    if (message != shown) {
+      shown = message;
       context.Progress(rollout.step, shown);
+    }
+    if (why.find("limit on the number of vCPUs") != std::string::npos) {
+      throw Error(
+          fmt::format("there is no room for {}: {}", rollout.service, why),
+          "adhoc quota shows what is used; raise L-3032A538 (on demand) or L-36FBB829 (Spot) in Service Quotas, or "
+          "destroy an environment, then run the command again");
     }
     if (state.phase == RolloutState::Phase::kDone) return true;
     if (LacksSpotCapacity(service, context.clock().Now(), context.pace().spot_patience)) {

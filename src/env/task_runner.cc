@@ -20,13 +20,13 @@ class LogFollower {
   LogFollower(Context& context, std::string group, std::string stream, std::string source)
       : context_(context), group_(std::move(group)), stream_(std::move(stream)), source_(std::move(source)) {}
 
-  // Emits what is new; false when there was nothing.
+  // Emits what is new; false when that was the end, for now. Pages in the middle may be empty.
   bool Poll() {
     Json input = {{"logGroupName", group_}, {"logStreamName", stream_}, {"startFromHead", true}};
     if (!token_.empty()) input["nextToken"] = token_;
     const auto page = context_.CallUnless({"ResourceNotFoundException"}, "logs", "GetLogEvents", input);
     if (!page) return false;
-    token_ = page->value("nextForwardToken", token_);
+    const std::string before = std::exchange(token_, page->value("nextForwardToken", token_));
     for (const Json& event : page->value("events", Json::array())) {
       const std::string text = event.value("message", "");
       context_.sink().Emit(
@@ -34,7 +34,7 @@ class LogFollower {
       lines_.push_back(text);
       if (lines_.size() > kKeptLines) lines_.erase(lines_.begin());
     }
-    return !page->value("events", Json::array()).empty();
+    return !page->value("events", Json::array()).empty() || (!before.empty() && token_ != before);
   }
 
   const std::vector<std::string>& lines() const { return lines_; }
@@ -128,22 +128,33 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
   for (const auto& [name, value] : request.environment) {
     override["environment"].push_back({{"name", name}, {"value", value}});
   }
-  const Json started = context.Call("ecs", "RunTask",
-                                    {{"cluster", ClusterName(env)},
-                                     {"taskDefinition", request.task_definition},
-                                     {"launchType", "FARGATE"},
-                                     {"count", 1},
-                                     {"startedBy", "adhoc"},
-                                     {"platformVersion", PlatformVersionOf(context.config(), request.workload)},
-                                     {"networkConfiguration", NetworkConfiguration(context)},
-                                     {"enableExecuteCommand", true},
-                                     {"propagateTags", "TASK_DEFINITION"},
-                                     {"overrides", {{"containerOverrides", Json::array({override})}}}});
+  const Json input = {{"cluster", ClusterName(env)},
+                      {"taskDefinition", request.task_definition},
+                      {"launchType", "FARGATE"},
+                      {"count", 1},
+                      {"startedBy", "adhoc"},
+                      {"platformVersion", PlatformVersionOf(context.config(), request.workload)},
+                      {"networkConfiguration", NetworkConfiguration(context)},
+                      {"enableExecuteCommand", true},
+                      {"propagateTags", "TASK_DEFINITION"},
+                      {"overrides", {{"containerOverrides", Json::array({override})}}}};
+  Json started;
+  Json failure;
+  const TimePoint asked = context.clock().Now();
+  context.WaitUntil("room for the task " + request.workload, [&] {
+    started = context.Call("ecs", "RunTask", input);
+    if (!started.value("tasks", Json::array()).empty()) return true;
+    const Json failures = started.value("failures", Json::array());
+    failure = failures.empty() ? Json::object() : failures[0];
+    // Fargate has none for a moment now and then.
+    return failure.value("reason", "").find("Capacity is unavailable") == std::string::npos ||
+           context.clock().Now() - asked >= context.pace().spot_patience;
+  });
   if (started.value("tasks", Json::array()).empty()) {
-    const Json failure = started.value("failures", Json::array()).empty() ? Json::object() : started["failures"][0];
-    throw Error(
-        fmt::format("ECS did not start the task {}: {}", request.workload, failure.value("reason", "no reason given")),
-        "try again in a moment");
+    const std::string detail = failure.value("detail", "");
+    throw Error(fmt::format("ECS did not start the task {}: {}{}{}", request.workload,
+                            failure.value("reason", "no reason given"), detail.empty() ? "" : ": ", detail),
+                "try again in a moment");
   }
   TaskResult result;
   result.task_arn = started["tasks"][0]["taskArn"];
@@ -154,12 +165,17 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
 
   Json task;
   std::string status;
+  const TimePoint begin = context.clock().Now();
   try {
     context.clock().SleepFor(std::max(context.pace().poll, context.pace().task_start), context.stop());
     context.WaitUntil("task " + request.workload, [&] {
       const Json described = context.Call("ecs", "DescribeTasks",
                                           {{"cluster", ClusterName(env)}, {"tasks", Json::array({result.task_arn})}});
-      if (described["tasks"].empty()) throw Error("the task " + id + " has disappeared");
+      if (described["tasks"].empty()) {
+        // Not everybody in ECS knows of it at once.
+        if (context.clock().Now() - begin < context.pace().consistency) return false;
+        throw Error("the task " + id + " has disappeared");
+      }
       task = described["tasks"][0];
       const std::string before = std::exchange(status, task.value("lastStatus", ""));
       if (status != before) context.Progress(request.step, fmt::format("task {}", status));
@@ -175,11 +191,14 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
                        {{"cluster", ClusterName(env)}, {"task", result.task_arn}, {"reason", "stopped by adhoc"}});
     throw;
   }
-  // The log driver delivers with a delay; silence after a pause means that it was all.
+  // The log driver delivers with a delay, of some seconds in an account; silence after a pause means that it was all.
+  // The last words of one that failed are worth waiting for.
+  const int silences = ExitCodeOf(task, request.workload) == 0 ? 1 : 6;
   log.Poll();
-  do {
+  for (int silent = 0; silent < silences;) {
     context.clock().SleepFor(context.pace().log);
-  } while (log.Poll());
+    silent = log.Poll() ? 0 : silent + 1;
+  }
   result.stop_code = task.value("stopCode", "");
   result.stopped_reason = WhyStopped(task);
   if (const auto code = ExitCodeOf(task, request.workload)) result.exit_code = *code;

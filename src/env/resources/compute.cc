@@ -31,13 +31,23 @@ class Cluster final : public Resource {
   }
 
   Json Create(Context& context) override {
-    const Json made = context.Call(
-        "ecs", "CreateCluster",
-        {{"clusterName", name()},
-         {"capacityProviders", Json::array({"FARGATE", "FARGATE_SPOT"})},
-         // For scripts whose run-task names no launch type.
-         {"defaultCapacityProviderStrategy", Json::array({{{"capacityProvider", "FARGATE"}, {"weight", 1}}})},
-         {"tags", LowerCaseTags(context, context.environment())}});
+    const Json input = {
+        {"clusterName", name()},
+        {"capacityProviders", Json::array({"FARGATE", "FARGATE_SPOT"})},
+        // For scripts whose run-task names no launch type.
+        {"defaultCapacityProviderStrategy", Json::array({{{"capacityProvider", "FARGATE"}, {"weight", 1}}})},
+        {"tags", LowerCaseTags(context, context.environment())}};
+    Json made;
+    context.WaitUntil(id() + " to be made", [&] {
+      try {
+        made = context.Call("ecs", "CreateCluster", input);
+        return true;
+      } catch (const aws::AwsError& error) {
+        // The first cluster of an account has ECS make its role, which takes a moment.
+        if (std::string_view(error.what()).find("service linked role") == std::string_view::npos) throw;
+        return false;
+      }
+    });
     return {{"arn", made["cluster"]["clusterArn"]}};
   }
 
@@ -429,6 +439,15 @@ class Service final : public Resource {
                              .from = std::to_string(actual.value("healthCheckGracePeriodSeconds", 0)),
                              .to = std::to_string(service_.healthcheck.grace_period)});
     }
+    if (HasOtherNetwork(context, actual)) differences.push_back({.what = "network"});
+    if (HasOtherName(context, actual)) {
+      differences.push_back(
+          {.what = "name", .to = service_.discoverable ? DiscoveryName(env_, service_.name) : "none"});
+    }
+    if (IsBehindLoadBalancer(actual) != service_.load_balanced()) {
+      differences.push_back(
+          {.what = "load balancer", .to = service_.load_balanced() ? context.load_balancer() : "none"});
+    }
     if (plan.ActionOf("target group " + name()) == Action::kReplace || HasOtherTargetGroup(context, actual)) {
       differences.push_back({.what = "target group", .replace = true});
     }
@@ -451,14 +470,8 @@ class Service final : public Resource {
     } else {
       input["launchType"] = "FARGATE";
     }
-    if (service_.load_balanced()) {
-      input["loadBalancers"] = Json::array({{{"targetGroupArn", context.Get("target group " + name(), "arn")},
-                                             {"containerName", service_.name},
-                                             {"containerPort", service_.port}}});
-    }
-    if (service_.discoverable) {
-      input["serviceRegistries"] = Json::array({{{"registryArn", context.Get("discovery service " + name(), "arn")}}});
-    }
+    if (service_.load_balanced()) input["loadBalancers"] = LoadBalancers(context);
+    if (service_.discoverable) input["serviceRegistries"] = Registries(context);
     Json made;
     context.WaitUntil(id() + " to have drained", [&] {
       try {
@@ -483,7 +496,10 @@ class Service final : public Resource {
       input["capacityProviderStrategy"] = StrategyOf(provider == kSpot ? kSpot : kOnDemand);
       input["forceNewDeployment"] = true;  // ECS wants it said
     }
-    if (HasOtherPlatform(observed["described"])) input["platformVersion"] = service_.platform_version;
+    const Json& actual = observed["described"];
+    if (HasOtherPlatform(actual)) input["platformVersion"] = service_.platform_version;
+    if (IsBehindLoadBalancer(actual) != service_.load_balanced()) input["loadBalancers"] = LoadBalancers(context);
+    if (HasOtherName(context, actual)) input["serviceRegistries"] = Registries(context);
     // A deployment that failed is tried again only when asked for.
     const Json deployments = observed["described"].value("deployments", Json::array());
     const bool failed = std::any_of(deployments.begin(), deployments.end(), [](const Json& deployment) {
@@ -518,9 +534,50 @@ class Service final : public Resource {
     return actual.value("platformVersion", "LATEST") != service_.platform_version;
   }
 
+  Json LoadBalancers(Context& context) const {
+    if (!service_.load_balanced()) return Json::array();
+    return Json::array({{{"targetGroupArn", context.Get("target group " + name(), "arn")},
+                         {"containerName", service_.name},
+                         {"containerPort", service_.port}}});
+  }
+  Json Registries(Context& context) const {
+    if (!service_.discoverable) return Json::array();
+    return Json::array({{{"registryArn", context.Get("discovery service " + name(), "arn")}}});
+  }
+
+  static bool IsBehindLoadBalancer(const Json& actual) { return !actual.value("loadBalancers", Json::array()).empty(); }
+
+  // Than the one under which the definition lets it be found.
+  bool HasOtherName(const Context& context, const Json& actual) const {
+    const Json registries = actual.value("serviceRegistries", Json::array());
+    if (registries.empty() == service_.discoverable) return true;
+    const auto wanted = context.Find("discovery service " + name());
+    return service_.discoverable && wanted && registries[0].value("registryArn", "") != (*wanted)["arn"];
+  }
+
+  bool HasOtherNetwork(Context& context, const Json& actual) const {
+    Json wanted;
+    try {
+      wanted = NetworkConfiguration(context)["awsvpcConfiguration"];
+    } catch (const Error&) {
+      return false;  // what is missing of the shared resources is said elsewhere
+    }
+    const Json network =
+        actual.value("networkConfiguration", Json::object()).value("awsvpcConfiguration", Json::object());
+    const auto same_set = [&](const char* member) {
+      Json a = wanted[member];
+      Json b = network.value(member, Json::array());
+      std::sort(a.begin(), a.end());
+      std::sort(b.begin(), b.end());
+      return a == b;
+    };
+    return !same_set("subnets") || !same_set("securityGroups") ||
+           network.value("assignPublicIp", "DISABLED") != wanted["assignPublicIp"];
+  }
+
   bool HasOtherTargetGroup(Context& context, const Json& actual) const {
     const auto group = context.Find("target group " + name());
-    if (!service_.load_balanced() || !group) return false;
+    if (!service_.load_balanced() || !group || !IsBehindLoadBalancer(actual)) return false;
     for (const Json& balancer : actual.value("loadBalancers", Json::array())) {
       if (balancer.value("targetGroupArn", "") == (*group)["arn"]) return false;
     }

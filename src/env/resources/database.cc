@@ -80,6 +80,9 @@ class DatabaseInstance final : public Resource {
       WaitUntilGone(context);
       return Create(context);
     }
+    if (observed.value("state", "") == "stopped") {
+      context.Call("rds", "StartDBInstance", {{"DBInstanceIdentifier", name()}});
+    }
     Json attributes;
     context.WaitUntil(id() + " to be available", [&] {
       const auto found = Read(context);
@@ -130,14 +133,15 @@ class DatabaseInstance final : public Resource {
 };
 
 // psql reads the password from the environment (\getenv), so that it is in no argument list, and \gexec runs each
-// statement on its own: CREATE DATABASE cannot be part of a transaction.
+// statement on its own: CREATE DATABASE cannot be part of a transaction. Who creates a role is a member of it from
+// PostgreSQL 16 on, but may not make it an owner without that GRANT.
 constexpr const char* kCreateScript = R"(psql -X -q -v ON_ERROR_STOP=1 <<'SQL'
 \getenv name DB_NAME
 \getenv role DB_USER
 \getenv password DB_PASSWORD
 SELECT format('CREATE ROLE %I LOGIN', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', :'role', :'password') \gexec
-SELECT format('GRANT %I TO CURRENT_USER', :'role') WHERE NOT pg_has_role(CURRENT_USER, :'role', 'MEMBER') \gexec
+SELECT format('GRANT %I TO CURRENT_USER', :'role') \gexec
 SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'role') WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'name') \gexec
 SQL

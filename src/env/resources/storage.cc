@@ -112,7 +112,13 @@ class Bucket : public Resource {
       Json objects = Json::array();
       for (const Json& object : listed->value("Contents", Json::array())) objects.push_back({{"Key", object["Key"]}});
       if (objects.empty()) break;
-      context.Call("s3", "DeleteObjects", {{"Bucket", name()}, {"Delete", {{"Objects", objects}, {"Quiet", true}}}});
+      const Json deleted = context.Call("s3", "DeleteObjects",
+                                        {{"Bucket", name()}, {"Delete", {{"Objects", objects}, {"Quiet", true}}}});
+      if (const Json errors = deleted.value("Errors", Json::array()); !errors.empty()) {
+        throw Error(fmt::format("{} cannot be emptied: {}: {}", id(), errors[0].value("Key", ""),
+                                errors[0].value("Message", errors[0].value("Code", ""))),
+                    "delete the object by hand, then run the command again");
+      }
     }
     context.CallUnless({"NoSuchBucket"}, "s3", "DeleteBucket", {{"Bucket", name()}});
   }
