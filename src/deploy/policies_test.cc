@@ -300,6 +300,9 @@ class Policies : public ::testing::Test {
         {{"Filters", Json::array({{{"Name", "tag:Name"},
                                    {"Values", {config_.target.shared + "-bastion"}}}})}})["Instances"][0]["InstanceId"];
     Alter("ec2", "StopInstances", {{"InstanceIds", Json::array({bastion})}});
+    if (config_.target.existing.database.empty()) {
+      Alter("rds", "StopDBInstance", {{"DBInstanceIdentifier", config_.target.shared + "-rds"}});
+    }
     Rest();
     if (!config_.target.existing.vpc.empty()) {
       note(Apply(env::PrepareShared));

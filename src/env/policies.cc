@@ -252,7 +252,8 @@ Json SharedPolicy(const PolicyScope& scope) {
   }
   if (own_database) {
     linked_services.push_back("rds.amazonaws.com");
-    policy.Allow("Database", Actions("rds", "AddTagsToResource CreateDBInstance DeleteDBInstance ModifyDBInstance"),
+    policy.Allow("Database",
+                 Actions("rds", "AddTagsToResource CreateDBInstance DeleteDBInstance ModifyDBInstance StartDBInstance"),
                  {policy.Arn("rds", "db:" + DatabaseInstanceName(scope.shared))});
     policy.Allow("DatabaseSubnets",
                  Actions("rds", "AddTagsToResource CreateDBInstance CreateDBSubnetGroup DeleteDBSubnetGroup"),
