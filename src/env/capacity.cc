@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* kMovedTag = "adhoc:on-demand-since";
 constexpr std::chrono::hours kUntilSpotIsTriedAgain{1};
+constexpr std::chrono::seconds kUntilSaidAgain = std::chrono::hours{6};
 
 }  // namespace
 
@@ -33,11 +34,16 @@ bool LacksSpotCapacity(const Json& service, TimePoint now, std::chrono::seconds 
       return false;
     }
     const double since = deployment.value("createdAt", 0.0);
+    const double waited = static_cast<double>(patience.count());
     for (const Json& event : service.value("events", Json::array())) {
       const double at = event.value("createdAt", 0.0);
       const std::string text = event.value("message", "");
-      if (at >= since && ToSeconds(now) - at >= static_cast<double>(patience.count()) &&
-          text.find("was unable to place a task") != std::string::npos &&
+      // ECS says so once in six hours, perhaps of an earlier deployment: then this one tells by not starting anything.
+      const bool of_ours = at >= since && ToSeconds(now) - at >= waited;
+      const bool of_earlier = at < since && since - at <= static_cast<double>(kUntilSaidAgain.count()) &&
+                              ToSeconds(now) - since >= 3 * waited && deployment.value("runningCount", 0) == 0 &&
+                              deployment.value("pendingCount", 0) == 0;
+      if ((of_ours || of_earlier) && text.find("was unable to place a task") != std::string::npos &&
           text.find("Capacity is unavailable") != std::string::npos) {
         return true;
       }

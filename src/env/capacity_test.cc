@@ -41,6 +41,21 @@ TEST(CapacityTest, NothingElseCounts) {
   EXPECT_FALSE(LacksSpotCapacity(Json::object(), kAtNow, kPatience));
 }
 
+// ECS suppresses the same message for six hours.
+TEST(CapacityTest, WhatWasSaidOfAnEarlierDeploymentCountsWhenThisOneStartsNothing) {
+  constexpr double kHour = 3600;
+  const auto service = [](double event_age, double deployment_age, int running) {
+    Json service = ServiceOn(kSpot, event_age);
+    service["deployments"][0]["createdAt"] = kNow - deployment_age;
+    service["deployments"][0]["runningCount"] = running;
+    return service;
+  };
+  EXPECT_TRUE(LacksSpotCapacity(service(2 * kHour, 181, 0), kAtNow, kPatience));
+  EXPECT_FALSE(LacksSpotCapacity(service(2 * kHour, 100, 0), kAtNow, kPatience)) << "it has just begun";
+  EXPECT_FALSE(LacksSpotCapacity(service(2 * kHour, 181, 1), kAtNow, kPatience)) << "it has found some";
+  EXPECT_FALSE(LacksSpotCapacity(service(7 * kHour, 181, 0), kAtNow, kPatience)) << "it would have been said again";
+}
+
 TEST(CapacityTest, SpotIsTriedAgainAfterAnHour) {
   const auto moved = [](const std::string& at) {
     return Json{{"tags", Json::array({{{"key", "adhoc:on-demand-since"}, {"value", at}}})}};
