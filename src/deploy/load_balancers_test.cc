@@ -307,7 +307,7 @@ TEST_F(LoadBalancers, MoreEnvironmentsThanOneHoldsLiveSideBySide) {
   }
   EXPECT_EQ(homes, (std::map<std::string, int>{{"dev-alb", room}, {"dev-alb-2", 2}}));
   EXPECT_EQ(PlannedChanges(), Names{});
-  EXPECT_EQ(Fits("L-53DA6B97"), 50 * room - environments) << "rules of load balancers";
+  EXPECT_EQ(Fits("L-7EED9B64"), 50 * room - environments) << "rules of load balancers";
   for (int number = 1; number <= environments; ++number) {
     become(number);
     ASSERT_TRUE(Down()) << config_.environment << ": " << last_error_;
