@@ -159,6 +159,28 @@ TEST_F(Lifecycle, AStoppedDatabaseIsStarted) {
   EXPECT_EQ(described["DBInstances"][0]["DBInstanceStatus"], "available");
 }
 
+TEST_F(Lifecycle, AStoppedOrFailedDatabaseIsDeleted) {
+  const auto nothing = Inventory();
+  ASSERT_TRUE(SharedUp());
+  cloud_.api().Call("rds", "StopDBInstance", {{"DBInstanceIdentifier", "dev-rds"}});
+  Rest();
+  ASSERT_TRUE(SharedDown()) << last_error_;
+  EXPECT_EQ(Inventory(), nothing);
+
+  ASSERT_TRUE(SharedUp());
+  {
+    const auto txn = cloud_.api().store().Begin();
+    for (const auto& [key, instance] : std::map(txn->All("rds.instances"))) {
+      Json& failed = txn->Edit("rds.instances", key);
+      failed["DBInstanceStatus"] = "failed";
+      failed["DeletionProtection"] = false;
+    }
+    txn->Commit();
+  }
+  ASSERT_TRUE(SharedDown()) << last_error_;
+  EXPECT_EQ(Inventory(), nothing);
+}
+
 // The way to an account in which ECS has never made a cluster.
 class NewAccount final : public net::Transport {
  public:

@@ -89,7 +89,7 @@ class DatabaseInstance final : public Resource {
       if (!found) throw Error(id() + " has disappeared");
       attributes = *found;
       const std::string state = attributes["state"];
-      if (state == "failed" || state.starts_with("incompatible")) {
+      if (HasFailed(state)) {
         const std::string reason = found->value("reason", "");
         throw Error(fmt::format("{} is {}{}{}", id(), state, reason.empty() ? "" : ": ", reason));
       }
@@ -99,13 +99,21 @@ class DatabaseInstance final : public Resource {
     return attributes;
   }
 
-  void Delete(Context& context, const Json&) override {
-    // One that is still being made takes no changes; one that a run which died began to delete needs none.
+  void Delete(Context& context, const Json& observed) override {
+    // Its protection can be taken away only while it runs.
+    if (observed.value("state", "") == "stopped") {
+      context.CallUnless({"DBInstanceNotFound"}, "rds", "StartDBInstance", {{"DBInstanceIdentifier", name()}});
+    }
+    // One that is still being made takes no changes; one that a run which died began to delete needs none, and one that
+    // has failed takes none any more.
     context.WaitWhileRefused({"InvalidDBInstanceState"}, id() + " to take changes", [&] {
       const auto found = Read(context);
       if (!found || (*found)["state"] == "deleting") return;
-      context.CallUnless({"DBInstanceNotFound"}, "rds", "ModifyDBInstance",
-                         {{"DBInstanceIdentifier", name()}, {"DeletionProtection", false}, {"ApplyImmediately", true}});
+      if (!HasFailed((*found)["state"])) {
+        context.CallUnless(
+            {"DBInstanceNotFound"}, "rds", "ModifyDBInstance",
+            {{"DBInstanceIdentifier", name()}, {"DeletionProtection", false}, {"ApplyImmediately", true}});
+      }
       context.CallUnless(
           {"DBInstanceNotFound"}, "rds", "DeleteDBInstance",
           {{"DBInstanceIdentifier", name()}, {"SkipFinalSnapshot", true}, {"DeleteAutomatedBackups", true}});
@@ -114,6 +122,9 @@ class DatabaseInstance final : public Resource {
   }
 
  private:
+  // For good: it can only be deleted.
+  static bool HasFailed(const std::string& state) { return state == "failed" || state.starts_with("incompatible"); }
+
   void WaitUntilGone(Context& context) {
     context.WaitUntil(id() + " to be gone", [&] { return !Read(context); });
   }
