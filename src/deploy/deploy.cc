@@ -157,6 +157,35 @@ Json WithImage(const Json& described, const Json& tags, const std::string& from_
   return input;
 }
 
+namespace {
+
+// Whether the tag is another image now than the one that a service runs: ECS keeps to the digest that a deployment
+// began with, and only a new one looks at the tag again.
+bool IsPushedAgain(Context& context, const Request& request, const std::string& image, const std::vector<Part>& parts) {
+  const std::string cluster = env::ClusterName(context.environment());
+  const Json pushed = context.Call("ecr", "DescribeImages",
+                                   {{"repositoryName", context.config().FindImage(request.image)->repository},
+                                    {"imageIds", Json::array({{{"imageTag", request.tag}}})}})["imageDetails"];
+  const std::string digest = pushed.empty() ? "" : pushed[0].value("imageDigest", "");
+  for (const Part& part : parts) {
+    if (!part.is_service) continue;
+    const Json arns = context.Call(
+        "ecs", "ListTasks",
+        {{"cluster", cluster}, {"serviceName", env::ServiceName(context.environment(), part.name)}})["taskArns"];
+    if (arns.empty()) continue;
+    const Json described = context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", arns}});
+    for (const Json& task : described["tasks"]) {
+      for (const Json& container : task.value("containers", Json::array())) {
+        const std::string runs = container.value("imageDigest", "");
+        if (container.value("image", "") == image && !runs.empty() && runs != digest) return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 Result Deploy(Context& context, env::RecordStore& records, const Request& request) {
   const std::string& env = context.environment();
   env::RequireImage(context, request.image, request.tag);
@@ -176,7 +205,7 @@ Result Deploy(Context& context, env::RecordStore& records, const Request& reques
              env::JudgeRollout(env::ReadService(context, env::ServiceName(env, part.name)), part.previous).phase ==
                  env::RolloutState::Phase::kDone;
     });
-    if (settled) return result;
+    if (settled && !IsPushedAgain(context, request, image, parts)) return result;
   }
   for (const auto& lookup : env::SharedLookups(context.config())) {
     if (const auto found = lookup->Read(context)) context.Publish(lookup->id(), *found);

@@ -211,6 +211,71 @@ TEST_F(Lifecycle, TheFirstClusterOfAnAccountWaitsForEcssRole) {
   EXPECT_EQ(account->asked(), 3);
 }
 
+// The way to a log that gives its lines late, after pages without any, as CloudWatch does.
+class LateLog final : public net::Transport {
+ public:
+  explicit LateLog(testing::LocalCloud& cloud) : cloud_(cloud) {}
+  net::Response Send(const net::Uri&, const net::Request& request, const net::SendOptions&) override {
+    if (!request.headers.GetOr("X-Amz-Target", "").ends_with(".GetLogEvents")) return cloud_.Handle(request);
+    const int page = std::min(++asked_, 5);
+    const Json events = page == 4 ? Json::array({{{"message", "its last words"}, {"timestamp", 1}}}) : Json::array();
+    return {.body = Json{{"events", events}, {"nextForwardToken", fmt::format("f/{}", page)}}.dump()};
+  }
+
+ private:
+  testing::LocalCloud& cloud_;
+  std::atomic<int> asked_ = 0;
+};
+
+TEST_F(Lifecycle, TheLastWordsOfATaskThatFailedAreWaitedFor) {
+  cloud_.runtime().AddImage("000000000000.dkr.ecr.us-east-1.amazonaws.com/backend:v1",
+                            [](const localcloud::ContainerSpec&) {
+                              testing::FakeProcess process;
+                              process.exits_after = std::chrono::milliseconds(200);
+                              process.exit_code = 1;
+                              return process;
+                            });
+  config_.database.reset();
+  for (auto& service : config_.services) {
+    service.environment.erase("HOST");
+    service.secrets.erase("PASSWORD");
+  }
+  ASSERT_TRUE(SharedUp());
+  aws::Client client({.endpoint_url = "http://127.0.0.1:4566"},
+                     aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"}),
+                     std::make_shared<LateLog>(cloud_), cloud_.clock(), random_);
+  events::Recorder sink;
+  env::Context context(client, config_, sink, cloud_.clock(), random_, {});
+  const auto result = env::Up(context, env::PrepareUp(context, std::nullopt), *file_);
+  EXPECT_NE(result.error.find("task migrate failed: container migrate exited with code 1"), std::string::npos)
+      << result.error;
+  std::vector<std::string> lines;
+  for (const auto& event : sink.events()) {
+    if (const auto* line = std::get_if<events::LogLine>(&event)) lines.push_back(line->text);
+  }
+  EXPECT_EQ(lines, std::vector<std::string>{"its last words"});
+}
+
+// ECS keeps to the digest that a deployment began with.
+TEST_F(Lifecycle, ATagThatWasPushedAgainIsDeployed) {
+  ASSERT_TRUE(SharedUp());
+  ASSERT_TRUE(Up());
+  const auto revision = [&] {
+    return cloud_.api()
+        .Call("ecs", "DescribeServices", {{"cluster", "alpha-cluster"}, {"services", Json::array({"alpha-web"})}})
+        .at("services")[0]["taskDefinition"];
+  };
+  const Json before = revision();
+  ASSERT_TRUE(Deploy("v1"));
+  EXPECT_EQ(revision(), before) << "nothing to do";
+  AddImages(cloud_.runtime());
+  ASSERT_TRUE(Deploy("v1"));
+  const Json after = revision();
+  EXPECT_NE(after, before);
+  ASSERT_TRUE(Deploy("v1"));
+  EXPECT_EQ(revision(), after);
+}
+
 // AWS lists what was deleted for days. Found on moto, which does so, too.
 TEST_F(Lifecycle, ADeletedClusterIsNoEnvironment) {
   ASSERT_TRUE(SharedUp());
