@@ -6,6 +6,8 @@
 // spread evenly.
 #include "deploy/lifecycle_test.h"
 
+#include "base/sync.h"
+
 namespace adhoc::deploy {
 namespace {
 
@@ -181,34 +183,52 @@ TEST_F(Lifecycle, AStoppedOrFailedDatabaseIsDeleted) {
   EXPECT_EQ(Inventory(), nothing);
 }
 
-// The way to an account in which ECS has never made a cluster.
-class NewAccount final : public net::Transport {
+// The way to an account that refuses the first two requests of some operations.
+class Hesitant final : public net::Transport {
  public:
-  explicit NewAccount(testing::LocalCloud& cloud) : cloud_(cloud) {}
+  using Refusals = std::map<std::string, Json>;  // by operation
+  Hesitant(testing::LocalCloud& cloud, Refusals refusals) : cloud_(cloud), refusals_(std::move(refusals)) {}
   net::Response Send(const net::Uri&, const net::Request& request, const net::SendOptions&) override {
-    const std::string operation = request.headers.GetOr("X-Amz-Target", "");
-    if (!operation.ends_with(".CreateCluster") || ++asked_ > 2) return cloud_.Handle(request);
-    return {.status = 400,
-            .body = R"({"__type": "InvalidParameterException", "message": "Unable to assume the service linked role. )"
-                    R"(Please verify that the ECS service linked role exists."})"};
+    const std::string target = request.headers.GetOr("X-Amz-Target", "");
+    const auto refusal = refusals_.find(target.substr(target.rfind('.') + 1));
+    if (refusal == refusals_.end() || ++(*asked_.lock())[refusal->first] > 2) return cloud_.Handle(request);
+    return {.status = 400, .body = refusal->second.dump()};
   }
-  int asked() const { return asked_; }
+  int asked(const std::string& operation) { return (*asked_.lock())[operation]; }
 
  private:
   testing::LocalCloud& cloud_;
-  std::atomic<int> asked_ = 0;
+  const Refusals refusals_;
+  Sync<std::map<std::string, int>> asked_;
 };
 
-TEST_F(Lifecycle, TheFirstClusterOfAnAccountWaitsForEcssRole) {
+TEST_F(Lifecycle, WhatAnAccountRefusesForAMomentIsAskedForAgain) {
   ASSERT_TRUE(SharedUp());
-  const auto account = std::make_shared<NewAccount>(cloud_);
+  const auto account = std::make_shared<Hesitant>(
+      cloud_,
+      Hesitant::Refusals{
+          // The first cluster of an account has ECS make its role.
+          {"CreateCluster",
+           {{"__type", "InvalidParameterException"},
+            {"message",
+             "Unable to assume the service linked role. Please verify that the ECS service linked role exists."}}},
+          // A `down` was a moment ago.
+          {"CreateSecret",
+           {{"__type", "InvalidRequestException"},
+            {"message",
+             "You can't create this secret because a secret with this name is already scheduled for deletion."}}},
+          {"RestoreSecret",
+           {{"__type", "ResourceNotFoundException"},
+            {"message", "Secrets Manager can't find the specified secret."}}}});
   aws::Client client({.endpoint_url = "http://127.0.0.1:4566"},
                      aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"}), account,
                      cloud_.clock(), random_);
   events::Recorder sink;
   env::Context context(client, config_, sink, cloud_.clock(), random_, {});
   Expect(env::Up(context, env::PrepareUp(context, std::nullopt), *file_));
-  EXPECT_EQ(account->asked(), 3);
+  EXPECT_EQ(account->asked("CreateCluster"), 3);
+  EXPECT_EQ(account->asked("RestoreSecret"), 2);
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
 }
 
 // The way to a log that gives its lines late, after pages without any, as CloudWatch does.

@@ -315,13 +315,23 @@ class Secret final : public Resource {
   }
 
   Json Create(Context& context) override {
-    const auto made = context.CallUnless(
-        {"InvalidRequestException", "ResourceExistsException"}, "secretsmanager", "CreateSecret",
-        {{"Name", name()}, {"SecretString", Value(context)}, {"Tags", Tags(context, context.environment())}});
-    if (made) return {{"arn", (*made)["ARN"]}};
-    // Scheduled for deletion by somebody: it is ours again, with a value of our own.
-    const Json restored = context.Call("secretsmanager", "RestoreSecret", {{"SecretId", name()}});
-    return Put(context, {{"arn", restored["ARN"]}});
+    Json attributes;
+    context.WaitUntil(id() + " to be free", [&] {
+      const auto made = context.CallUnless(
+          {"InvalidRequestException", "ResourceExistsException"}, "secretsmanager", "CreateSecret",
+          {{"Name", name()}, {"SecretString", Value(context)}, {"Tags", Tags(context, context.environment())}});
+      if (made) {
+        attributes = {{"arn", (*made)["ARN"]}};
+        return true;
+      }
+      // Scheduled for deletion by somebody: it is ours again, with a value of our own. One that is deleted without a
+      // way back, by a `down` a moment ago, takes that moment.
+      const auto restored = context.CallUnless({"InvalidRequestException", "ResourceNotFoundException"},
+                                               "secretsmanager", "RestoreSecret", {{"SecretId", name()}});
+      if (restored) attributes = Put(context, {{"arn", (*restored)["ARN"]}});
+      return restored.has_value();
+    });
+    return attributes;
   }
 
   Json Update(Context& context, const Json& observed) override { return Put(context, observed); }
