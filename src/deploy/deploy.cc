@@ -159,14 +159,11 @@ Json WithImage(const Json& described, const Json& tags, const std::string& from_
 
 namespace {
 
-// Whether the tag is another image now than the one that a service runs: ECS keeps to the digest that a deployment
+// Whether the image, of this digest now, is another one than a service runs: ECS keeps to the digest that a deployment
 // began with, and only a new one looks at the tag again.
-bool IsPushedAgain(Context& context, const Request& request, const std::string& image, const std::vector<Part>& parts) {
+bool IsPushedAgain(Context& context, const std::string& image, const std::string& digest,
+                   const std::vector<Part>& parts) {
   const std::string cluster = env::ClusterName(context.environment());
-  const Json pushed = context.Call("ecr", "DescribeImages",
-                                   {{"repositoryName", context.config().FindImage(request.image)->repository},
-                                    {"imageIds", Json::array({{{"imageTag", request.tag}}})}})["imageDetails"];
-  const std::string digest = pushed.empty() ? "" : pushed[0].value("imageDigest", "");
   for (const Part& part : parts) {
     if (!part.is_service) continue;
     const Json arns = context.Call(
@@ -188,7 +185,7 @@ bool IsPushedAgain(Context& context, const Request& request, const std::string& 
 
 Result Deploy(Context& context, env::RecordStore& records, const Request& request) {
   const std::string& env = context.environment();
-  env::RequireImage(context, request.image, request.tag);
+  const std::string digest = env::RequireImage(context, request.image, request.tag);
   const auto deployed = env::DeployedTags(context);
   context.set_image_tags({{request.image, request.tag}});
   const std::string image = context.ImageUri(request.image);
@@ -205,7 +202,7 @@ Result Deploy(Context& context, env::RecordStore& records, const Request& reques
              env::JudgeRollout(env::ReadService(context, env::ServiceName(env, part.name)), part.previous).phase ==
                  env::RolloutState::Phase::kDone;
     });
-    if (settled && !IsPushedAgain(context, request, image, parts)) return result;
+    if (settled && !IsPushedAgain(context, image, digest, parts)) return result;
   }
   for (const auto& lookup : env::SharedLookups(context.config())) {
     if (const auto found = lookup->Read(context)) context.Publish(lookup->id(), *found);

@@ -358,13 +358,13 @@ ApplyResult Down(Context& context, const Prepared& prepared, RecordStore& record
   return result;
 }
 
-void RequireImage(Context& context, const std::string& image, const std::string& tag) {
+std::string RequireImage(Context& context, const std::string& image, const std::string& tag) {
   const config::Image* entry = context.config().FindImage(image);
   if (entry == nullptr) throw Error("the definition has no image " + image);
   const auto found =
       context.CallUnless({"ImageNotFoundException", "RepositoryNotFoundException"}, "ecr", "DescribeImages",
                          {{"repositoryName", entry->repository}, {"imageIds", Json::array({{{"imageTag", tag}}})}});
-  if (found) return;
+  if (found) return found->at("imageDetails").at(0).value("imageDigest", "");
   std::vector<std::string> tags;
   if (const auto all = context.CallUnless({"RepositoryNotFoundException"}, "ecr", "DescribeImages",
                                           {{"repositoryName", entry->repository}})) {

@@ -26,6 +26,16 @@ def find_mirror():
     return next((path for path in candidates if path and (pathlib.Path(path) / PROVIDER).is_dir()), None)
 
 
+def require_terraform():
+    """The provider's mirror. Skips the test where it, or Terraform, is missing."""
+    if not shutil.which("terraform"):
+        pytest.skip("terraform is not installed")
+    mirror = find_mirror()
+    if mirror is None:
+        pytest.skip("Terraform's AWS provider is not on this machine (TF_PLUGIN_MIRROR names a mirror of it)")
+    return mirror
+
+
 def write_configuration(directory, mirror):
     """Terraform's own configuration: providers from the mirror, no word to the world. Returns the file."""
     file = directory / "terraform.rc"
@@ -92,11 +102,7 @@ class Terraform:
 
 @pytest.fixture(scope="module")
 def terraform(program, tmp_path_factory):
-    if not shutil.which("terraform"):
-        pytest.skip("terraform is not installed")
-    mirror = find_mirror()
-    if mirror is None:
-        pytest.skip("Terraform's AWS provider is not on this machine (TF_PLUGIN_MIRROR names a mirror of it)")
+    mirror = require_terraform()
     if not shutil.which("aws"):
         pytest.skip("the AWS CLI, which the module runs tasks with, is not installed")
     from e2e.conftest import Ublog

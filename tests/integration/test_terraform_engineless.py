@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from conftest import ROOT, LocalCloud, free_port
-from test_terraform import find_mirror, write_configuration
+from test_terraform import require_terraform, write_configuration
 from test_terraform_export import IN_STATE_ALONE, differences
 
 MODULES = """
@@ -113,11 +113,7 @@ class Project:
 
 @pytest.fixture
 def project(program, tmp_path):
-    if not shutil.which("terraform"):
-        pytest.skip("terraform is not installed")
-    mirror = find_mirror()
-    if mirror is None:
-        pytest.skip("Terraform's AWS provider is not on this machine (TF_PLUGIN_MIRROR names a mirror of it)")
+    mirror = require_terraform()
     cloud = LocalCloud(program)
     try:
         cloud.start("--runtime", "none").wait_for_engine()

@@ -2,13 +2,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
-from test_terraform import ask_for_a_bastion, find_mirror, write_configuration
+from test_terraform import ask_for_a_bastion, require_terraform, write_configuration
 
 
 class Exported:
@@ -55,11 +54,7 @@ def differences(change):
 
 @pytest.fixture(scope="module")
 def exported(program, tmp_path_factory):
-    if not shutil.which("terraform"):
-        pytest.skip("terraform is not installed")
-    mirror = find_mirror()
-    if mirror is None:
-        pytest.skip("Terraform's AWS provider is not on this machine (TF_PLUGIN_MIRROR names a mirror of it)")
+    mirror = require_terraform()
     from e2e.conftest import Ublog
 
     ublog = Ublog(program, tmp_path_factory.mktemp("ublog"))

@@ -1,12 +1,9 @@
 """Scaling policies and alarms as the real AWS provider makes, reads and destroys them, on a local cloud without containers."""
 
-import shutil
 import subprocess
 
-import pytest
-
 from conftest import LocalCloud, wait_for
-from test_terraform import find_mirror
+from test_terraform import require_terraform, write_configuration
 
 CONFIGURATION = """
 provider "aws" {
@@ -126,15 +123,10 @@ resource "aws_cloudwatch_metric_alarm" "jobs" {
 
 
 def test_scaling_is_made_read_and_destroyed(program, tmp_path):
-    if not shutil.which("terraform"):
-        pytest.skip("terraform is not installed")
-    mirror = find_mirror()
-    if mirror is None:
-        pytest.skip("Terraform's AWS provider is not on this machine (TF_PLUGIN_MIRROR names a mirror of it)")
+    mirror = require_terraform()
     cloud = LocalCloud(program)
     (tmp_path / "main.tf").write_text(CONFIGURATION)
-    (tmp_path / "terraform.rc").write_text(
-        f'disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
+    write_configuration(tmp_path, mirror)
 
     def terraform(*arguments):
         result = subprocess.run(

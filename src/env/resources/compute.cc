@@ -15,6 +15,23 @@
 namespace adhoc::env {
 namespace {
 
+// The answer of an operation of ECS, as soon as it is no longer refused with a text that has these words: the code says
+// as much of other mistakes.
+Json CallWhileRefused(Context& context, const std::string& what, std::string_view operation, const Json& input,
+                      std::string_view words) {
+  Json answer;
+  context.WaitUntil(what, [&] {
+    try {
+      answer = context.Call("ecs", operation, input);
+      return true;
+    } catch (const aws::AwsError& error) {
+      if (std::string_view(error.what()).find(words) == std::string_view::npos) throw;
+      return false;
+    }
+  });
+  return answer;
+}
+
 class Cluster final : public Resource {
  public:
   explicit Cluster(const std::string& env) : Resource("cluster", ClusterName(env)) {}
@@ -37,17 +54,8 @@ class Cluster final : public Resource {
         // For scripts whose run-task names no launch type.
         {"defaultCapacityProviderStrategy", Json::array({{{"capacityProvider", "FARGATE"}, {"weight", 1}}})},
         {"tags", LowerCaseTags(context, context.environment())}};
-    Json made;
-    context.WaitUntil(id() + " to be made", [&] {
-      try {
-        made = context.Call("ecs", "CreateCluster", input);
-        return true;
-      } catch (const aws::AwsError& error) {
-        // The first cluster of an account has ECS make its role, which takes a moment.
-        if (std::string_view(error.what()).find("service linked role") == std::string_view::npos) throw;
-        return false;
-      }
-    });
+    // The first cluster of an account has ECS make its role, which takes a moment.
+    const Json made = CallWhileRefused(context, id() + " to be made", "CreateCluster", input, "service linked role");
     return {{"arn", made["cluster"]["clusterArn"]}};
   }
 
@@ -472,17 +480,8 @@ class Service final : public Resource {
     }
     if (service_.load_balanced()) input["loadBalancers"] = LoadBalancers(context);
     if (service_.discoverable) input["serviceRegistries"] = Registries(context);
-    Json made;
-    context.WaitUntil(id() + " to have drained", [&] {
-      try {
-        made = context.Call("ecs", "CreateService", input);
-        return true;
-      } catch (const aws::AwsError& error) {
-        // One of this name (of a run that was cut off) has to be gone first. The code says as much of other mistakes.
-        if (std::string_view(error.what()).find("still Draining") == std::string_view::npos) throw;
-        return false;
-      }
-    });
+    // One of this name (of a run that was cut off) has to be gone first.
+    const Json made = CallWhileRefused(context, id() + " to have drained", "CreateService", input, "still Draining");
     return Finish(context, made["service"]);
   }
 
