@@ -56,10 +56,11 @@ on:
 @TARGETS@
 permissions: {}
 
-# One at a time; those that come meanwhile wait for it.
+# One at a time; all those that come meanwhile wait for it, in their order.
 concurrency:
   group: adhoc-@GROUP@
   cancel-in-progress: false
+  queue: max
 
 jobs:
   adhoc:

@@ -4,23 +4,19 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "env/tasks.h"
 
 namespace adhoc::cli {
 
 Json RunningTask(env::Context& context, const std::string& service) {
   const std::string& environment = context.environment();
-  const std::string cluster = env::ClusterName(environment);
-  const auto listed =
-      context.CallUnless({"ClusterNotFoundException", "ServiceNotFoundException"}, "ecs", "ListTasks",
-                         {{"cluster", cluster}, {"serviceName", env::ServiceName(environment, service)}});
-  if (!listed || listed->value("taskArns", Json::array()).empty()) {
+  const Json tasks = env::TasksOf(context, {{"serviceName", env::ServiceName(environment, service)}});
+  if (tasks.empty()) {
     throw Error(fmt::format("no task of {} runs in {}", service, environment),
                 fmt::format("adhoc status {}", environment));
   }
   Json task;
-  const Json described =
-      context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", listed->at("taskArns")}});
-  for (const Json& candidate : described["tasks"]) {
+  for (const Json& candidate : tasks) {
     if (candidate.value("lastStatus", "") != "RUNNING") continue;
     if (task.is_null() || candidate.value("startedAt", 0.0) > task.value("startedAt", 0.0)) task = candidate;
   }

@@ -11,6 +11,7 @@
 #include "env/names.h"
 #include "env/resources/resources.h"
 #include "env/rollout.h"
+#include "env/tasks.h"
 #include "env/task_runner.h"
 #include "graph/graph.h"
 
@@ -163,15 +164,10 @@ namespace {
 // began with, and only a new one looks at the tag again.
 bool IsPushedAgain(Context& context, const std::string& image, const std::string& digest,
                    const std::vector<Part>& parts) {
-  const std::string cluster = env::ClusterName(context.environment());
   for (const Part& part : parts) {
     if (!part.is_service) continue;
-    const Json arns = context.Call(
-        "ecs", "ListTasks",
-        {{"cluster", cluster}, {"serviceName", env::ServiceName(context.environment(), part.name)}})["taskArns"];
-    if (arns.empty()) continue;
-    const Json described = context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", arns}});
-    for (const Json& task : described["tasks"]) {
+    const std::string service = env::ServiceName(context.environment(), part.name);
+    for (const Json& task : env::TasksOf(context, {{"serviceName", service}})) {
       for (const Json& container : task.value("containers", Json::array())) {
         const std::string runs = container.value("imageDigest", "");
         if (container.value("image", "") == image && !runs.empty() && runs != digest) return true;

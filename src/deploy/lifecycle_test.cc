@@ -6,8 +6,6 @@
 // spread evenly.
 #include "deploy/lifecycle_test.h"
 
-#include "base/sync.h"
-
 namespace adhoc::deploy {
 namespace {
 
@@ -181,99 +179,6 @@ TEST_F(Lifecycle, AStoppedOrFailedDatabaseIsDeleted) {
   }
   ASSERT_TRUE(SharedDown()) << last_error_;
   EXPECT_EQ(Inventory(), nothing);
-}
-
-// The way to an account that refuses the first two requests of some operations.
-class Hesitant final : public net::Transport {
- public:
-  using Refusals = std::map<std::string, Json>;  // by operation
-  Hesitant(testing::LocalCloud& cloud, Refusals refusals) : cloud_(cloud), refusals_(std::move(refusals)) {}
-  net::Response Send(const net::Uri&, const net::Request& request, const net::SendOptions&) override {
-    const std::string target = request.headers.GetOr("X-Amz-Target", "");
-    const auto refusal = refusals_.find(target.substr(target.rfind('.') + 1));
-    if (refusal == refusals_.end() || ++(*asked_.lock())[refusal->first] > 2) return cloud_.Handle(request);
-    return {.status = 400, .body = refusal->second.dump()};
-  }
-  int asked(const std::string& operation) { return (*asked_.lock())[operation]; }
-
- private:
-  testing::LocalCloud& cloud_;
-  const Refusals refusals_;
-  Sync<std::map<std::string, int>> asked_;
-};
-
-TEST_F(Lifecycle, WhatAnAccountRefusesForAMomentIsAskedForAgain) {
-  ASSERT_TRUE(SharedUp());
-  const auto account = std::make_shared<Hesitant>(
-      cloud_,
-      Hesitant::Refusals{
-          // The first cluster of an account has ECS make its role.
-          {"CreateCluster",
-           {{"__type", "InvalidParameterException"},
-            {"message",
-             "Unable to assume the service linked role. Please verify that the ECS service linked role exists."}}},
-          // A `down` was a moment ago.
-          {"CreateSecret",
-           {{"__type", "InvalidRequestException"},
-            {"message",
-             "You can't create this secret because a secret with this name is already scheduled for deletion."}}},
-          {"RestoreSecret",
-           {{"__type", "ResourceNotFoundException"},
-            {"message", "Secrets Manager can't find the specified secret."}}}});
-  aws::Client client({.endpoint_url = "http://127.0.0.1:4566"},
-                     aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"}), account,
-                     cloud_.clock(), random_);
-  events::Recorder sink;
-  env::Context context(client, config_, sink, cloud_.clock(), random_, {});
-  Expect(env::Up(context, env::PrepareUp(context, std::nullopt), *file_));
-  EXPECT_EQ(account->asked("CreateCluster"), 3);
-  EXPECT_EQ(account->asked("RestoreSecret"), 2);
-  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
-}
-
-// The way to a log that gives its lines late, after pages without any, as CloudWatch does.
-class LateLog final : public net::Transport {
- public:
-  explicit LateLog(testing::LocalCloud& cloud) : cloud_(cloud) {}
-  net::Response Send(const net::Uri&, const net::Request& request, const net::SendOptions&) override {
-    if (!request.headers.GetOr("X-Amz-Target", "").ends_with(".GetLogEvents")) return cloud_.Handle(request);
-    const int page = std::min(++asked_, 5);
-    const Json events = page == 4 ? Json::array({{{"message", "its last words"}, {"timestamp", 1}}}) : Json::array();
-    return {.body = Json{{"events", events}, {"nextForwardToken", fmt::format("f/{}", page)}}.dump()};
-  }
-
- private:
-  testing::LocalCloud& cloud_;
-  std::atomic<int> asked_ = 0;
-};
-
-TEST_F(Lifecycle, TheLastWordsOfATaskThatFailedAreWaitedFor) {
-  cloud_.runtime().AddImage("000000000000.dkr.ecr.us-east-1.amazonaws.com/backend:v1",
-                            [](const localcloud::ContainerSpec&) {
-                              testing::FakeProcess process;
-                              process.exits_after = std::chrono::milliseconds(200);
-                              process.exit_code = 1;
-                              return process;
-                            });
-  config_.database.reset();
-  for (auto& service : config_.services) {
-    service.environment.erase("HOST");
-    service.secrets.erase("PASSWORD");
-  }
-  ASSERT_TRUE(SharedUp());
-  aws::Client client({.endpoint_url = "http://127.0.0.1:4566"},
-                     aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"}),
-                     std::make_shared<LateLog>(cloud_), cloud_.clock(), random_);
-  events::Recorder sink;
-  env::Context context(client, config_, sink, cloud_.clock(), random_, {});
-  const auto result = env::Up(context, env::PrepareUp(context, std::nullopt), *file_);
-  EXPECT_NE(result.error.find("task migrate failed: container migrate exited with code 1"), std::string::npos)
-      << result.error;
-  std::vector<std::string> lines;
-  for (const auto& event : sink.events()) {
-    if (const auto* line = std::get_if<events::LogLine>(&event)) lines.push_back(line->text);
-  }
-  EXPECT_EQ(lines, std::vector<std::string>{"its last words"});
 }
 
 // ECS keeps to the digest that a deployment began with.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "env/consistency.h"
 #include "env/names.h"
 
 namespace adhoc::env {
@@ -54,23 +55,48 @@ std::string Context::ImageUri(const std::string& name) const {
                      tag == image_tags_.end() ? image->tag : tag->second);
 }
 
+Json Context::CallUntilKnown(std::initializer_list<std::string_view> unless, std::string_view operation,
+                             const std::function<Json()>& call) {
+  const TimePoint begin = clock_.Now();
+  bool told = false;
+  while (true) {
+    try {
+      Json answer = call();
+      if (IsMaking(operation)) made_at_ = clock_.Now();
+      return answer;
+    } catch (const aws::AwsError& error) {
+      if (IsOneOf(unless, error) || !MayBeTooEarly(error) || !HasJustMadeSomething()) throw;
+      if (!told)
+        sink_.Emit(
+            events::Notice{.text = fmt::format("not everybody at AWS knows of all that was made: {}", error.what())});
+      told = true;
+    }
+    if (!clock_.SleepFor(PauseSince(begin), stop_)) throw Error(fmt::format("stopped before {}", operation));
+  }
+}
+
 Json Context::Call(std::string_view service, std::string_view operation, const Json& input) {
-  return client_.Call(service, operation, input, stop_);
+  return CallUntilKnown({}, operation, [&] { return client_.Call(service, operation, input, stop_); });
 }
 
 Json Context::List(std::string_view service, std::string_view operation, const Json& input,
                    std::string_view result_key) {
-  return client_.List(service, operation, input, result_key, stop_);
+  return CallUntilKnown({}, operation, [&] { return client_.List(service, operation, input, result_key, stop_); });
 }
 
 std::optional<Json> Context::CallUnless(std::initializer_list<std::string_view> codes, std::string_view service,
                                         std::string_view operation, const Json& input) {
   try {
-    return Call(service, operation, input);
+    return CallUntilKnown(codes, operation, [&] { return client_.Call(service, operation, input, stop_); });
   } catch (const aws::AwsError& error) {
     if (!IsOneOf(codes, error)) throw;
     return std::nullopt;
   }
+}
+
+bool Context::HasJustMadeSomething() const {
+  const TimePoint made_at = made_at_;
+  return made_at != TimePoint::min() && clock_.Now() - made_at < pace_.consistency;
 }
 
 void Context::CallAnyway(std::string_view service, std::string_view operation, const Json& input) noexcept {

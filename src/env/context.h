@@ -2,6 +2,7 @@
 // events go, and what has been found out so far about each resource. Thread-safe: graph vertices run in parallel.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <future>
 #include <map>
@@ -27,7 +28,7 @@ struct Pace {
   Duration max_poll = std::chrono::seconds(1);    // and the longest
   int parts = 16;                                 // a pause is this part of the time that has been waited
   Duration task_start{0};                         // no task starts sooner: until the first look at a new one
-  std::chrono::seconds consistency{0};            // until everybody at AWS knows of what was made
+  std::chrono::seconds consistency{0};            // until everybody at AWS knows of what was made (env/consistency.h)
   Duration log = std::chrono::milliseconds(50);   // until the last lines of a log are there
   std::chrono::seconds timeout{600};              // of one wait
   std::chrono::seconds spot_patience{2};          // for Fargate Spot's capacity (env/capacity.h)
@@ -63,11 +64,15 @@ class Context {
   const Pace& pace() const { return pace_; }
   std::stop_token stop() const { return stop_; }
 
+  // As the client's, but that a call which comes too early for what this run has just made is made again.
   Json Call(std::string_view service, std::string_view operation, const Json& input = Json::object());
   Json List(std::string_view service, std::string_view operation, const Json& input, std::string_view result_key);
   // As Call; nothing when AWS answers one of these error codes.
   std::optional<Json> CallUnless(std::initializer_list<std::string_view> codes, std::string_view service,
                                  std::string_view operation, const Json& input);
+
+  // Whether this run has made something so lately that not everybody at AWS may know of it.
+  bool HasJustMadeSomething() const;
 
   // For cleaning up when the run was told to stop: not cut short by the stop request, and errors are swallowed.
   void CallAnyway(std::string_view service, std::string_view operation, const Json& input) noexcept;
@@ -100,6 +105,9 @@ class Context {
   void Progress(const std::string& step, const std::string& message);
 
  private:
+  Json CallUntilKnown(std::initializer_list<std::string_view> unless, std::string_view operation,
+                      const std::function<Json()>& call);
+
   struct Knowledge {
     std::map<std::string, Json> resources;
     std::map<std::string, std::shared_future<Json>> reads;
@@ -112,9 +120,10 @@ class Context {
   Random& random_;
   const Pace pace_;
   const std::stop_token stop_;
-  std::string endpoint_;                           // set before the run begins
-  std::map<std::string, std::string> image_tags_;  // likewise
-  std::string load_balancer_;                      // likewise
+  std::string endpoint_;                              // set before the run begins
+  std::map<std::string, std::string> image_tags_;     // likewise
+  std::string load_balancer_;                         // likewise
+  std::atomic<TimePoint> made_at_{TimePoint::min()};  // the latest thing
   mutable Sync<Knowledge> knowledge_;
 };
 

@@ -14,6 +14,7 @@
 #include "env/path_packing.h"
 #include "env/placement.h"
 #include "env/resources/resources.h"
+#include "env/tasks.h"
 
 namespace adhoc::env {
 namespace {
@@ -77,17 +78,9 @@ std::vector<Quota> ReadBalancers(Context& context, const Needs& needs) {
 std::map<std::string, double> RunningVcpus(Context& context) {
   std::map<std::string, double> vcpus;
   for (const Json& cluster : context.List("ecs", "ListClusters", Json::object(), "clusterArns")) {
-    const Json arns = context.List("ecs", "ListTasks", {{"cluster", cluster}}, "taskArns");
-    constexpr std::size_t kBatch = 100;
-    for (std::size_t at = 0; at < arns.size(); at += kBatch) {
-      const Json batch(
-          std::vector<Json>(arns.begin() + static_cast<std::ptrdiff_t>(at),
-                            arns.begin() + static_cast<std::ptrdiff_t>(std::min(at + kBatch, arns.size()))));
-      for (const Json& task : context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", batch}})
-                                  .value("tasks", Json::array())) {
-        const std::string provider = task.value("capacityProviderName", "");
-        vcpus[provider == kSpot ? kSpot : kOnDemand] += std::stod(task.value("cpu", "0")) / 1024;
-      }
+    for (const Json& task : DescribeTasks(context, cluster, ListTasks(context, {{"cluster", cluster}}))) {
+      const std::string provider = task.value("capacityProviderName", "");
+      vcpus[provider == kSpot ? kSpot : kOnDemand] += std::stod(task.value("cpu", "0")) / 1024;
     }
   }
   return vcpus;

@@ -8,6 +8,7 @@
 #include "env/capacity.h"
 #include "env/names.h"
 #include "env/task_runner.h"
+#include "env/tasks.h"
 
 namespace adhoc::env {
 namespace {
@@ -16,14 +17,8 @@ constexpr int kShownLines = 20;
 
 // The stopped tasks of a deployment that tell against it: what it stopped itself while rolling does not count.
 Json FailedTasks(Context& context, const std::string& service_name, const std::string& deployment) {
-  const std::string cluster = ClusterName(context.environment());
-  const Json listed = context.Call("ecs", "ListTasks",
-                                   {{"cluster", cluster}, {"serviceName", service_name}, {"desiredStatus", "STOPPED"}});
   Json failed = Json::array();
-  const Json arns = listed.value("taskArns", Json::array());
-  if (arns.empty()) return failed;
-  const Json described = context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", arns}});
-  for (const Json& task : described["tasks"]) {
+  for (const Json& task : TasksOf(context, {{"serviceName", service_name}, {"desiredStatus", "STOPPED"}})) {
     if (task.value("startedBy", "") != deployment) continue;
     const std::string code = task.value("stopCode", "");
     const std::string reason = task.value("stoppedReason", "");
@@ -178,11 +173,9 @@ void WaitForRollout(Context& context, const Rollout& rollout) {
   std::string shown;
   ServiceWatch watch(context, name);
   context.clock().SleepFor(context.pace().task_start, context.stop());
-  const TimePoint begin = context.clock().Now();
   context.WaitUntil("service " + name, [&] {
     const Json service = watch.Look();
-    // Not everybody in ECS knows of it at once.
-    if (service.empty() && context.clock().Now() - begin < context.pace().consistency) return false;
+    if (service.empty() && context.HasJustMadeSomething()) return false;
     const RolloutState state = JudgeRollout(service, rollout.task_definition);
     const std::string why = WhyNotPlaced(service, state.deployment_id);
     const std::string message = why.empty() ? state.message : fmt::format("{}: {}", state.message, why);

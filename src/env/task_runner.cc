@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "env/names.h"
 #include "env/resources/resources.h"
+#include "env/tasks.h"
 
 namespace adhoc::env {
 namespace {
@@ -128,20 +129,22 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
   for (const auto& [name, value] : request.environment) {
     override["environment"].push_back({{"name", name}, {"value", value}});
   }
-  const Json input = {{"cluster", ClusterName(env)},
-                      {"taskDefinition", request.task_definition},
-                      {"launchType", "FARGATE"},
-                      {"count", 1},
-                      {"startedBy", "adhoc"},
-                      {"platformVersion", PlatformVersionOf(context.config(), request.workload)},
-                      {"networkConfiguration", NetworkConfiguration(context)},
-                      {"enableExecuteCommand", true},
-                      {"propagateTags", "TASK_DEFINITION"},
-                      {"overrides", {{"containerOverrides", Json::array({override})}}}};
+  Json input = {{"cluster", ClusterName(env)},
+                {"taskDefinition", request.task_definition},
+                {"launchType", "FARGATE"},
+                {"count", 1},
+                {"startedBy", "adhoc"},
+                {"platformVersion", PlatformVersionOf(context.config(), request.workload)},
+                {"networkConfiguration", NetworkConfiguration(context)},
+                {"enableExecuteCommand", true},
+                {"propagateTags", "TASK_DEFINITION"},
+                {"overrides", {{"containerOverrides", Json::array({override})}}}};
   Json started;
   Json failure;
   const TimePoint asked = context.clock().Now();
   context.WaitUntil("room for the task " + request.workload, [&] {
+    // A new one each time: to a request that it knows ECS gives the answer it gave.
+    input["clientToken"] = context.random().Hex(32);
     started = context.Call("ecs", "RunTask", input);
     if (!started.value("tasks", Json::array()).empty()) return true;
     const Json failures = started.value("failures", Json::array());
@@ -165,18 +168,15 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
 
   Json task;
   std::string status;
-  const TimePoint begin = context.clock().Now();
   try {
     context.clock().SleepFor(std::max(context.pace().poll, context.pace().task_start), context.stop());
     context.WaitUntil("task " + request.workload, [&] {
-      const Json described = context.Call("ecs", "DescribeTasks",
-                                          {{"cluster", ClusterName(env)}, {"tasks", Json::array({result.task_arn})}});
-      if (described["tasks"].empty()) {
-        // Not everybody in ECS knows of it at once.
-        if (context.clock().Now() - begin < context.pace().consistency) return false;
+      const Json described = DescribeTasks(context, ClusterName(env), Json::array({result.task_arn}));
+      if (described.empty()) {
+        if (context.HasJustMadeSomething()) return false;
         throw Error("the task " + id + " has disappeared");
       }
-      task = described["tasks"][0];
+      task = described[0];
       const std::string before = std::exchange(status, task.value("lastStatus", ""));
       if (status != before) context.Progress(request.step, fmt::format("task {}", status));
       // When its container has ended, what is left is AWS's tidying up.

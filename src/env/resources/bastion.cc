@@ -83,21 +83,8 @@ class Bastion final : public Resource {
   }
 
   Json Create(Context& context) override {
-    const Json request = Request(context);
-    std::string instance;
-    // EC2 learns of a new instance profile some seconds after IAM.
-    context.WaitUntil("EC2 to know the instance profile " + name(), [&] {
-      try {
-        instance = context.Call("ec2", "RunInstances", request)["Instances"][0]["InstanceId"];
-        return true;
-      } catch (const aws::AwsError& error) {
-        const std::string message = error.what();
-        const bool about_profile = message.find("IAM Instance Profile") != std::string::npos;
-        if (error.code() != "InvalidParameterValue" || !about_profile) throw;
-        return false;
-      }
-    });
-    return WaitForState(context, instance, "running");
+    const Json made = context.Call("ec2", "RunInstances", Request(context));
+    return WaitForState(context, made["Instances"][0]["InstanceId"], "running");
   }
 
   Json Update(Context& context, const Json& observed) override {

@@ -11,26 +11,10 @@
 #include "env/resources/resources.h"
 #include "env/rollout.h"
 #include "env/task_runner.h"
+#include "env/tasks.h"
 
 namespace adhoc::env {
 namespace {
-
-// The answer of an operation of ECS, as soon as it is no longer refused with a text that has these words: the code says
-// as much of other mistakes.
-Json CallWhileRefused(Context& context, const std::string& what, std::string_view operation, const Json& input,
-                      std::string_view words) {
-  Json answer;
-  context.WaitUntil(what, [&] {
-    try {
-      answer = context.Call("ecs", operation, input);
-      return true;
-    } catch (const aws::AwsError& error) {
-      if (std::string_view(error.what()).find(words) == std::string_view::npos) throw;
-      return false;
-    }
-  });
-  return answer;
-}
 
 class Cluster final : public Resource {
  public:
@@ -54,19 +38,15 @@ class Cluster final : public Resource {
         // For scripts whose run-task names no launch type.
         {"defaultCapacityProviderStrategy", Json::array({{{"capacityProvider", "FARGATE"}, {"weight", 1}}})},
         {"tags", LowerCaseTags(context, context.environment())}};
-    // The first cluster of an account has ECS make its role, which takes a moment.
-    const Json made = CallWhileRefused(context, id() + " to be made", "CreateCluster", input, "service linked role");
+    const Json made = context.Call("ecs", "CreateCluster", input);
     return {{"arn", made["cluster"]["clusterArn"]}};
   }
 
   void Delete(Context& context, const Json&) override {
     // One-off tasks that somebody started are part of the environment.
-    if (const auto tasks =
-            context.CallUnless({"ClusterNotFoundException"}, "ecs", "ListTasks", {{"cluster", name()}})) {
-      for (const Json& task : tasks->value("taskArns", Json::array())) {
-        context.CallUnless({"InvalidParameterException"}, "ecs", "StopTask",
-                           {{"cluster", name()}, {"task", task}, {"reason", "the environment is destroyed"}});
-      }
+    for (const Json& task : ListTasks(context)) {
+      context.CallUnless({"InvalidParameterException"}, "ecs", "StopTask",
+                         {{"cluster", name()}, {"task", task}, {"reason", "the environment is destroyed"}});
     }
     context.WaitUntil(id() + " to be empty", [&] {
       try {
@@ -358,14 +338,9 @@ void DeleteService(Context& context, const std::string& env, const std::string& 
   ServiceWatch watch(context, name);
   context.WaitUntil("service " + name + " to be gone", [&] {
     if (!watch.Look().empty()) return false;
-    const auto tasks = context.CallUnless({"ClusterNotFoundException", "ServiceNotFoundException"}, "ecs", "ListTasks",
-                                          {{"cluster", cluster}, {"family", name}});
-    if (!tasks || tasks->value("taskArns", Json::array()).empty()) return true;
     // Not what somebody runs of its definition: that ends with the cluster.
-    const Json described =
-        context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", (*tasks)["taskArns"]}});
-    const Json& list = described["tasks"];
-    return std::none_of(list.begin(), list.end(),
+    const Json tasks = TasksOf(context, {{"family", name}});
+    return std::none_of(tasks.begin(), tasks.end(),
                         [&](const Json& task) { return task.value("group", "") == "service:" + name; });
   });
 }
@@ -480,9 +455,18 @@ class Service final : public Resource {
     }
     if (service_.load_balanced()) input["loadBalancers"] = LoadBalancers(context);
     if (service_.discoverable) input["serviceRegistries"] = Registries(context);
-    // One of this name (of a run that was cut off) has to be gone first.
-    const Json made = CallWhileRefused(context, id() + " to have drained", "CreateService", input, "still Draining");
-    return Finish(context, made["service"]);
+    Json made;
+    context.WaitUntil(id() + " to have drained", [&] {
+      try {
+        made = context.Call("ecs", "CreateService", input)["service"];
+        return true;
+      } catch (const aws::AwsError& error) {
+        // One of this name, of a run that was cut off, has to be gone first.
+        if (error.message().find("still Draining") == std::string::npos) throw;
+        return false;
+      }
+    });
+    return Finish(context, made);
   }
 
   Json Update(Context& context, const Json& observed) override {

@@ -86,7 +86,10 @@ class DatabaseInstance final : public Resource {
     Json attributes;
     context.WaitUntil(id() + " to be available", [&] {
       const auto found = Read(context);
-      if (!found) throw Error(id() + " has disappeared");
+      if (!found) {
+        if (context.HasJustMadeSomething()) return false;
+        throw Error(id() + " has disappeared");
+      }
       attributes = *found;
       const std::string state = attributes["state"];
       if (HasFailed(state)) {

@@ -75,7 +75,9 @@ class Bucket : public Resource {
     Json input = {{"Bucket", name()}};
     if (context.region() != "us-east-1")
       input["CreateBucketConfiguration"] = {{"LocationConstraint", context.region()}};
-    context.CallUnless({"BucketAlreadyOwnedByYou"}, "s3", "CreateBucket", input);
+    // A name stays taken for a while after its bucket was deleted.
+    context.WaitWhileRefused({"OperationAborted"}, id() + " to be free",
+                             [&] { context.CallUnless({"BucketAlreadyOwnedByYou"}, "s3", "CreateBucket", input); });
     context.Call("s3", "PutBucketTagging",
                  {{"Bucket", name()}, {"Tagging", {{"TagSet", Tags(context, context.environment())}}}});
     // Browsers load fonts and scripts from it on pages of the environment's own origin.
