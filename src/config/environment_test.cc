@@ -109,6 +109,11 @@ TEST(DerivedNames, HaveToFit) {
   config.environment = "dev";
   EXPECT_EQ(Failure([&] { CheckDerivedNames(config); }),
             "`dev` is no name for an environment: the shared resources of target `` are called so | use another name");
+  config.environment = "alpha";
+  config.bucket.reset();
+  config.host = std::string(117, 'a') + ".example.com";
+  EXPECT_NE(Failure([&] { CheckDerivedNames(config); }).find("and may have 128"), std::string::npos)
+      << "a load balancer's host condition takes no more";
 }
 
 TEST(LoadVariables, NamesWhatIsMissingAndWhatThereIs) {

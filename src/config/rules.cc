@@ -92,9 +92,11 @@ std::vector<int> FargateMemories(int cpu) {
 }
 
 std::string PlatformVersionProblem(std::string_view version) {
-  static const std::vector<std::string_view> kLinux = {"LATEST", "1.4.0", "1.3.0"};
+  // ECS Exec and ARM64 need 1.4.0.
+  static const std::vector<std::string_view> kLinux = {"LATEST", "1.4.0"};
   if (std::find(kLinux.begin(), kLinux.end(), version) != kLinux.end()) return "";
-  return fmt::format("Fargate has no platform version `{}` for Linux; it has {}", version, fmt::join(kLinux, ", "));
+  return fmt::format("Fargate has no platform version `{}` for what runs here; it has {}", version,
+                     fmt::join(kLinux, " and "));
 }
 
 std::string FargateProblem(int cpu, int memory) {

@@ -9,27 +9,66 @@ namespace {
 TEST_F(InAnAccount, WhatIsRefusedForAMomentIsAskedForAgain) {
   const std::map<std::string, std::pair<std::string, std::string>> refusals = {
       // The first cluster of an account has ECS make its role.
-      {"CreateCluster",
+      {"ecs.CreateCluster",
        {"InvalidParameterException",
         "Unable to assume the service linked role. Please verify that the ECS service linked role exists."}},
       // A `down` was a moment ago.
-      {"CreateBucket",
+      {"s3.CreateBucket",
        {"OperationAborted", "A conflicting conditional operation is currently in progress against this resource."}},
-      {"CreateSecret",
+      {"secretsmanager.CreateSecret",
        {"InvalidRequestException",
         "You can't create this secret because a secret with this name is already scheduled for deletion."}},
-      {"RestoreSecret", {"ResourceNotFoundException", "Secrets Manager can't find the specified secret."}}};
+      {"secretsmanager.RestoreSecret",
+       {"ResourceNotFoundException", "Secrets Manager can't find the specified secret."}},
+      // A run that was cut off had begun to delete it.
+      {"ecs.CreateService", {"InvalidParameterException", "Unable to Start a service that is still Draining."}},
+      {"elbv2.CreateRule",
+       {"TargetGroupAssociationLimit",
+        "The following target groups cannot be associated with more than one load balancer"}}};
   const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
-    const auto refusal = refusals.find(call.operation.name);
+    const auto refusal = refusals.find(call.Name());
     if (refusal == refusals.end() || call.number > 2) return std::nullopt;
     return call.Refusal(refusal->second.first, refusal->second.second);
   });
   ASSERT_TRUE(SharedUp());
   ASSERT_EQ(Up(account), "");
-  EXPECT_EQ(account->asked("CreateCluster"), 3);
-  EXPECT_EQ(account->asked("CreateBucket"), 3);
-  EXPECT_EQ(account->asked("RestoreSecret"), 2);
+  EXPECT_EQ(account->asked("ecs.CreateCluster"), 3);
+  EXPECT_EQ(account->asked("s3.CreateBucket"), 3);
+  EXPECT_EQ(account->asked("secretsmanager.RestoreSecret"), 2);
+  EXPECT_EQ(account->asked("ecs.CreateService"), 4) << "of two services, and two refusals";
+  EXPECT_EQ(account->asked("elbv2.CreateRule"), 3);
   EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+}
+
+TEST_F(InAnAccount, WhatIsInUseForAMomentIsDeletedAfterIt) {
+  ASSERT_TRUE(SharedUp());
+  const auto shared = Inventory();
+  ASSERT_TRUE(Up());
+  const std::map<std::string, std::string> refusals = {{"elbv2.DeleteTargetGroup", "ResourceInUse"},
+                                                       {"servicediscovery.DeleteService", "ResourceInUse"},
+                                                       {"ecs.DeleteCluster", "UpdateInProgressException"}};
+  const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
+    const auto refusal = refusals.find(call.Name());
+    if (refusal == refusals.end() || call.number > 2) return std::nullopt;
+    return call.Refusal(refusal->second);
+  });
+  ASSERT_EQ(Down(account), "");
+  for (const auto& [operation, code] : refusals) EXPECT_GE(account->asked(operation), 3) << operation;
+  EXPECT_EQ(Inventory(), shared);
+}
+
+// Of two environments that come at the same time both ask for the lowest that they saw free.
+TEST_F(InAnAccount, ATakenPriorityIsFollowedByTheNext) {
+  ASSERT_TRUE(SharedUp());
+  std::vector<int> priorities;
+  const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
+    if (!call.Is("elbv2.CreateRule")) return std::nullopt;
+    priorities.push_back(call.input["Priority"]);
+    if (call.number > 2) return std::nullopt;
+    return call.Refusal("PriorityInUse", "Priority '1' is currently in use");
+  });
+  ASSERT_EQ(Up(account), "");
+  EXPECT_EQ(priorities, (std::vector<int>{1, 2, 3}));
 }
 
 // Knows of what was made only some seconds later, each service on its own. Refuses as AWS does.
@@ -41,7 +80,7 @@ class Gossip {
     const std::string& operation = call.operation.name;
     // What is deleted has been there for a while.
     if (operation.starts_with("Delete") || operation.starts_with("Deregister")) return std::nullopt;
-    const auto young = young_.lock();
+    auto young = young_.lock();
     const auto is_young = [&](const std::string& key, int times = 1) {
       const auto found = young->find(key);
       return found != young->end() && clock_.Now() - found->second < lag_ * times;
@@ -72,7 +111,7 @@ class Gossip {
   }
 
   void Learn(const AwsCall& call, Json& output) {
-    const auto young = young_.lock();
+    auto young = young_.lock();
     const std::string& operation = call.operation.name;
     static constexpr std::array<std::string_view, 5> kMaking = {"Create", "Allocate", "Request", "Run", "Register"};
     const bool makes =
@@ -204,7 +243,7 @@ TEST_F(InAnAccount, NotEverybodyKnowsAtOnceOfWhatWasMade) {
 TEST_F(InAnAccount, ARefusalThatStaysIsToldWhenNothingNewCanBeTheReason) {
   ASSERT_TRUE(SharedUp());
   const auto refuse = [](const AwsCall& call) -> std::optional<net::Response> {
-    if (!call.Is("RegisterTaskDefinition")) return std::nullopt;
+    if (!call.Is("ecs.RegisterTaskDefinition")) return std::nullopt;
     return call.Refusal("AccessDeniedException", "not authorized to perform: iam:PassRole on resource: role");
   };
   const auto account = Make(refuse);
@@ -223,7 +262,7 @@ TEST_F(InAnAccount, ARefusalThatStaysIsToldWhenNothingNewCanBeTheReason) {
           })
           .find("iam:PassRole"),
       std::string::npos);
-  EXPECT_EQ(again->asked("RegisterTaskDefinition"), 1) << "this run has made nothing";
+  EXPECT_EQ(again->asked("ecs.RegisterTaskDefinition"), 1) << "this run has made nothing";
 }
 
 // The way to a log that gives its lines late, after pages without any, as CloudWatch does.
@@ -242,7 +281,7 @@ TEST_F(InAnAccount, TheLastWordsOfATaskThatFailedAreWaitedFor) {
   }
   ASSERT_TRUE(SharedUp());
   const auto account = Make([](const AwsCall& call) -> std::optional<net::Response> {
-    if (!call.Is("GetLogEvents")) return std::nullopt;
+    if (!call.Is("logs.GetLogEvents")) return std::nullopt;
     const int page = std::min(call.number, 5);
     const Json events = page == 4 ? Json::array({{{"message", "its last words"}, {"timestamp", 1}}}) : Json::array();
     return call.Answer({{"events", events}, {"nextForwardToken", fmt::format("f/{}", page)}});
@@ -260,20 +299,20 @@ TEST_F(InAnAccount, ATaskForWhichFargateHasNoRoomIsStartedWhenThereIsSome) {
   pace_.spot_patience = std::chrono::minutes(1);
   Sync<std::set<std::string>> tokens;
   const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
-    if (!call.Is("RunTask")) return std::nullopt;
+    if (!call.Is("ecs.RunTask")) return std::nullopt;
     EXPECT_TRUE(tokens.lock()->insert(call.input.value("clientToken", "")).second) << "ECS would repeat its answer";
     if (call.number > 2) return std::nullopt;
     return call.Answer({{"tasks", Json::array()}, {"failures", Json::array({{{"reason", kNoRoom}}})}});
   });
   ASSERT_EQ(Up(account), "");
-  EXPECT_EQ(account->asked("RunTask"), 4) << "the database's and the migration, and two that found no room";
+  EXPECT_EQ(account->asked("ecs.RunTask"), 4) << "the database's and the migration, and two that found no room";
 }
 
 TEST_F(InAnAccount, ATaskForWhichThereIsNoRoomAtAllIsNotStarted) {
   ASSERT_TRUE(SharedUp());
   const auto refused = [&](const std::string& reason, const std::string& detail) {
     return Up(Make([&](const AwsCall& call) -> std::optional<net::Response> {
-      if (!call.Is("RunTask")) return std::nullopt;
+      if (!call.Is("ecs.RunTask")) return std::nullopt;
       return call.Answer(
           {{"tasks", Json::array()}, {"failures", Json::array({{{"reason", reason}, {"detail", detail}}})}});
     }));
@@ -289,10 +328,11 @@ TEST_F(InAnAccount, ATaskForWhichThereIsNoRoomAtAllIsNotStarted) {
 TEST_F(InAnAccount, ALostAnswerStartsNoSecondTask) {
   ASSERT_TRUE(SharedUp());
   const auto lossy = Make({}, [](const AwsCall& call, Json&) {
-    if (call.Is("RunTask") && call.number % 2 == 1) throw net::TransportError("the connection was reset", true, false);
+    if (call.Is("ecs.RunTask") && call.number % 2 == 1)
+      throw net::TransportError("the connection was reset", true, false);
   });
   ASSERT_EQ(Up(lossy), "");
-  EXPECT_EQ(lossy->asked("RunTask"), 4);
+  EXPECT_EQ(lossy->asked("ecs.RunTask"), 4);
   Rest();
   EXPECT_EQ(StartedTasks("alpha-migrate"), 1U);
   EXPECT_EQ(StartedTasks("alpha-database"), 1U);
@@ -301,7 +341,7 @@ TEST_F(InAnAccount, ALostAnswerStartsNoSecondTask) {
 TEST_F(InAnAccount, WithoutVcpusADeploymentEndsAtOnceAndSaysWhatToDo) {
   ASSERT_TRUE(SharedUp());
   const auto account = Make({}, [](const AwsCall& call, Json& output) {
-    if (!call.Is("DescribeServices")) return;
+    if (!call.Is("ecs.DescribeServices")) return;
     for (Json& service : output["services"]) {
       for (Json& deployment : service["deployments"]) {
         deployment["runningCount"] = 0;
@@ -322,6 +362,15 @@ TEST_F(InAnAccount, WithoutVcpusADeploymentEndsAtOnceAndSaysWhatToDo) {
   EXPECT_NE(hint_.find("L-3032A538"), std::string::npos) << hint_;
 }
 
+// It has no exit code, which is not 0.
+TEST_F(InAnAccount, ATaskThatNeverStartedHasFailed) {
+  config_.database->image = "localhost/adhoc/none:1";
+  ASSERT_TRUE(SharedUp());
+  const std::string error = Up(Make({}));
+  EXPECT_NE(error.find("task database failed: CannotPullContainerError"), std::string::npos) << error;
+  EXPECT_NE(hint_.find("build and push the image"), std::string::npos) << hint_;
+}
+
 // S3 answers 200 and says of each object what became of it.
 TEST_F(InAnAccount, ABucketWhoseObjectsStaySaysWhich) {
   ASSERT_TRUE(SharedUp());
@@ -329,7 +378,7 @@ TEST_F(InAnAccount, ABucketWhoseObjectsStaySaysWhich) {
   const std::string bucket = "localhost-alpha-bucket";
   cloud_.api().Call("s3", "PutObject", {{"Bucket", bucket}, {"Key", "media/locked"}, {"Body", "x"}});
   const auto account = Make([](const AwsCall& call) -> std::optional<net::Response> {
-    if (!call.Is("DeleteObjects")) return std::nullopt;
+    if (!call.Is("s3.DeleteObjects")) return std::nullopt;
     return call.Answer(
         {{"Errors", Json::array({{{"Key", "media/locked"},
                                   {"Code", "AccessDenied"},
@@ -338,9 +387,9 @@ TEST_F(InAnAccount, ABucketWhoseObjectsStaySaysWhich) {
   const std::string error = Down(account);
   EXPECT_NE(error.find("media/locked: Access Denied because object protected by object lock."), std::string::npos)
       << error;
-  EXPECT_EQ(account->asked("DeleteObjects"), 1);
+  EXPECT_EQ(account->asked("s3.DeleteObjects"), 1);
   ASSERT_TRUE(Down()) << last_error_;
-  EXPECT_EQ(cloud_.api().ErrorOf("s3", "HeadBucket", {{"Bucket", bucket}}), "404");
+  EXPECT_EQ(cloud_.api().ErrorOf("s3", "HeadBucket", {{"Bucket", bucket}}), "NoSuchBucket");
 }
 
 // Route 53 refuses to delete a record that is not there.
@@ -349,18 +398,18 @@ TEST_F(InAnAccount, ARecordMayBeGoneWhenItsDeletionIsAskedForAgain) {
   const auto shared = Inventory();
   ASSERT_TRUE(Up());
   const auto account = Make({}, [](const AwsCall& call, Json&) {
-    if (call.Is("ChangeResourceRecordSets") && call.number == 1)
+    if (call.Is("route53.ChangeResourceRecordSets") && call.number == 1)
       throw net::TransportError("the connection was reset", true, false);
   });
   EXPECT_EQ(Down(account), "");
-  EXPECT_EQ(account->asked("ChangeResourceRecordSets"), 2);
+  EXPECT_EQ(account->asked("route53.ChangeResourceRecordSets"), 2);
   EXPECT_EQ(Inventory(), shared);
 }
 
 TEST_F(InAnAccount, ANamespaceThatCannotBeMadeSaysWhy) {
   const auto nothing = Inventory();
   const auto failing = Make({}, [](const AwsCall& call, Json& output) {
-    if (!call.Is("GetOperation")) return;
+    if (!call.Is("servicediscovery.GetOperation")) return;
     output["Operation"]["Status"] = "FAIL";
     output["Operation"]["ErrorCode"] = "CANNOT_CREATE_HOSTED_ZONE";
     output["Operation"]["ErrorMessage"] = "The VPC that you chose is already associated with another zone.";
@@ -370,6 +419,51 @@ TEST_F(InAnAccount, ANamespaceThatCannotBeMadeSaysWhy) {
   ASSERT_TRUE(SharedUp()) << last_error_;
   ASSERT_TRUE(SharedDown());
   EXPECT_EQ(Inventory(), nothing);
+}
+
+// ECS describes ten services and deletes ten task definitions at a time.
+TEST_F(InAnAccount, AnEnvironmentMayHaveMoreThanTenServicesAndRevisions) {
+  for (int i = 0; i < 10; ++i) {
+    config_.services.push_back(config_.services.front());
+    config_.services.back().name = fmt::format("more{}", i);
+  }
+  ASSERT_TRUE(SharedUp());
+  const auto shared = Inventory();
+  ASSERT_TRUE(Up()) << last_error_;
+  EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+  const Json described =
+      cloud_.api().Call("ecs", "DescribeTaskDefinition", {{"taskDefinition", "alpha-web"}})["taskDefinition"];
+  for (int i = 0; i < 11; ++i) {
+    cloud_.api().Call("ecs", "RegisterTaskDefinition",
+                      {{"family", "alpha-web"},
+                       {"cpu", "256"},
+                       {"memory", "512"},
+                       {"containerDefinitions", described["containerDefinitions"]}});
+  }
+  ASSERT_TRUE(Down()) << last_error_;
+  EXPECT_EQ(Inventory(), shared);
+}
+
+// DescribeClusters takes a hundred.
+TEST_F(InAnAccount, AHundredAndOneEnvironmentsAreFoundInUse) {
+  ASSERT_TRUE(SharedUp());
+  for (int i = 0; i < 101; ++i) {
+    cloud_.api().Call("ecs", "CreateCluster", {{"clusterName", fmt::format("x{}-cluster", i)}});
+  }
+  std::size_t found = 0;
+  EXPECT_EQ(Run(Make({}), [&](env::Context& context) { found = env::ListEnvironments(context).size(); }), "");
+  EXPECT_EQ(found, 101U);
+}
+
+// Nobody is left whose requests have to end.
+TEST_F(InAnAccount, DownDoesNotWaitForTargetsToDrain) {
+  for (auto& service : config_.services) service.deregistration_delay = 3600;
+  ASSERT_TRUE(SharedUp());
+  ASSERT_TRUE(Up());
+  cloud_.api().cloud().settings.timing = {.factor = 1};
+  const double begin = ToSeconds(cloud_.clock().Now());
+  ASSERT_TRUE(Down()) << last_error_;
+  EXPECT_LT(ToSeconds(cloud_.clock().Now()) - begin, 600);
 }
 
 // ListTasks and DescribeTasks take a hundred at a time.

@@ -14,7 +14,9 @@ struct AwsCall {
   const Json input;
   const int number;  // of the operation, from 1
 
-  bool Is(std::string_view name) const { return operation.name == name; }
+  // `ecs.RunTask`
+  std::string Name() const { return service.name + "." + operation.name; }
+  bool Is(std::string_view name) const { return Name() == name; }
   net::Response Refusal(const std::string& code, const std::string& message = "", int status = 400) const {
     return aws::EncodeError(service, {.code = code, .message = message, .status = status});
   }
@@ -36,7 +38,7 @@ class Account final : public net::Transport {
     const aws::Service& service = aws::GetService(localcloud::ServiceOf(request));
     const aws::Operation& operation = *aws::RouteRequest(service, request);
     const AwsCall call{service, operation, aws::DecodeRequest(service, operation, request),
-                       ++(*asked_.lock())[operation.name]};
+                       ++(*asked_.lock())[service.name + "." + operation.name]};
     if (before_) {
       if (auto answer = before_(call)) return std::move(*answer);
     }

@@ -84,6 +84,9 @@ TEST_F(Lifecycle, AServiceHasItsProcessorAndPlatformInAnAccount) {
   ASSERT_TRUE(Up());
   EXPECT_EQ(definition()["runtimePlatform"], (Json{{"cpuArchitecture", "ARM64"}, {"operatingSystemFamily", "LINUX"}}));
   EXPECT_EQ(platform(), "1.4.0");
+  const Json container = definition()["containerDefinitions"][0];
+  EXPECT_EQ(container["linuxParameters"]["initProcessEnabled"], true) << "sessions of Exec leave processes behind";
+  EXPECT_EQ(container["logConfiguration"]["options"]["mode"], "non-blocking") << "whatever the account's default is";
   EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
   ASSERT_TRUE(Deploy("v2"));
   EXPECT_EQ(definition()["runtimePlatform"]["cpuArchitecture"], "ARM64") << "a deploy changes the image only";
@@ -381,7 +384,6 @@ TEST_F(Lifecycle, DriftOfSharedResourcesIsPlannedAndRepaired) {
 
 // ECS waits for Spot's capacity for as long as it takes.
 TEST_F(Lifecycle, WithoutSpotCapacityServicesRunOnDemand) {
-  for (auto& service : config_.services) service.spot = true;
   const auto providers = [&] {
     std::set<std::string> found;
     const Json arns = cloud_.api().Call("ecs", "ListTasks", {{"cluster", "alpha-cluster"}})["taskArns"];
@@ -390,6 +392,9 @@ TEST_F(Lifecycle, WithoutSpotCapacityServicesRunOnDemand) {
     return found;
   };
   ASSERT_TRUE(SharedUp());
+  ASSERT_TRUE(Up());
+  EXPECT_EQ(providers(), std::set<std::string>{""}) << "by their launch type";
+  for (auto& service : config_.services) service.spot = true;
   cloud_.SetCapacity("FARGATE_SPOT", false);
   EXPECT_TRUE(Up());
   Rest();

@@ -86,6 +86,10 @@ TEST_F(SharedNetwork, EachShapeIsMadeUsedAndGone) {
     config_.target.network.nat = nat;
     ASSERT_EQ(SharedUp(), "");
     ExpectShape(nat);
+    const Json tasks =
+        api().Call("ec2", "DescribeSecurityGroups", Filters({{"group-name", "dev-ecs-sg"}}))["SecurityGroups"][0];
+    EXPECT_NE(tasks["IpPermissions"].dump().find(IdOf("dev-alb-sg")), std::string::npos)
+        << "else no health check comes through";
     ASSERT_EQ(Up(), "");
     const Json service =
         api().Call("ecs", "DescribeServices", {{"cluster", "alpha-cluster"}, {"services", Json::array({"alpha-web"})}});

@@ -25,29 +25,36 @@ std::string ProviderOf(const Json& service) {
   return spot ? kSpot : kOnDemand;
 }
 
+std::optional<NotPlaced> WhyNotPlaced(const Json& service, const std::string& deployment_id, TimePoint now,
+                                      std::chrono::seconds patience) {
+  for (const Json& deployment : service.value("deployments", Json::array())) {
+    if (deployment.value("id", "") != deployment_id) continue;
+    const int alive = deployment.value("runningCount", 0) + deployment.value("pendingCount", 0);
+    if (alive >= deployment.value("desiredCount", 0)) return std::nullopt;
+    const double created = deployment.value("createdAt", 0.0);
+    const double waited = static_cast<double>(patience.count());
+    const bool starts_nothing = alive == 0 && ToSeconds(now) - created >= 3 * waited;
+    for (const Json& event : service.value("events", Json::array())) {  // the newest first
+      const double at = event.value("createdAt", 0.0);
+      const bool is_ours = at >= created;
+      if (!is_ours && (!starts_nothing || created - at > static_cast<double>(kUntilSaidAgain.count()))) break;
+      constexpr std::string_view kReason = "unable to place a task. Reason: ";
+      const std::string text = event.value("message", "");
+      const auto found = text.find(kReason);
+      if (found == std::string::npos) continue;
+      return NotPlaced{.reason = text.substr(found + kReason.size()), .since = is_ours ? at : created + 2 * waited};
+    }
+  }
+  return std::nullopt;
+}
+
 bool LacksSpotCapacity(const Json& service, TimePoint now, std::chrono::seconds patience) {
   if (ProviderOf(service) != kSpot) return false;
   for (const Json& deployment : service.value("deployments", Json::array())) {
     if (deployment.value("status", "") != "PRIMARY") continue;
-    if (deployment.value("runningCount", 0) + deployment.value("pendingCount", 0) >=
-        deployment.value("desiredCount", 0)) {
-      return false;
-    }
-    const double since = deployment.value("createdAt", 0.0);
-    const double waited = static_cast<double>(patience.count());
-    for (const Json& event : service.value("events", Json::array())) {
-      const double at = event.value("createdAt", 0.0);
-      const std::string text = event.value("message", "");
-      // ECS says so once in six hours, perhaps of an earlier deployment: then this one tells by not starting anything.
-      const bool of_ours = at >= since && ToSeconds(now) - at >= waited;
-      const bool of_earlier = at < since && since - at <= static_cast<double>(kUntilSaidAgain.count()) &&
-                              ToSeconds(now) - since >= 3 * waited && deployment.value("runningCount", 0) == 0 &&
-                              deployment.value("pendingCount", 0) == 0;
-      if ((of_ours || of_earlier) && text.find("was unable to place a task") != std::string::npos &&
-          text.find("Capacity is unavailable") != std::string::npos) {
-        return true;
-      }
-    }
+    const auto why = WhyNotPlaced(service, deployment.value("id", ""), now, patience);
+    return why && why->reason.find("Capacity is unavailable") != std::string::npos &&
+           ToSeconds(now) - why->since >= static_cast<double>(patience.count());
   }
   return false;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "base/json.h"
@@ -19,6 +20,16 @@ Json StrategyOf(const char* provider);
 
 // Which of the two a described service runs on.
 std::string ProviderOf(const Json& service);
+
+// Why ECS places no task of a deployment, in its words. It says so once in six hours, perhaps of an earlier deployment:
+// then this one tells by not starting anything for three times `patience`.
+struct NotPlaced {
+  std::string reason;
+  double since = 0;
+};
+// By the newest event; nothing while tasks are placed. Pure.
+std::optional<NotPlaced> WhyNotPlaced(const Json& service, const std::string& deployment_id, TimePoint now,
+                                      std::chrono::seconds patience);
 
 // Whether its deployment has been short of tasks because Spot has no capacity, for `patience` at least. Pure.
 bool LacksSpotCapacity(const Json& service, TimePoint now, std::chrono::seconds patience);

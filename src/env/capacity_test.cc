@@ -1,5 +1,6 @@
 #include "env/capacity.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace adhoc::env {
@@ -54,6 +55,25 @@ TEST(CapacityTest, WhatWasSaidOfAnEarlierDeploymentCountsWhenThisOneStartsNothin
   EXPECT_FALSE(LacksSpotCapacity(service(2 * kHour, 100, 0), kAtNow, kPatience)) << "it has just begun";
   EXPECT_FALSE(LacksSpotCapacity(service(2 * kHour, 181, 1), kAtNow, kPatience)) << "it has found some";
   EXPECT_FALSE(LacksSpotCapacity(service(7 * kHour, 181, 0), kAtNow, kPatience)) << "it would have been said again";
+}
+
+TEST(CapacityTest, ItIsSaidWhyThereIsNoRoomForATask) {
+  constexpr const char* kWhy = "You've reached the limit on the number of vCPUs you can run concurrently.";
+  const auto why = [&](int running, double event_age, double deployment_age) {
+    Json service = ServiceOn(kOnDemand, event_age);
+    service["deployments"][0].update(
+        {{"id", "ecs-svc/1"}, {"createdAt", kNow - deployment_age}, {"runningCount", running}});
+    service["events"][0]["message"] = fmt::format("(service alpha-web) was unable to place a task. Reason: {}", kWhy);
+    const auto found = WhyNotPlaced(service, "ecs-svc/1", kAtNow, kPatience);
+    return found ? found->reason : "";
+  };
+  EXPECT_EQ(why(0, 99, 100), kWhy);
+  EXPECT_EQ(why(1, 99, 100), kWhy) << "it wants two";
+  EXPECT_EQ(why(2, 99, 100), "") << "it has found some since";
+  EXPECT_EQ(why(0, 101, 100), "") << "of an earlier deployment; this one has just begun";
+  EXPECT_EQ(why(0, 7200, 181), kWhy) << "ECS says it once in six hours, and nothing starts";
+  EXPECT_EQ(why(1, 7200, 181), "") << "something starts";
+  EXPECT_FALSE(WhyNotPlaced(Json::object(), "ecs-svc/1", kAtNow, kPatience));
 }
 
 TEST(CapacityTest, SpotIsTriedAgainAfterAnHour) {

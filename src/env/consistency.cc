@@ -13,14 +13,15 @@ struct Refusal {
 
 // Those whose code alone does not tell. The texts are AWS's.
 constexpr std::array kRefusals = {
-    // A role that ECS cannot assume yet, one that IAM cannot find to judge who may pass it, the account's first
-    // cluster.
+    // A role that ECS cannot assume yet, or that IAM cannot find to judge who may pass it.
     Refusal{"ClientException", "unable to assume the role"},
     Refusal{"ClientException", "Role is not valid"},
-    Refusal{"InvalidParameterException", "nable to assume"},
+    Refusal{"InvalidParameterException", "nable to assume role"},
     Refusal{"AccessDeniedException", "iam:PassRole"},
     // A listener rule that ECS has not seen.
     Refusal{"InvalidParameterException", "does not have an associated load balancer"},
+    // A subnet that ECS asks EC2 for.
+    Refusal{"InvalidParameterException", ".NotFound"},
     // An instance profile that EC2 has not seen.
     Refusal{"InvalidParameterValue", "IAM Instance Profile"},
     // A bucket whose public access block was just lifted.

@@ -20,10 +20,13 @@ TEST(ConsistencyTest, KnowsWhatAwsSaysOfWhatItDoesNotKnowYet) {
                        "ECS was unable to assume the role 'arn:aws:iam::1:role/alpha' that was provided for this task. "
                        "Please verify that the role being passed has the proper trust relationship and permissions."));
   EXPECT_TRUE(TooEarly("InvalidParameterException",
-                       "Unable to assume the service linked role. Please verify that the ECS service linked role "
-                       "exists."));
+                       "Unable to assume role and validate the specified targetGroupArn. Please verify that the ECS "
+                       "service role being passed has the proper permissions."));
   EXPECT_TRUE(TooEarly("InvalidParameterException",
                        "The target group with targetGroupArn arn does not have an associated load balancer."));
+  EXPECT_TRUE(TooEarly("InvalidParameterException",
+                       "Error retrieving subnet information for [subnet-1]: The subnet ID 'subnet-1' does not exist "
+                       "(ErrorCode: InvalidSubnetID.NotFound)"));
   EXPECT_TRUE(TooEarly("AccessDeniedException",
                        "User: arn:aws:iam::1:user/ci is not authorized to perform: iam:PassRole on resource: arn"));
   EXPECT_TRUE(TooEarly("InvalidParameterValue",

@@ -154,7 +154,7 @@ Resources EnvironmentResources(const Context& context) {
   const std::string& balancer = context.load_balancer();
   for (const auto& service : config.services) {
     add(MakeLogGroup(env, service.name));
-    add_definition(MakeTaskDefinition(env, service, service.port, service.healthcheck.command, image_of(service)));
+    add_definition(MakeTaskDefinition(env, service, service.port, service.healthcheck, image_of(service)));
     if (service.load_balanced()) {
       is_reachable = true;
       add(MakeTargetGroup(env, service)).DependsOn("vpc " + Join(context.shared(), "vpc"));

@@ -81,23 +81,6 @@ bool IsNobodysFault(const std::string& code, const std::string& reason) {
          (code == "ServiceSchedulerInitiated" && reason.starts_with("Scaling activity"));
 }
 
-std::string WhyNotPlaced(const Json& service, const std::string& deployment_id) {
-  for (const Json& deployment : service.value("deployments", Json::array())) {
-    if (deployment.value("id", "") != deployment_id) continue;
-    if (deployment.value("runningCount", 0) + deployment.value("pendingCount", 0) >=
-        deployment.value("desiredCount", 0)) {
-      return "";
-    }
-    for (const Json& event : service.value("events", Json::array())) {  // the newest first
-      if (event.value("createdAt", 0.0) < deployment.value("createdAt", 0.0)) break;
-      constexpr std::string_view kReason = "unable to place a task. Reason: ";
-      const std::string text = event.value("message", "");
-      if (const auto at = text.find(kReason); at != std::string::npos) return text.substr(at + kReason.size());
-    }
-  }
-  return "";
-}
-
 RolloutState JudgeRollout(const Json& service, const std::string& task_definition) {
   using Phase = RolloutState::Phase;
   if (service.empty()) return {.phase = Phase::kFailed, .message = "the service has disappeared"};
@@ -171,13 +154,16 @@ bool MayHaveFailed(const Json& service, const std::string& deployment_id) {
 void WaitForRollout(Context& context, const Rollout& rollout) {
   const std::string name = ServiceName(context.environment(), rollout.service);
   std::string shown;
+  std::string ours;  // the deployment, also when ECS has given it up and forgotten it
   ServiceWatch watch(context, name);
   context.clock().SleepFor(context.pace().task_start, context.stop());
   context.WaitUntil("service " + name, [&] {
     const Json service = watch.Look();
     if (service.empty() && context.HasJustMadeSomething()) return false;
     const RolloutState state = JudgeRollout(service, rollout.task_definition);
-    const std::string why = WhyNotPlaced(service, state.deployment_id);
+    if (!state.deployment_id.empty()) ours = state.deployment_id;
+    const auto not_placed = WhyNotPlaced(service, ours, context.clock().Now(), context.pace().spot_patience);
+    const std::string why = not_placed ? not_placed->reason : "";
     const std::string message = why.empty() ? state.message : fmt::format("{}: {}", state.message, why);
     if (message != shown) {
       shown = message;
@@ -194,8 +180,8 @@ void WaitForRollout(Context& context, const Rollout& rollout) {
       MoveToOnDemand(context, rollout.service, service);
       return false;
     }
-    if (!MayHaveFailed(service, state.deployment_id)) return false;
-    const Json failed = FailedTasks(context, name, state.deployment_id);
+    if (!MayHaveFailed(service, ours)) return false;
+    const Json failed = FailedTasks(context, name, ours);
     for (const Json& task : failed) {
       if (task.value("stopCode", "") != "EssentialContainerExited" || failed.size() > 1)
         Explain(context, rollout, task);

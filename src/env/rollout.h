@@ -33,9 +33,6 @@ void WaitForRollout(Context& context, const Rollout& rollout);
 // Whether a task's end (stopCode, stoppedReason) says nothing against what it ran: somebody or AWS stopped it. Pure.
 bool IsNobodysFault(const std::string& code, const std::string& reason);
 
-// Why ECS has no room for a task of the deployment, by its newest event; empty when it has. Pure.
-std::string WhyNotPlaced(const Json& service, const std::string& deployment_id);
-
 // Whether a look at the deployment's stopped tasks may find one that failed. Pure: it spares a call with each poll.
 bool MayHaveFailed(const Json& service, const std::string& deployment_id);
 

@@ -86,26 +86,6 @@ TEST(RolloutTest, WhatAwsOrSomebodyStoppedHasNotFailed) {
   EXPECT_FALSE(IsNobodysFault("TaskFailedToStart", "CannotPullContainerError: no"));
 }
 
-TEST(RolloutTest, ItIsSaidWhyThereIsNoRoomForATask) {
-  const auto service = [](int running, double at) {
-    Json deployment = Deployment("PRIMARY", kOurs, "IN_PROGRESS", running, 1);
-    deployment["createdAt"] = 100;
-    Json service = Service({deployment}, running);
-    service["events"] =
-        Json::array({{{"createdAt", at},
-                      {"message",
-                       "(service web) was unable to place a task. Reason: You've reached the limit on the number of "
-                       "vCPUs you can run concurrently."}}});
-    return service;
-  };
-  const std::string id = std::string("ecs-svc/") + kOurs;
-  EXPECT_EQ(WhyNotPlaced(service(0, 101), id),
-            "You've reached the limit on the number of vCPUs you can run concurrently.");
-  EXPECT_EQ(WhyNotPlaced(service(0, 99), id), "") << "of an earlier deployment";
-  EXPECT_EQ(WhyNotPlaced(service(1, 101), id), "") << "it has found some since";
-  EXPECT_EQ(WhyNotPlaced(Json::object(), id), "");
-}
-
 TEST(WhyStoppedTest, TheFirstContainerThatFailedSpeaks) {
   EXPECT_EQ(WhyStopped({{"stoppedReason", "Essential container in task exited"},
                         {"containers", Json::array({{{"name", "migrate"}, {"exitCode", 1}}})}}),

@@ -79,11 +79,16 @@ Json NetworkConfiguration(Context& context) {
 
 std::vector<std::string> ReadLastLines(Context& context, const std::string& group, const std::string& stream,
                                        int count) {
-  const auto page = context.CallUnless({"ResourceNotFoundException"}, "logs", "GetLogEvents",
-                                       {{"logGroupName", group}, {"logStreamName", stream}, {"limit", count}});
+  Json input = {{"logGroupName", group}, {"logStreamName", stream}, {"limit", count}};
   std::vector<std::string> lines;
-  if (page) {
+  while (lines.empty()) {
+    const auto page = context.CallUnless({"ResourceNotFoundException"}, "logs", "GetLogEvents", input);
+    if (!page) break;
     for (const Json& event : page->value("events", Json::array())) lines.push_back(event.value("message", ""));
+    // A page may be empty where the one before it is not; the same token again is the log's beginning.
+    const std::string before = page->value("nextBackwardToken", "");
+    if (before.empty() || before == input.value("nextToken", "")) break;
+    input["nextToken"] = before;
   }
   return lines;
 }

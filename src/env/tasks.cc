@@ -23,9 +23,8 @@ Json DescribeTasks(Context& context, const std::string& cluster, const Json& arn
   for (auto at = arns.begin(); at != arns.end();) {
     const auto end = at + std::min(kBatch, arns.end() - at);
     const Json batch(std::vector<Json>(at, end));
-    for (const Json& task : context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", batch}})["tasks"]) {
-      tasks.push_back(task);
-    }
+    const Json described = context.Call("ecs", "DescribeTasks", {{"cluster", cluster}, {"tasks", batch}});
+    for (const Json& task : described["tasks"]) tasks.push_back(task);
     at = end;
   }
   return tasks;

@@ -16,6 +16,23 @@
 namespace adhoc::env {
 namespace {
 
+// The answer of an operation of ECS, as soon as it is no longer refused with a text that has these words: the code says
+// as much of other mistakes.
+Json CallWhileRefused(Context& context, const std::string& what, std::string_view operation, const Json& input,
+                      std::string_view words) {
+  Json answer;
+  context.WaitUntil(what, [&] {
+    try {
+      answer = context.Call("ecs", operation, input);
+      return true;
+    } catch (const aws::AwsError& error) {
+      if (error.message().find(words) == std::string::npos) throw;
+      return false;
+    }
+  });
+  return answer;
+}
+
 class Cluster final : public Resource {
  public:
   explicit Cluster(const std::string& env) : Resource("cluster", ClusterName(env)) {}
@@ -38,7 +55,8 @@ class Cluster final : public Resource {
         // For scripts whose run-task names no launch type.
         {"defaultCapacityProviderStrategy", Json::array({{{"capacityProvider", "FARGATE"}, {"weight", 1}}})},
         {"tags", LowerCaseTags(context, context.environment())}};
-    const Json made = context.Call("ecs", "CreateCluster", input);
+    // The first cluster of an account has ECS make its role, which takes a moment.
+    const Json made = CallWhileRefused(context, id() + " to be made", "CreateCluster", input, "service linked role");
     return {{"arn", made["cluster"]["clusterArn"]}};
   }
 
@@ -96,6 +114,10 @@ std::vector<Difference> ComparePairs(std::string_view what, const Json& actual, 
 
 constexpr const char* kArm = "ARM64";
 
+// Labels of a container with the versions of its secrets, which it reads only when it starts: a new version makes a new
+// revision, and so new tasks.
+constexpr const char* kSecretLabel = "adhoc.secret.";
+
 std::string ArchitectureOf(const Json& definition) {
   return definition.value("runtimePlatform", Json::object()).value("cpuArchitecture", "X86_64");
 }
@@ -125,10 +147,17 @@ std::vector<Difference> CompareDefinitions(const Json& actual, const Json& wante
       differences.push_back(std::move(difference));
     }
   }
+  if (old.value("dockerLabels", Json::object()) != container.value("dockerLabels", Json::object())) {
+    differences.push_back({.what = "values of secrets"});
+  }
+  const auto has_init = [](const Json& one) {
+    return one.value("linuxParameters", Json::object()).value("initProcessEnabled", false);
+  };
+  if (has_init(old) != has_init(container)) differences.push_back({.what = "init process"});
   for (const char* key : {"command", "entryPoint", "user", "workingDirectory", "stopTimeout", "healthCheck"}) {
     const Json from = old.value(key, Json());
     const Json to = container.value(key, Json());
-    // What ECS fills in by itself (an empty list, defaults inside a health check) is no difference.
+    // An empty list is what ECS makes of none.
     if (from == to || (to.is_null() && from.empty())) continue;
     differences.push_back(
         {.what = key, .from = from.is_null() ? "" : from.dump(), .to = to.is_null() ? "none" : to.dump()});
@@ -151,7 +180,7 @@ class TaskDefinition final : public Resource {
   struct Spec {
     config::Workload workload;
     int port = 0;
-    std::vector<std::string> health_check;
+    config::HealthCheck health_check;
     std::string image;
     bool is_database = false;  // the engine's own task, with the master secret
   };
@@ -167,8 +196,14 @@ class TaskDefinition final : public Resource {
     return Attributes((*latest)["taskDefinition"]);
   }
 
-  std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
-    return CompareDefinitions(observed["described"], Wanted(context), context.config().sensitive_variables.empty());
+  std::vector<Difference> Compare(Context& context, const Json& observed, const Plan& plan) override {
+    Json wanted = Wanted(context);
+    for (const auto& [name, reference] : spec_.workload.secrets) {
+      const std::string secret = "secret " + SecretName(env_, reference.name);
+      if (reference.kind != config::Reference::Kind::kSecret || plan.ActionOf(secret) == Action::kNone) continue;
+      wanted["containerDefinitions"][0]["dockerLabels"][kSecretLabel + reference.name] = "a new version";
+    }
+    return CompareDefinitions(observed["described"], wanted, context.config().sensitive_variables.empty());
   }
 
   Json Create(Context& context) override {
@@ -270,12 +305,17 @@ class TaskDefinition final : public Resource {
                       {"image", spec_.image},
                       {"essential", true},
                       {"stopTimeout", workload.stop_timeout},
+                      // What sessions of Exec leave behind is reaped.
+                      {"linuxParameters", {{"initProcessEnabled", true}}},
                       {"logConfiguration",
                        {{"logDriver", "awslogs"},
                         {"options",
                          {{"awslogs-group", LogGroupName(env_, workload.name)},
                           {"awslogs-region", context.region()},
-                          {"awslogs-stream-prefix", workload.name}}}}}};
+                          {"awslogs-stream-prefix", workload.name},
+                          // An application does not stand still when CloudWatch does.
+                          {"mode", "non-blocking"},
+                          {"max-buffer-size", "25m"}}}}}};
     if (!workload.command.empty()) container["command"] = resolve_all(workload.command);
     if (!workload.entrypoint.empty()) container["entryPoint"] = resolve_all(workload.entrypoint);
     if (!workload.user.empty()) container["user"] = workload.user;
@@ -284,7 +324,13 @@ class TaskDefinition final : public Resource {
       container["portMappings"] =
           Json::array({{{"containerPort", spec_.port}, {"hostPort", spec_.port}, {"protocol", "tcp"}}});
     }
-    if (!spec_.health_check.empty()) container["healthCheck"] = {{"command", spec_.health_check}};
+    if (const auto& check = spec_.health_check; !check.command.empty()) {
+      container["healthCheck"] = {{"command", check.command},
+                                  {"interval", check.interval},
+                                  {"timeout", check.timeout},
+                                  {"retries", check.unhealthy_threshold}};
+      if (check.grace_period > 0) container["healthCheck"]["startPeriod"] = check.grace_period;
+    }
 
     Json environment = Json::array();
     for (const auto& [name, value] : workload.environment) {
@@ -293,6 +339,9 @@ class TaskDefinition final : public Resource {
     Json secrets = Json::array();
     for (const auto& [name, reference] : workload.secrets) {
       secrets.push_back({{"name", name}, {"valueFrom", SecretArn(context, reference)}});
+      if (reference.kind != config::Reference::Kind::kSecret) continue;
+      const auto secret = context.Find("secret " + SecretName(env_, reference.name));
+      container["dockerLabels"][kSecretLabel + reference.name] = secret ? secret->value("version", "") : "";
     }
     if (spec_.is_database) {
       const Json instance = context.Get("database instance " + DatabaseInstanceName(context.shared()));
@@ -455,18 +504,9 @@ class Service final : public Resource {
     }
     if (service_.load_balanced()) input["loadBalancers"] = LoadBalancers(context);
     if (service_.discoverable) input["serviceRegistries"] = Registries(context);
-    Json made;
-    context.WaitUntil(id() + " to have drained", [&] {
-      try {
-        made = context.Call("ecs", "CreateService", input)["service"];
-        return true;
-      } catch (const aws::AwsError& error) {
-        // One of this name, of a run that was cut off, has to be gone first.
-        if (error.message().find("still Draining") == std::string::npos) throw;
-        return false;
-      }
-    });
-    return Finish(context, made);
+    // One of this name, of a run that was cut off, has to be gone first.
+    const Json made = CallWhileRefused(context, id() + " to have drained", "CreateService", input, "still Draining");
+    return Finish(context, made["service"]);
   }
 
   Json Update(Context& context, const Json& observed) override {
@@ -664,10 +704,9 @@ class ForeignService final : public Resource {
 ResourcePtr MakeCluster(const std::string& env) { return std::make_unique<Cluster>(env); }
 
 ResourcePtr MakeTaskDefinition(const std::string& env, const config::Workload& workload, int port,
-                               const std::vector<std::string>& container_health_check, const std::string& image) {
+                               const config::HealthCheck& health_check, const std::string& image) {
   return std::make_unique<TaskDefinition>(
-      env,
-      TaskDefinition::Spec{.workload = workload, .port = port, .health_check = container_health_check, .image = image});
+      env, TaskDefinition::Spec{.workload = workload, .port = port, .health_check = health_check, .image = image});
 }
 
 ResourcePtr MakeDatabaseTaskDefinition(const std::string& env, const std::string& image) {

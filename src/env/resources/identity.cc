@@ -304,7 +304,12 @@ class Secret final : public Resource {
     if (!found || found->contains("DeletedDate")) return std::nullopt;
     Json tags = Json::object();
     for (const Json& tag : found->value("Tags", Json::array())) tags[tag["Key"].get<std::string>()] = tag["Value"];
-    return Json{{"arn", (*found)["ARN"]}, {"tags", tags}};
+    Json attributes{{"arn", (*found)["ARN"]}, {"tags", tags}};
+    const Json versions = found->value("VersionIdsToStages", Json::object());
+    for (const auto& [version, stages] : versions.items()) {
+      if (std::find(stages.begin(), stages.end(), "AWSCURRENT") != stages.end()) attributes["version"] = version;
+    }
+    return attributes;
   }
 
   std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
@@ -321,7 +326,7 @@ class Secret final : public Resource {
           {"InvalidRequestException", "ResourceExistsException"}, "secretsmanager", "CreateSecret",
           {{"Name", name()}, {"SecretString", Value(context)}, {"Tags", Tags(context, context.environment())}});
       if (made) {
-        attributes = {{"arn", (*made)["ARN"]}};
+        attributes = {{"arn", (*made)["ARN"]}, {"version", (*made)["VersionId"]}};
         return true;
       }
       // Scheduled for deletion by somebody: it is ours again, with a value of our own. One that is deleted without a
@@ -343,8 +348,11 @@ class Secret final : public Resource {
 
  private:
   Json Put(Context& context, const Json& observed) {
-    context.Call("secretsmanager", "PutSecretValue", {{"SecretId", observed["arn"]}, {"SecretString", Value(context)}});
-    return observed;
+    const Json put = context.Call("secretsmanager", "PutSecretValue",
+                                  {{"SecretId", observed["arn"]}, {"SecretString", Value(context)}});
+    Json attributes = observed;
+    attributes["version"] = put["VersionId"];
+    return attributes;
   }
 
   std::string Value(Context& context) const {

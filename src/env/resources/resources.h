@@ -131,7 +131,7 @@ ResourcePtr MakeRepository(const std::string& name);
 ResourcePtr MakeCluster(const std::string& env);  // "cluster alpha-cluster": arn
 // "task definition alpha-gunicorn": arn, image
 ResourcePtr MakeTaskDefinition(const std::string& env, const config::Workload& workload, int port,
-                               const std::vector<std::string>& container_health_check, const std::string& image);
+                               const config::HealthCheck& health_check, const std::string& image);
 ResourcePtr MakeDatabaseTaskDefinition(const std::string& env, const std::string& image);
 ResourcePtr MakeService(const std::string& env, const config::Service& service);  // "service alpha-gunicorn": arn
 // "task alpha-migrate": runs when its own revision is new or one of `services` (names) will get another revision.

@@ -88,6 +88,9 @@ Json CreateCluster(Cloud& cloud, Call& call) {
 Json DescribeClusters(Cloud& cloud, Call& call) {
   Json clusters = Json::array();
   Json failures = Json::array();
+  if (call.input.value("clusters", Json::array()).size() > 100) {
+    throw ApiError("InvalidParameterException", "Clusters cannot have more than 100 elements");
+  }
   for (const auto& reference : call.input.value("clusters", Json::array({"default"}))) {
     const std::string name = LastPart(reference.get<std::string>());
     if (call.txn.Find(kClusters, name)) {
