@@ -80,37 +80,6 @@ std::pair<std::string, Json> FindTask(env::Context& context, const std::vector<s
               fmt::format("adhoc status {}", context.environment()));
 }
 
-std::string TargetOf(env::Context& context, const std::string& service, const Json& task) {
-  const std::string arn = task.at("taskArn");
-  for (const Json& container : task.at("containers")) {
-    if (container.value("name", "") != service || !container.contains("runtimeId")) continue;
-    return fmt::format("ecs:{}_{}_{}", env::ClusterName(context.environment()), arn.substr(arn.rfind('/') + 1),
-                       container["runtimeId"].get<std::string>());
-  }
-  throw Error(fmt::format("the container of {} does not run yet", service),
-              fmt::format("adhoc status {}", context.environment()));
-}
-
-Json StartSession(env::Context& context, const std::string& target, const std::string& service,
-                  const Destination& destination, int local_port) {
-  Json parameters = {{"portNumber", Json::array({std::to_string(destination.port)})},
-                     {"localPortNumber", Json::array({std::to_string(local_port)})}};
-  if (!destination.host.empty()) parameters["host"] = Json::array({destination.host});
-  const auto started =
-      context.CallUnless({"TargetNotConnected"}, "ssm", "StartSession",
-                         {{"Target", target},
-                          {"DocumentName", destination.host.empty() ? "AWS-StartPortForwardingSession"
-                                                                    : "AWS-StartPortForwardingSessionToRemoteHost"},
-                          {"Parameters", parameters}});
-  if (!started) {
-    throw Error(
-        fmt::format("the agent in {}'s task is not connected: the task has just begun, or was started without ECS Exec",
-                    service),
-        fmt::format("once more in a moment; a new task: adhoc deploy {}", context.environment()));
-  }
-  return *started;
-}
-
 int Forward(Shell& shell, const Arguments& arguments) {
   const ForwardSpec spec = ParseForwardSpec(arguments.words.back());
   Session session(shell.globals, arguments.subject, Session::Variables::kIfAny);
@@ -132,7 +101,8 @@ int Forward(Shell& shell, const Arguments& arguments) {
   }
   const Destination destination = FindDestination(context, plan, spec.remote);
   const auto [service, task] = FindTask(context, plan.through);
-  const Json started = StartSession(context, TargetOf(context, service, task), service, destination, listener->port());
+  const Json started =
+      StartPortSession(context, service, task, {.host = destination.host, .port = destination.port}, listener->port());
   const auto client = OpenSession(context, started["SessionId"], started["StreamUrl"], started["TokenValue"]);
 
   const auto on_ready = [&, service = service, task = task](bool multiplexed) {

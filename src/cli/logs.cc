@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <ctime>
-#include <set>
 
 #include "base/error.h"
 #include "cli/exit_codes.h"
+#include "cli/log_tail.h"
 #include "cli/shell.h"
 #include "env/names.h"
 #include "ui/view.h"
@@ -21,22 +21,12 @@ constexpr const char* kHelp = R"(Show what services and tasks write.
   adhoc logs alpha gunicorn -f         follow one
   adhoc logs alpha worker --since 10m)";
 
-constexpr std::chrono::milliseconds kPoll{400};
-
 struct Arguments {
   Subject subject;
   std::vector<std::string> workloads;
   bool follow = false;
   std::string since = "1h";
   int tail = 200;
-};
-
-struct Line {
-  std::int64_t time_ms = 0;
-  std::string id;
-  std::string workload;
-  std::string stream;
-  std::string text;
 };
 
 // `90`, `45s`, `10m`, `2h`, `1d` in seconds.
@@ -52,26 +42,7 @@ std::int64_t ParseDuration(const std::string& text) {
   return number * found->second;
 }
 
-std::vector<Line> ReadLines(env::Context& context, const std::string& workload, std::int64_t start_ms) {
-  std::vector<Line> lines;
-  Json input = {{"logGroupName", env::LogGroupName(context.environment(), workload)}, {"startTime", start_ms}};
-  while (true) {
-    const auto page = context.CallUnless({"ResourceNotFoundException"}, "logs", "FilterLogEvents", input);
-    if (!page) break;
-    for (const Json& event : page->value("events", Json::array())) {
-      lines.push_back({.time_ms = event.value("timestamp", std::int64_t{0}),
-                       .id = event.value("eventId", ""),
-                       .workload = workload,
-                       .stream = event.value("logStreamName", ""),
-                       .text = event.value("message", "")});
-    }
-    if (page->value("nextToken", "").empty()) break;
-    input["nextToken"] = (*page)["nextToken"];
-  }
-  return lines;
-}
-
-void Print(const Line& line, bool json, bool colour, std::size_t width) {
+void Print(const LogLine& line, bool json, bool colour, std::size_t width) {
   if (json) {
     fmt::print("{}\n", Json{{"time", static_cast<double>(line.time_ms) / 1000},
                             {"source", line.workload},
@@ -114,36 +85,18 @@ int Logs(Shell& shell, const Arguments& arguments) {
   session.EndView();
   auto& context = session.context();
   const bool colour = ui::UseColour(STDOUT_FILENO);
-  std::int64_t start_ms =
-      static_cast<std::int64_t>(ToSeconds(RealClock().Now()) * 1000) - ParseDuration(arguments.since) * 1000;
-
-  std::set<std::string> shown;  // of the newest millisecond: the next read begins with it again
-  bool first = true;
-  while (true) {
-    std::vector<Line> lines;
-    for (const auto& workload : workloads) {
-      for (auto& line : ReadLines(context, workload, start_ms)) lines.push_back(std::move(line));
-    }
-    std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.time_ms < b.time_ms; });
-    std::size_t begin = 0;
-    if (first && static_cast<int>(lines.size()) > arguments.tail) begin = lines.size() - arguments.tail;
-    first = false;
-    for (std::size_t i = begin; i < lines.size(); ++i) {
-      if (shown.contains(lines[i].id)) continue;
-      Print(lines[i], shell.globals.json, colour, width);
-    }
+  const auto now_ms = static_cast<std::int64_t>(ToSeconds(RealClock().Now()) * 1000);
+  LogTail tail(now_ms - ParseDuration(arguments.since) * 1000, static_cast<std::size_t>(arguments.tail));
+  const auto show = [&](const std::vector<LogLine>& lines) {
+    for (const LogLine& line : lines) Print(line, shell.globals.json, colour, width);
     std::fflush(stdout);
-    if (!lines.empty()) {
-      const std::int64_t newest = lines.back().time_ms;
-      if (newest > start_ms) shown.clear();
-      start_ms = newest;
-      for (const Line& line : lines) {
-        if (line.time_ms == newest) shown.insert(line.id);
-      }
-    }
-    if (!arguments.follow) return kOk;
-    if (!RealClock().SleepFor(kPoll, shell.globals.stop)) return kOk;
+  };
+  if (arguments.follow) {
+    FollowLogs(context, workloads, tail, show);
+    return kOk;
   }
+  show(tail.New(ReadLogLines(context, workloads, tail.start_ms())));
+  return kOk;
 }
 
 }  // namespace

@@ -189,9 +189,10 @@ void Session::ConnectToAccount() {
 }
 
 void Session::MakeClient(const std::string& endpoint, std::shared_ptr<net::Transport> transport) {
-  impl_->client =
-      std::make_unique<aws::Client>(aws::ClientOptions{.region = impl_->config.target.region, .endpoint_url = endpoint},
-                                    impl_->credentials, std::move(transport), RealClock(), SystemRandom());
+  aws::ClientOptions options{.region = impl_->config.target.region, .endpoint_url = endpoint};
+  if (endpoint.empty()) options.profile_endpoints = aws::ReadProfileEndpoints(impl_->config.target.profile);
+  impl_->client = std::make_unique<aws::Client>(std::move(options), impl_->credentials, std::move(transport),
+                                                RealClock(), SystemRandom());
   impl_->client->set_observer([impl = impl_.get()](const aws::CallRecord& call) {
     ++impl->api_calls;
     if (impl->globals.verbose) {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/sync.h"
@@ -152,19 +153,22 @@ class S3Records final : public RecordStore {
     Json input = Place();
     input.update({{"Key", key}, {"Body", text}, {"ContentType", "application/json"}});
     if (!condition.is_null()) input.update(condition);
+    bool made = false;
     for (int attempt = 1;; ++attempt) {
       try {
         return client_.Call("s3", "PutObject", input);
       } catch (const aws::AwsError& error) {
         const bool gone = error.code() == "NoSuchBucket" || error.code() == "NoSuchKey";
         const bool renews = input.contains("IfMatch");
-        if (error.code() == "NoSuchBucket" && !renews && attempt == 1) {
+        if (error.code() == "NoSuchBucket" && !renews && !std::exchange(made, true)) {
           EnsureRecordsBucket(client_, bucket_);
           continue;
         }
-        // 409: another conditional write of the key was under way. 404: it was deleted since it was read.
-        const bool lost =
-            error.code() == "PreconditionFailed" || error.code() == "ConditionalRequestConflict" || (gone && renews);
+        // Another conditional request for the key was under way: which of them came first tells the next answer.
+        const bool undecided = error.code() == "ConditionalRequestConflict";
+        if (undecided && attempt < kTries) continue;
+        // 404: it was deleted since it was read.
+        const bool lost = undecided || error.code() == "PreconditionFailed" || (gone && renews);
         if (!lost) throw;
         return std::nullopt;
       }
@@ -176,13 +180,18 @@ class S3Records final : public RecordStore {
     Json input = Place();
     input["Key"] = key;
     if (!etag.empty()) input["IfMatch"] = etag;
-    try {
-      client_.Call("s3", "DeleteObject", input);
-    } catch (const aws::AwsError& error) {
-      if (error.code() == "PreconditionFailed" || error.code() == "ConditionalRequestConflict") return false;
-      if (error.code() != "NoSuchBucket" && error.code() != "NoSuchKey") throw;
+    for (int attempt = 1;; ++attempt) {
+      try {
+        client_.Call("s3", "DeleteObject", input);
+        return true;
+      } catch (const aws::AwsError& error) {
+        const bool undecided = error.code() == "ConditionalRequestConflict";  // as in Write
+        if (undecided && attempt < kTries) continue;
+        if (undecided || error.code() == "PreconditionFailed") return false;
+        if (error.code() != "NoSuchBucket" && error.code() != "NoSuchKey") throw;
+        return true;
+      }
     }
-    return true;
   }
 
   aws::Client& client_;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "net/http_date.h"
 #include "testing/fake_random.h"
 #include "testing/fake_transport.h"
 #include "testing/local_api.h"
@@ -22,19 +23,35 @@ constexpr const char* kAccount = "000000000000";
 // Two machines, each with a client of its own, on one S3.
 class S3RecordsTest : public ::testing::Test {
  protected:
-  std::unique_ptr<aws::Client> MakeClient() {
+  // `clock`: the machine's; absent: a right one.
+  std::unique_ptr<aws::Client> MakeClient(const std::string& region = "us-east-1", Clock* clock = nullptr) {
     auto transport = std::make_shared<testing::FakeTransport>([this](const net::Uri&, const net::Request& request) {
       if (unreachable_) throw net::TransportError("cannot reach s3", false, false);
       // `before_` stands for another machine that is faster between our read and our write.
       if (before_ && request.method == "PUT" && request.path().find("/locks/") != std::string_view::npos)
         std::exchange(before_, {})();
-      return api_.Send(request);
+      if (refuse_) {
+        if (const std::string code = refuse_(request); !code.empty()) {
+          return net::Response{.status = 409, .body = "<Error><Code>" + code + "</Code></Error>"};
+        }
+      }
+      net::Response response = api_.Send(request);
+      response.headers.Set("Date", net::FormatHttpDate(api_.clock().Now()));
+      return response;
     });
     aws::ClientOptions options;
+    options.region = region;
     options.endpoint_url = "http://127.0.0.1:4566";
     options.max_attempts = 1;
     return std::make_unique<aws::Client>(options, aws::StaticCredentials({"A", "S", "", std::nullopt}), transport,
-                                         api_.clock(), random_);
+                                         clock != nullptr ? *clock : api_.clock(), random_);
+  }
+  // The next `times` requests of this method for a lock meet another one of its key.
+  void Conflict(const std::string& method, int times) {
+    refuse_ = [method, times](const net::Request& request) mutable {
+      if (request.method != method || request.path().find("/locks/") == std::string_view::npos) return "";
+      return times-- > 0 ? "ConditionalRequestConflict" : "";
+    };
   }
 
   static LockHolder Somebody(const char* host, double since = 1) {
@@ -44,6 +61,7 @@ class S3RecordsTest : public ::testing::Test {
   testing::LocalApi api_;
   testing::FakeRandom random_;
   std::function<void()> before_;
+  std::function<std::string(const net::Request&)> refuse_;  // the code of a 409, or nothing
   std::atomic<bool> unreachable_ = false;
   std::unique_ptr<aws::Client> one_client_ = MakeClient();
   std::unique_ptr<aws::Client> other_client_ = MakeClient();
@@ -140,7 +158,64 @@ TEST_F(S3RecordsTest, ALostLeaseIsNotRenewed) {
   EXPECT_FALSE(one_->Holder("k"));
 }
 
-// A laptop that sleeps, or a network that is away for longer than the lease.
+TEST_F(S3RecordsTest, AWriteThatMeetsAnotherIsRepeated) {
+  Conflict("PUT", 1);
+  EXPECT_FALSE(one_->TryLock("k", Somebody("here")));
+  EXPECT_EQ(other_->Holder("k")->who, "ada@here");
+  for (int i = 0; i < 2; ++i) {
+    api_.clock().Advance(one_->lease() * 2 / 3);
+    Conflict("PUT", 3);
+    EXPECT_TRUE(one_->Renew("k", Somebody("here")));
+    EXPECT_TRUE(other_->Holder("k")) << "the lease is longer, not only ours still";
+  }
+  Conflict("DELETE", 3);
+  one_->Unlock("k", Somebody("here"));
+  EXPECT_FALSE(other_->Holder("k"));
+}
+
+TEST_F(S3RecordsTest, AWrongClockTakesNobodysLockAndKeepsNone) {
+  testing::FakeClock ahead(testing::FakeClock::Sleep::kWaits, api_.clock().Now() + std::chrono::hours(1));
+  testing::FakeClock behind(testing::FakeClock::Sleep::kWaits, api_.clock().Now() - std::chrono::hours(1));
+  const auto ahead_client = MakeClient("us-east-1", &ahead);
+  const auto behind_client = MakeClient("us-east-1", &behind);
+  const auto early = OpenS3Records(*ahead_client, bucket_);
+  const auto late = OpenS3Records(*behind_client, bucket_);
+  one_->TryLock("k", Somebody("here"));
+  EXPECT_TRUE(early->Holder("k"));
+  EXPECT_TRUE(early->TryLock("k", Somebody("elsewhere")));
+  api_.clock().Advance(one_->lease() + std::chrono::seconds(2));
+  EXPECT_FALSE(late->Holder("k"));
+  EXPECT_FALSE(late->TryLock("k", Somebody("elsewhere")));
+  EXPECT_TRUE(late->Holder("k")) << "a lease that it wrote itself lasts as well";
+  EXPECT_TRUE(one_->TryLock("k", Somebody("here")));
+}
+
+TEST_F(S3RecordsTest, InAnotherRegionTheBucketIsMadeThereAndOnce) {
+  const auto client = MakeClient("eu-west-1");
+  const RecordsBucket there{kAccount, "eu-west-1"};
+  EnsureRecordsBucket(*client, there);
+  EXPECT_EQ(api_.Call("s3", "GetBucketLocation", {{"Bucket", there.name()}})["LocationConstraint"], "eu-west-1");
+  EnsureRecordsBucket(*client, there);  // S3 says that it is there already: only us-east-1 keeps quiet
+  EXPECT_EQ(api_.Call("s3", "GetBucketVersioning", {{"Bucket", there.name()}})["Status"], "Enabled");
+}
+
+TEST_F(S3RecordsTest, ABucketOfThisNameThatIsAnotherAccountsIsNotWrittenTo) {
+  int written = 0;
+  refuse_ = [&](const net::Request& request) {
+    const bool makes = request.method == "PUT" && request.path() == "/" + bucket_.name() && request.query().empty();
+    if (request.method == "PUT" && !makes) ++written;
+    return makes ? "BucketAlreadyExists" : "";
+  };
+  try {
+    EnsureRecordsBucket(*one_client_, bucket_);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()), "the records' bucket " + bucket_.name() + " belongs to another account");
+    EXPECT_NE(error.hint().find("AWS Support"), std::string::npos);
+  }
+  EXPECT_EQ(written, 0);
+}
+
 // Else the last thing that `bootstrap down` does would be to make the bucket again.
 TEST_F(S3RecordsTest, ALockWhoseBucketIsGoneIsLost) {
   EXPECT_FALSE(one_->TryLock(kBootstrapLock, Somebody("here")));
@@ -158,6 +233,7 @@ TEST_F(S3RecordsTest, ALockWhoseBucketIsGoneIsLost) {
   EXPECT_EQ(api_.ErrorOf("s3", "GetBucketVersioning", at), "NoSuchBucket");
 }
 
+// A laptop that sleeps, or a network that is away for longer than the lease.
 TEST_F(S3RecordsTest, ACommandIsToldWhenItsLockIsLost) {
   events::Recorder sink;
   std::promise<void> lost;

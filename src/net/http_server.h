@@ -31,8 +31,11 @@ class WebSocket {
   virtual void Close() = 0;  // from any thread
 };
 
-// Connects to a ws:// or wss:// URL. Throws Error.
-std::unique_ptr<WebSocket> ConnectWebSocket(const std::string& url);
+// Connects to a ws:// or wss:// URL. Throws Error. After half of `silence` without a message the other side is pinged,
+// which keeps the connection known to whatever is on the way (AWS's NAT gateways forget it after 350 s); after all of
+// it without an answer the connection ends.
+std::unique_ptr<WebSocket> ConnectWebSocket(const std::string& url,
+                                            std::chrono::milliseconds silence = std::chrono::minutes(2));
 
 struct ServerOptions {
   struct Address {

@@ -115,6 +115,21 @@ TEST(SsmChannelTest, SendsAgainWhatWasLostAndDeliversItOnce) {
   EXPECT_TRUE(pair.agent.idle());
 }
 
+TEST(SsmChannelTest, WhatComesTwiceIsAcknowledgedTwiceAndDeliveredOnce) {
+  Pair pair;
+  pair.agent.Send(SsmPayload::kOutput, "one ");
+  pair.agent.Send(SsmPayload::kOutput, "two");
+  const std::deque<std::string> sent = pair.to_client;
+  EXPECT_EQ(pair.Deliver(pair.client, pair.to_client), "one two");
+  EXPECT_EQ(pair.to_agent.size(), 2u);
+  pair.to_agent.clear();  // the acknowledgements were lost
+  pair.to_client = sent;
+  EXPECT_EQ(pair.Deliver(pair.client, pair.to_client), "");
+  EXPECT_EQ(pair.to_agent.size(), 2u);
+  pair.Deliver(pair.agent, pair.to_agent);
+  EXPECT_TRUE(pair.agent.idle());
+}
+
 TEST(SsmChannelTest, WaitsLongerForAcknowledgementsThatTakeLong) {
   Pair pair;
   for (int i = 0; i < 20; ++i) {

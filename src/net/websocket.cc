@@ -29,7 +29,8 @@ constexpr std::chrono::seconds kHandshakeTimeout{30};
 // A websocket with the thread that runs its operations.
 class ClientWebSocket final : public WebSocket {
  public:
-  explicit ClientWebSocket(const Uri& uri) : tls_(asio::ssl::context::tls_client), work_(context_.get_executor()) {
+  ClientWebSocket(const Uri& uri, std::chrono::milliseconds silence)
+      : silence_(silence), tls_(asio::ssl::context::tls_client), work_(context_.get_executor()) {
     runner_ = std::thread([this] { context_.run(); });
     try {
       Connect(uri);
@@ -78,7 +79,8 @@ class ClientWebSocket final : public WebSocket {
   template <typename Stream>
   void Upgrade(beast::websocket::stream<Stream> stream, const Uri& uri) {
     beast::get_lowest_layer(stream).expires_never();  // the websocket has a timer of its own
-    stream.set_option(beast::websocket::stream_base::timeout::suggested(beast::role_type::client));
+    stream.set_option(beast::websocket::stream_base::timeout{
+        .handshake_timeout = kHandshakeTimeout, .idle_timeout = silence_, .keep_alive_pings = true});
     stream.async_handshake(uri.authority(), uri.target(), asio::use_future).get();
     auto socket = std::make_shared<BeastWebSocket<Stream>>(std::move(stream));
     socket->Start();
@@ -90,6 +92,7 @@ class ClientWebSocket final : public WebSocket {
     runner_.join();
   }
 
+  const std::chrono::milliseconds silence_;
   asio::io_context context_;
   asio::ssl::context tls_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
@@ -99,13 +102,13 @@ class ClientWebSocket final : public WebSocket {
 
 }  // namespace
 
-std::unique_ptr<WebSocket> ConnectWebSocket(const std::string& url) {
+std::unique_ptr<WebSocket> ConnectWebSocket(const std::string& url, std::chrono::milliseconds silence) {
   const Uri uri = Uri::Parse(url);
   if (uri.scheme != "ws" && uri.scheme != "wss") {
     throw Error(fmt::format("cannot open websocket {}: the scheme must be ws or wss", url));
   }
   try {
-    return std::make_unique<ClientWebSocket>(uri);
+    return std::make_unique<ClientWebSocket>(uri, silence);
   } catch (const boost::system::system_error& error) {
     throw Error(fmt::format("cannot open websocket {}://{}: {}", uri.scheme, uri.authority(),
                             AsReason(error.code().message())));

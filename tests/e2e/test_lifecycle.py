@@ -156,8 +156,13 @@ def test_exec_is_a_terminal(ublog):
 
 
 def test_exec_passes_the_exit_code(ublog):
-    result = ublog.adhoc("exec", "alpha", "gunicorn", "--", "sh", "-c", "exit 3", check=False)
-    assert result.returncode == 3
+    result = ublog.adhoc("exec", "alpha", "gunicorn", "--", "sh", "-c", "echo it\\'s; exit 3", check=False)
+    assert result.returncode == 3 and "it's" in result.stdout
+    assert ublog.adhoc("exec", "alpha", "gunicorn", "--", "true").stderr == ""
+    missing = ublog.adhoc("exec", "alpha", "gunicorn", "--", "no-such-program", check=False)
+    assert missing.returncode == 127 and "no-such-program: not found" in missing.stdout
+    for one in (result, missing):
+        assert "\033]adhoc" not in one.stdout
 
 
 @contextlib.contextmanager

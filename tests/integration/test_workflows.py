@@ -77,6 +77,10 @@ def test_files_are_the_golden_ones(program, tmp_path, case, definition, folder, 
     compare_with_golden(tmp_path / ".github" / "workflows", case)
 
 
+def test_it_is_said_that_only_workflows_of_the_default_branch_can_be_dispatched(program, tmp_path):
+    assert "default branch" in init(program, make_project(tmp_path)).stderr
+
+
 def test_only_files_of_its_own_are_overwritten(program, tmp_path):
     home = make_project(tmp_path)
     init(program, home)
@@ -140,6 +144,35 @@ def test_inputs_never_become_text_of_a_script():
             for job in workflow["jobs"].values():
                 assert set(job["permissions"]) <= {"contents", "id-token"} and job["permissions"]["contents"] == "read"
                 assert all("${{" not in step.get("run", "") for step in job["steps"])
+
+
+def run_steps_of_the_action():
+    return [step for step in yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"] if "run" in step]
+
+
+def test_the_action_gives_inputs_to_its_scripts_as_variables():
+    """A composite action's inputs are no INPUT_* variables, its steps need a shell, and text put into a script is run."""
+    steps = run_steps_of_the_action()
+    assert steps
+    for step in steps:
+        assert step["shell"] == "bash", step
+        assert "${{" not in step["run"] and "INPUT_" not in step["run"], step
+
+
+def test_the_action_runs_one_argument_a_line(tmp_path):
+    (tmp_path / "adhoc").write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
+    (tmp_path / "adhoc").chmod(0o755)
+    step = run_steps_of_the_action()[-1]
+    assert list(step["env"]) == ["COMMAND"]
+
+    def run(command):
+        # As a runner does for `shell: bash`.
+        return subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]], cwd=tmp_path, check=True,
+                              capture_output=True, text=True,
+                              env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "COMMAND": command}).stdout
+
+    assert run("up\nalpha") == "<up><alpha>"
+    assert run("run\nalpha\n--\nsh\n-c\necho $(id); \"two  words\"\n") == '<run><alpha><--><sh><-c><echo $(id); "two  words">'
 
 
 class Repository:

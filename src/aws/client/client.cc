@@ -153,7 +153,8 @@ Client::Impl::Outcome Client::Impl::Exchange(const Service& service, const Opera
 Client::Impl::Outcome Client::Impl::Retrying(const Service& service, const Operation& operation, net::Request& request,
                                              const Json& input, const std::stop_token& stop, CallRecord& record) {
   const std::string title = Title(service.name, operation.name);
-  const Endpoint endpoint = ResolveEndpoint(service, options.region, options.endpoint_url, environment);
+  const Endpoint endpoint =
+      ResolveEndpoint(service, options.region, options.endpoint_url, environment, options.profile_endpoints);
   const net::Uri origin = PlaceRequest(service, operation, endpoint, request);
   int last_cost = 0;
   int throttled = 0;

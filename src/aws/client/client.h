@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -60,9 +61,15 @@ struct ChainOptions {
 std::unique_ptr<CredentialsProvider> DefaultCredentials(ChainOptions options,
                                                         std::shared_ptr<net::Transport> transport);
 
+// What the profile that the chain would use says of endpoints (aws/client/endpoint.h). `preferred`: as
+// ChainOptions::profile. Throws Error when the shared files cannot be read.
+std::map<std::string, std::string, std::less<>> ReadProfileEndpoints(const std::string& preferred);
+
 struct ClientOptions {
   std::string region = "us-east-1";
-  std::string endpoint_url;  // one endpoint for every service (the local cloud); empty: AWS's own, or AWS_ENDPOINT_URL…
+  std::string endpoint_url;  // one endpoint for every service (the local cloud); empty: AWS_ENDPOINT_URL…, else the
+                             // profile's, else AWS's own
+  std::map<std::string, std::string, std::less<>> profile_endpoints;  // ReadProfileEndpoints
   int max_attempts = 5;
   // How often a call may be throttled in addition: it was refused before it did anything, and an account that others
   // work in throttles for minutes. Terraform's AWS provider tries 25 times.

@@ -252,6 +252,24 @@ TEST_F(ClientTest, NoCredentialsIsAnErrorBeforeSending) {
   EXPECT_EQ(sent(), 0u);
 }
 
+TEST(AwsErrorTest, SaysWhatToDoNext) {
+  const auto hint = [](const std::string& code, int status = 400) {
+    return AwsError("ec2", "AllocateAddress", code, "", status, "", Json::object()).hint();
+  };
+  const std::string quota = "a quota of the account is used up: adhoc quota shows what binds, AWS raises it on request";
+  EXPECT_EQ(hint("AddressLimitExceeded"), quota);
+  EXPECT_EQ(hint("TooManyTargetGroups"), quota);
+  EXPECT_EQ(hint("ServiceQuotaExceededException"), quota);
+  const std::string busy = "others keep the account busy: run the command again in a minute, it goes on from here";
+  EXPECT_EQ(hint("ThrottlingException"), busy);
+  EXPECT_EQ(hint("SlowDown", 503), busy);
+  EXPECT_EQ(hint("InternalFailure", 500), "AWS has a problem: run the command again in a minute, it goes on from here");
+  EXPECT_NE(hint("AccessDeniedException").find("adhoc iam policy"), std::string::npos);
+  EXPECT_NE(hint("UnrecognizedClientException").find("aws sts get-caller-identity"), std::string::npos);
+  EXPECT_NE(hint("ExpiredTokenException").find("get new credentials"), std::string::npos);
+  EXPECT_EQ(hint("ValidationError"), "");
+}
+
 TEST_F(ClientTest, ListFollowsTheTokens) {
   ThenOutput("ecs", "ListClusters", {{"clusterArns", {"a", "b"}}, {"nextToken", "t1"}});
   ThenOutput("ecs", "ListClusters", {{"clusterArns", Json::array()}, {"nextToken", "t2"}});
@@ -259,6 +277,12 @@ TEST_F(ClientTest, ListFollowsTheTokens) {
   EXPECT_EQ(client_->List("ecs", "ListClusters", Json::object(), "clusterArns"), (Json{"a", "b", "c"}));
   EXPECT_FALSE(Json::parse(transport_->sent()[0].request.body).contains("nextToken"));
   EXPECT_EQ(Json::parse(transport_->sent()[2].request.body)["nextToken"], "t2");
+}
+
+TEST_F(ClientTest, ListEndsAtAnEmptyToken) {
+  ThenOutput("ecs", "ListClusters", {{"clusterArns", {"a"}}, {"nextToken", ""}});
+  EXPECT_EQ(client_->List("ecs", "ListClusters", Json::object(), "clusterArns"), (Json{"a"}));
+  EXPECT_EQ(sent(), 1u);
 }
 
 TEST_F(ClientTest, ListFollowsSeveralTokensWhileMoreResultsSaysSo) {

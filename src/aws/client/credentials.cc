@@ -42,6 +42,26 @@ class StaticProvider final : public CredentialsProvider {
   const Credentials credentials_;
 };
 
+// Where the shared files are.
+struct SharedFiles {
+  explicit SharedFiles(const EnvironmentReader& environment)
+      : home(environment("HOME").value_or("")),
+        config(environment("AWS_CONFIG_FILE").value_or(home + "/.aws/config")),
+        credentials(environment("AWS_SHARED_CREDENTIALS_FILE").value_or(home + "/.aws/credentials")) {}
+
+  const std::string home;
+  const std::string config;
+  const std::string credentials;
+};
+
+// The definition's profile is a person's: a machine that does not have it, such as a pipeline's, goes on without.
+std::string ProfileInUse(const SharedConfig& shared, const EnvironmentReader& environment,
+                         const std::string& preferred) {
+  if (const auto profile = environment("AWS_PROFILE")) return *profile;
+  if (!preferred.empty() && shared.Has(preferred)) return preferred;
+  return environment("AWS_DEFAULT_PROFILE").value_or("default");
+}
+
 std::string NameOfRole(std::string_view arn) { return std::string(arn.substr(arn.rfind('/') + 1)); }
 
 // One walk along the chain. Each link gives credentials, says in `tried_` why it has none, or throws when it was meant
@@ -49,11 +69,7 @@ std::string NameOfRole(std::string_view arn) { return std::string(arn.substr(arn
 class Chain {
  public:
   Chain(const ChainOptions& options, const ChainEdges& edges)
-      : options_(options),
-        edges_(edges),
-        home_(edges.environment("HOME").value_or("")),
-        config_file_(edges.environment("AWS_CONFIG_FILE").value_or(home_ + "/.aws/config")),
-        credentials_file_(edges.environment("AWS_SHARED_CREDENTIALS_FILE").value_or(home_ + "/.aws/credentials")) {}
+      : options_(options), edges_(edges), files_(edges.environment) {}
 
   Fetched Find() {
     Fetched found = FindBase();
@@ -75,23 +91,19 @@ class Chain {
   };
 
   Fetched FindBase() {
-    const auto config_text = edges_.files(config_file_);
-    const auto credentials_text = edges_.files(credentials_file_);
+    const auto config_text = edges_.files(files_.config);
+    const auto credentials_text = edges_.files(files_.credentials);
     shared_ =
-        MakeSharedConfig(config_text.value_or(""), config_file_, credentials_text.value_or(""), credentials_file_);
+        MakeSharedConfig(config_text.value_or(""), files_.config, credentials_text.value_or(""), files_.credentials);
 
     const auto from_environment = edges_.environment("AWS_PROFILE");
-    std::string profile = from_environment.value_or(edges_.environment("AWS_DEFAULT_PROFILE").value_or("default"));
-    bool explicit_profile = false;
-    if (!options_.profile.empty() && !from_environment) {
-      // The definition's profile is a person's; a machine that does not have it, such as a pipeline's, goes on without.
-      explicit_profile = shared_.Has(options_.profile);
-      if (explicit_profile) {
-        profile = options_.profile;
-      } else {
-        tried_.push_back(fmt::format("profile {} of the definition is in neither {} nor {}", options_.profile,
-                                     config_file_, credentials_file_));
-      }
+    const std::string profile = ProfileInUse(shared_, edges_.environment, options_.profile);
+    endpoints_ = EndpointsOf(shared_, profile);
+    const bool wanted = !options_.profile.empty() && !from_environment;
+    const bool explicit_profile = wanted && shared_.Has(options_.profile);
+    if (wanted && !explicit_profile) {
+      tried_.push_back(fmt::format("profile {} of the definition is in neither {} nor {}", options_.profile,
+                                   files_.config, files_.credentials));
     }
     if (!explicit_profile) {
       if (auto found = FromEnvironment()) return *found;
@@ -116,8 +128,8 @@ class Chain {
 
   std::string NoProfile(const std::string& profile, bool has_config, bool has_credentials) const {
     if (!has_config && !has_credentials)
-      return fmt::format("there is neither {} nor {}", config_file_, credentials_file_);
-    return fmt::format("profile {} is in neither {} nor {}", profile, config_file_, credentials_file_);
+      return fmt::format("there is neither {} nor {}", files_.config, files_.credentials);
+    return fmt::format("profile {} is in neither {} nor {}", profile, files_.config, files_.credentials);
   }
 
   std::string ProfileHint(const std::string& profile) const {
@@ -196,6 +208,10 @@ class Chain {
     } catch (const Error&) {
       RethrowWithContext(what);
     }
+    if (settings.contains("login_session")) {
+      throw Error(fmt::format("{}: its keys are of aws login, which adhoc does not read", what),
+                  fmt::format("eval \"$(aws configure export-credentials --profile {} --format env)\"", name));
+    }
     tried_.push_back(what + " has no keys, role, single sign-on or credential_process");
     return std::nullopt;
   }
@@ -270,7 +286,7 @@ class Chain {
     if (!session.empty()) {
       const auto found = shared_.sso_sessions.find(session);
       if (found == shared_.sso_sessions.end()) {
-        throw Error(fmt::format("there is no [sso-session {}] in {}", session, config_file_),
+        throw Error(fmt::format("there is no [sso-session {}] in {}", session, files_.config),
                     "aws configure sso-session");
       }
       place.insert(found->second.begin(), found->second.end());
@@ -281,7 +297,7 @@ class Chain {
     }
     const std::string login = "aws sso login --profile " + name;
     const std::string cache_key = session.empty() ? ValueOf(place, "sso_start_url") : session;
-    const std::string file = fmt::format("{}/.aws/sso/cache/{}.json", home_, Sha1Hex(cache_key));
+    const std::string file = fmt::format("{}/.aws/sso/cache/{}.json", files_.home, Sha1Hex(cache_key));
     const auto text = edges_.files(file);
     if (!text) throw Error("nobody has logged in to single sign-on on this machine yet", login);
     SsoToken token = ParseSsoToken(*text);
@@ -360,7 +376,7 @@ class Chain {
     if (!device.empty()) {
       input["SerialNumber"] = device;
       // The AWS CLI's cache, under the CLI's own key: a code is asked for once an hour, not once a command.
-      cache = fmt::format("{}/.aws/cli/cache/{}.json", home_, Sha1Hex(PythonDump(input)));
+      cache = fmt::format("{}/.aws/cli/cache/{}.json", files_.home, Sha1Hex(PythonDump(input)));
       if (auto kept = FromCache(cache)) return {*kept, title};
       const auto code = options_.ask ? options_.ask(fmt::format("MFA code of {}: ", device)) : std::nullopt;
       if (!code)
@@ -430,16 +446,16 @@ class Chain {
   std::unique_ptr<Client> Sts(const Credentials& credentials) const {
     ClientOptions options;
     options.region = options_.region.empty() ? "us-east-1" : options_.region;
+    options.profile_endpoints = endpoints_;
     return std::make_unique<Client>(options, StaticCredentials(credentials), edges_.transport, *edges_.clock,
                                     *edges_.random);
   }
 
   const ChainOptions& options_;
   const ChainEdges& edges_;
-  const std::string home_;
-  const std::string config_file_;
-  const std::string credentials_file_;
+  const SharedFiles files_;
   SharedConfig shared_;
+  ProfileEndpoints endpoints_;
   std::vector<std::string> tried_;
 };
 
@@ -474,6 +490,28 @@ std::unique_ptr<CredentialsProvider> CredentialsFrom(ChainOptions options, Chain
   Clock& clock = *edges.clock;
   return Refreshing([options = std::move(options), edges = std::move(edges)] { return Chain(options, edges).Find(); },
                     clock);
+}
+
+ProfileEndpoints EndpointsOf(const SharedConfig& shared, std::string_view profile) {
+  const Settings settings = shared.Profile(profile);
+  ProfileEndpoints endpoints;
+  if (ValueOf(settings, "ignore_configured_endpoint_urls") == "true") return endpoints;
+  if (const std::string url = ValueOf(settings, "endpoint_url"); !url.empty()) endpoints[""] = url;
+  const auto services = shared.services.find(ValueOf(settings, "services"));
+  if (services == shared.services.end()) return endpoints;
+  constexpr std::string_view kEnd = ".endpoint_url";
+  for (const auto& [name, url] : services->second) {
+    if (name.ends_with(kEnd) && !url.empty()) endpoints[name.substr(0, name.size() - kEnd.size())] = url;
+  }
+  return endpoints;
+}
+
+ProfileEndpoints ReadProfileEndpoints(const std::string& preferred) {
+  const EnvironmentReader environment = ProcessEnvironment();
+  const SharedFiles files(environment);
+  const SharedConfig shared = MakeSharedConfig(ReadFile(files.config).value_or(""), files.config,
+                                               ReadFile(files.credentials).value_or(""), files.credentials);
+  return EndpointsOf(shared, ProfileInUse(shared, environment, preferred));
 }
 
 std::unique_ptr<CredentialsProvider> DefaultCredentials(ChainOptions options,

@@ -10,6 +10,7 @@
 
 #include "aws/client/client.h"
 #include "aws/client/endpoint.h"
+#include "aws/client/shared_config.h"
 #include "base/process.h"
 
 namespace adhoc::aws {
@@ -28,6 +29,9 @@ struct ChainEdges {
   Clock* clock = nullptr;
   Random* random = nullptr;
 };
+
+// What a profile says of endpoints. Pure.
+ProfileEndpoints EndpointsOf(const SharedConfig& shared, std::string_view profile);
 
 std::unique_ptr<CredentialsProvider> CredentialsFrom(ChainOptions options, ChainEdges edges);
 

@@ -194,6 +194,8 @@ TEST_F(CredentialsTest, SaysWhatIsWrongWithAProfile) {
                 "profile p: sso_region is missing"},
            Case{"[profile p]\nsso_start_url=u\nsso_region=r\nsso_account_id=1\nsso_role_name=x\n",
                 "profile p: nobody has logged in to single sign-on on this machine yet"},
+           Case{"[profile p]\nlogin_session=arn:aws:iam::111122223333:user/brian\n",
+                "profile p: its keys are of aws login, which adhoc does not read"},
            Case{"nonsense\n", "/h/.aws/config:1: neither `[section]` nor `name = value`"},
        }) {
     environment_ = {{"AWS_PROFILE", "p"}};
@@ -204,6 +206,33 @@ TEST_F(CredentialsTest, SaysWhatIsWrongWithAProfile) {
       EXPECT_FALSE(hint_.empty()) << c.expected;
     }
   }
+}
+
+TEST(EndpointsOfTest, AProfileMayNameThemForAllServicesAndForSome) {
+  const SharedConfig shared = MakeSharedConfig(
+      "[default]\nregion = x\n"
+      "[profile emulator]\nendpoint_url = http://localhost:4566\nservices = some\n"
+      "[profile off]\nendpoint_url = http://localhost:4566\nignore_configured_endpoint_urls = true\n"
+      "[profile gone]\nservices = none\n"
+      "[services some]\ns3 =\n  endpoint_url = http://localhost:9000  # MinIO\n  addressing_style = path\n"
+      "elastic_load_balancing_v2 =\n  endpoint_url = http://localhost:9001\n",
+      "config", "", "credentials");
+  EXPECT_EQ(EndpointsOf(shared, "emulator"),
+            (ProfileEndpoints{{"", "http://localhost:4566"},
+                              {"s3", "http://localhost:9000"},
+                              {"elastic_load_balancing_v2", "http://localhost:9001"}}));
+  for (const char* profile : {"default", "off", "gone", "unknown"}) {
+    EXPECT_EQ(EndpointsOf(shared, profile), ProfileEndpoints{}) << profile;
+  }
+}
+
+TEST_F(CredentialsTest, TheProfilesEndpointIsWhereItsRoleIsAskedFor) {
+  environment_ = {{"AWS_PROFILE", "p"}};
+  Config(
+      "[profile p]\nrole_arn=arn:aws:iam::111122223333:role/a\nsource_profile=q\nendpoint_url=http://sts.emulator:1\n"
+      "[profile q]\naws_access_key_id=K\naws_secret_access_key=S\n");
+  EXPECT_EQ(KeyOf(), "K+");
+  EXPECT_EQ(transport_->sent().at(0).origin.ToString(), "http://sts.emulator:1/");
 }
 
 TEST_F(CredentialsTest, NamesAllThatItTried) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
@@ -10,22 +11,26 @@
 namespace adhoc::aws {
 namespace {
 
-// AWS_ENDPOINT_URL_… is named after the service id, which for these services is not the model's folder name.
-std::string EndpointVariable(const std::string& service) {
+// The service id as settings spell it, in lower case; for these services it is not the model's folder name.
+std::string SettingName(const std::string& service) {
   static const std::map<std::string, std::string_view, std::less<>> kServiceIds = {
-      {"application-autoscaling", "APPLICATION_AUTO_SCALING"},
-      {"elbv2", "ELASTIC_LOAD_BALANCING_V2"},
-      {"events", "EVENTBRIDGE"},
-      {"logs", "CLOUDWATCH_LOGS"},
-      {"resourcegroupstaggingapi", "RESOURCE_GROUPS_TAGGING_API"},
-      {"route53", "ROUTE_53"},
-      {"secretsmanager", "SECRETS_MANAGER"},
-      {"service-quotas", "SERVICE_QUOTAS"},
+      {"application-autoscaling", "application_auto_scaling"},
+      {"elbv2", "elastic_load_balancing_v2"},
+      {"events", "eventbridge"},
+      {"logs", "cloudwatch_logs"},
+      {"resourcegroupstaggingapi", "resource_groups_tagging_api"},
+      {"route53", "route_53"},
+      {"secretsmanager", "secrets_manager"},
   };
-  std::string name = "AWS_ENDPOINT_URL_";
-  if (const auto found = kServiceIds.find(service); found != kServiceIds.end()) return name.append(found->second);
-  for (const char c : service) name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+  if (const auto found = kServiceIds.find(service); found != kServiceIds.end()) return std::string(found->second);
+  std::string name = service;
+  std::replace(name.begin(), name.end(), '-', '_');
   return name;
+}
+
+std::string UpperCase(std::string text) {
+  for (char& c : text) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+  return text;
 }
 
 net::Uri AwsEndpoint(const Service& service, std::string_view region) {
@@ -57,7 +62,7 @@ EnvironmentReader ProcessEnvironment() {
 }
 
 Endpoint ResolveEndpoint(const Service& service, std::string_view region, std::string_view configured,
-                         const EnvironmentReader& environment) {
+                         const EnvironmentReader& environment, const ProfileEndpoints& profile) {
   Endpoint endpoint;
   endpoint.signing_region = service.global ? "us-east-1" : region;
   if (service.global && region.starts_with("cn-")) endpoint.signing_region = "cn-north-1";
@@ -66,11 +71,19 @@ Endpoint ResolveEndpoint(const Service& service, std::string_view region, std::s
   std::string source = "the endpoint";
   const bool ignored = environment("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").value_or("") == "true";
   if (!ignored) {
-    for (const std::string& name : {EndpointVariable(service.name), std::string("AWS_ENDPOINT_URL")}) {
+    const std::string setting = SettingName(service.name);
+    for (const std::string& name : {"AWS_ENDPOINT_URL_" + UpperCase(setting), std::string("AWS_ENDPOINT_URL")}) {
       if (!url.empty()) break;
       if (const auto value = environment(name)) {
         url = *value;
         source = name;
+      }
+    }
+    for (const std::string& name : {setting, std::string()}) {
+      if (!url.empty()) break;
+      if (const auto found = profile.find(name); found != profile.end()) {
+        url = found->second;
+        source = name.empty() ? "the profile's endpoint_url" : fmt::format("the profile's endpoint_url of {}", name);
       }
     }
   }

@@ -49,12 +49,32 @@ TEST(ResolveEndpointTest, PrefersTheMoreSpecificSetting) {
   EXPECT_EQ(Resolve("ecs", "us-east-1", "", ignored), "https://ecs.us-east-1.amazonaws.com/");
 }
 
+TEST(ResolveEndpointTest, TheProfileCountsLessThanTheEnvironmentAndMoreThanAws) {
+  const ProfileEndpoints profile = {
+      {"", "http://all:1"}, {"ecs", "http://ecs:2"}, {"cloudwatch_logs", "http://logs:3"}};
+  const auto resolve = [&](const char* service, std::map<std::string, std::string> variables = {}) {
+    return ResolveEndpoint(GetService(service), "us-east-1", "", Variables(std::move(variables)), profile)
+        .uri.ToString();
+  };
+  EXPECT_EQ(resolve("ecs"), "http://ecs:2/");
+  EXPECT_EQ(resolve("logs"), "http://logs:3/");
+  EXPECT_EQ(resolve("s3"), "http://all:1/");
+  EXPECT_EQ(resolve("ecs", {{"AWS_ENDPOINT_URL", "http://env:4"}}), "http://env:4/");
+  EXPECT_EQ(resolve("ecs", {{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"}}), "https://ecs.us-east-1.amazonaws.com/");
+}
+
 TEST(ResolveEndpointTest, NamesTheSettingThatIsNoUrl) {
   try {
     Resolve("ecs", "us-east-1", "", {{"AWS_ENDPOINT_URL", "localhost:4566"}});
     FAIL();
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "AWS_ENDPOINT_URL: cannot use URL 'localhost:4566': it has no scheme");
+  }
+  try {
+    ResolveEndpoint(GetService("ecs"), "us-east-1", "", Variables({}), {{"ecs", "localhost:4566"}});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "the profile's endpoint_url of ecs: cannot use URL 'localhost:4566': it has no scheme");
   }
 }
 

@@ -34,7 +34,9 @@ Retry ClassifyError(std::string_view code, int status) {
                                                                    "BandwidthLimitExceeded",
                                                                    "PriorRequestNotComplete",
                                                                    "EC2ThrottledException"};
-  static constexpr std::array<std::string_view, 2> kTransient = {"RequestTimeout", "RequestTimeoutException"};
+  // The last is STS's, which could not reach the provider that signed a web identity's token; its status is 400.
+  static constexpr std::array<std::string_view, 3> kTransient = {"RequestTimeout", "RequestTimeoutException",
+                                                                 "IDPCommunicationError"};
   if (Contains(kThrottling, code) || status == 429) return Retry::kThrottling;
   if (Contains(kTransient, code)) return Retry::kTransient;
   if (status == 500 || status == 502 || status == 503 || status == 504) return Retry::kTransient;

@@ -20,6 +20,7 @@ TEST(ClassifyErrorTest, FollowsTheStandardMode) {
       {"PriorRequestNotComplete", 400, Retry::kThrottling},
       {"Anything", 429, Retry::kThrottling},
       {"RequestTimeout", 400, Retry::kTransient},
+      {"IDPCommunicationError", 400, Retry::kTransient},
       {"InternalFailure", 500, Retry::kTransient},
       {"503", 503, Retry::kTransient},
       {"504", 504, Retry::kTransient},

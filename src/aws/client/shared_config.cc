@@ -38,6 +38,7 @@ std::string Unquoted(std::string_view name) {
 std::map<std::string, Settings, std::less<>> ParseSections(std::string_view text, std::string_view path) {
   std::map<std::string, Settings, std::less<>> sections;
   Settings* current = nullptr;
+  std::string parent;  // the setting without a value that what is indented belongs to
   int number = 0;
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   while (!text.empty()) {
@@ -47,7 +48,16 @@ std::map<std::string, Settings, std::less<>> ParseSections(std::string_view text
     ++number;
     const std::string_view trimmed = Trim(line);
     if (trimmed.empty() || trimmed.front() == '#' || trimmed.front() == ';') continue;
-    if (line.front() == ' ' || line.front() == '\t') continue;  // nested, or the rest of a value in several lines
+    if (line.front() == ' ' || line.front() == '\t') {
+      const std::size_t equals = trimmed.find('=');
+      // Otherwise it is the rest of a value in several lines.
+      if (!parent.empty() && equals != std::string_view::npos) {
+        (*current)[fmt::format("{}.{}", parent, Trim(trimmed.substr(0, equals)))] =
+            std::string(WithoutComment(Trim(trimmed.substr(equals + 1))));
+      }
+      continue;
+    }
+    parent.clear();
     const auto fail = [&](std::string_view why) {
       throw Error(fmt::format("{}:{}: {}", path, number, why), "mend the file: aws configure list");
     };
@@ -62,8 +72,10 @@ std::map<std::string, Settings, std::less<>> ParseSections(std::string_view text
     const std::size_t equals = trimmed.find('=');
     if (equals == std::string_view::npos) fail("neither `[section]` nor `name = value`");
     if (current == nullptr) fail("a setting before the first `[section]`");
-    (*current)[std::string(Trim(trimmed.substr(0, equals)))] =
-        std::string(WithoutComment(Trim(trimmed.substr(equals + 1))));
+    const std::string name(Trim(trimmed.substr(0, equals)));
+    const std::string value(WithoutComment(Trim(trimmed.substr(equals + 1))));
+    if (value.empty()) parent = name;
+    (*current)[name] = value;
   }
   return sections;
 }
@@ -94,6 +106,8 @@ SharedConfig MakeSharedConfig(std::string_view config_text, std::string_view con
     } else if (kind == "profile") {
       shared.config[Unquoted(std::string_view(name).substr(space))] =
           settings;  // `[profile default]` counts more than `[default]`
+    } else if (kind == "services") {
+      shared.services[Unquoted(std::string_view(name).substr(space))] = settings;
     } else if (kind == "sso-session") {
       shared.sso_sessions[Unquoted(std::string_view(name).substr(space))] = settings;
     }

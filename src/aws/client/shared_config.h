@@ -7,7 +7,7 @@
 
 namespace adhoc::aws {
 
-// The keys of a section. Nested settings (indented below `s3 =`) are not among them: nothing here reads one.
+// The keys of a section. What is indented below `s3 =` is there as `s3.name`.
 using Settings = std::map<std::string, std::string, std::less<>>;
 
 // Of one file, by the text between the brackets: `default`, `profile work`. Throws Error, `<path>:<line>: …`, on a line
@@ -18,13 +18,14 @@ struct SharedConfig {
   std::map<std::string, Settings, std::less<>> config;        // profiles of the config file
   std::map<std::string, Settings, std::less<>> credentials;   // profiles of the credentials file
   std::map<std::string, Settings, std::less<>> sso_sessions;  // [sso-session …] of the config file
+  std::map<std::string, Settings, std::less<>> services;      // [services …] of the config file
 
   bool Has(std::string_view profile) const;
   // Of both files; the credentials file counts more.
   Settings Profile(std::string_view profile) const;
 };
 
-// Sections of the config file that are neither profiles nor sessions are left out, as the SDKs do.
+// Other sections of the config file are left out, as the SDKs do.
 SharedConfig MakeSharedConfig(std::string_view config_text, std::string_view config_path,
                               std::string_view credentials_text, std::string_view credentials_path);
 

@@ -247,11 +247,72 @@ TEST_F(PortSessionTest, GoesOnWithAnotherConnectionWhenOneBreaks) {
   EXPECT_EQ(Status(), "Connected");
 }
 
+TEST_F(PortSessionTest, TriesAgainWhenThereIsNoOtherConnectionAtFirst) {
+  int asked = 0;
+  Forward([&] {
+    if (++asked < 3) throw Error("cannot reach the service");
+    auto txn = store_.Begin();
+    txn->Edit(ssm::kSessions, "session-1")["_token"] = "next";
+    txn->Commit();
+    return Connect("next");
+  });
+  const auto connection = Open();
+  EXPECT_TRUE(connection->Write("before"));
+  EXPECT_EQ(connection->ReadSome(), "before");
+  FakeSocket(wires_.front(), 0).Close();
+  EXPECT_TRUE(connection->Write("after"));
+  EXPECT_EQ(connection->ReadSome(), "after");
+  EXPECT_EQ(asked, 3);
+}
+
 TEST_F(PortSessionTest, IsCutOffWhereNoConnectionCanFollow) {
   Forward();
   FakeSocket(wires_.front(), 0).Close();
   runner_.join();
   EXPECT_EQ(closing_, std::nullopt);
+}
+
+// An agent that carries one connection at a time, its bytes as they are.
+TEST_F(PortSessionTest, OldAgentsGetOneConnectionAfterTheOther) {
+  FakeSocket::Wire& wire = wires_.emplace_back();
+  FakeSocket agent_end(wire, 0);
+  net::SsmChannel agent(net::kSsmOutput, RealClock(), random_,
+                        [&](const std::string& bytes) { return agent_end.Write({.binary = true, .data = bytes}); });
+  agent.Send(net::SsmPayload::kHandshakeRequest,
+             R"({"AgentVersion": "3.0.196.0", "RequestedClientActions": [
+                  {"ActionType": "SessionType", "ActionParameters": {"SessionType": "Port", "Properties": {}}}]})");
+  agent.Send(net::SsmPayload::kHandshakeComplete, "{}");
+  const auto await = [&](net::SsmPayload type) {
+    while (const auto message = agent_end.Read()) {
+      if (!message->binary) continue;
+      for (const auto& frame : agent.Receive(message->data)) {
+        if (frame.payload_type == type) return frame.payload;
+      }
+    }
+    return std::string();
+  };
+  client_ = std::make_unique<net::SsmClient>(
+      net::SsmConnection{.socket = std::make_unique<FakeSocket>(wire, 1), .token = "secret"}, RealClock(), random_);
+  bool multiplexed = true;
+  const net::PortForward::Observer observer{.on_ready = [&](bool can) {
+    multiplexed = can;
+    Note(ready_);
+  }};
+  forward_ = std::make_unique<net::PortForward>(*client_, listener_, observer, RealClock());
+  runner_ = std::jthread([this](std::stop_token stop) { closing_ = forward_->Run(stop); });
+  await(net::SsmPayload::kHandshakeResponse);
+  Await(ready_);
+  EXPECT_FALSE(multiplexed);
+  for (const char* text : {"first", "second"}) {
+    const auto connection = Open();
+    EXPECT_TRUE(connection->Write(text));
+    EXPECT_EQ(await(net::SsmPayload::kOutput), text) << "as it is";
+    agent.Send(net::SsmPayload::kOutput, std::string("answer to ") + text);
+    EXPECT_EQ(connection->ReadSome(), std::string("answer to ") + text);
+    connection->CloseWrite();
+    EXPECT_EQ(net::DecodeSsmFlag(await(net::SsmPayload::kFlag)), net::kSsmDisconnectFromPort);
+  }
+  Stop();
 }
 
 // What an old plugin does: one connection at a time, its bytes as they are.

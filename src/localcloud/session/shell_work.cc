@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <optional>
 #include <utility>
 
 namespace adhoc::localcloud {
@@ -25,16 +24,16 @@ void ShellWork::Start(AgentSession& session, const std::string&) {
     exec_ = cloud_.runtime.Exec(container_, spec);
     running_ = exec_.get();
   } catch (const Error& error) {
-    session.Send(SsmPayload::kOutput, fmt::format("{}\r\n", error.what()));
     // On another thread than the one that takes the acknowledgements.
-    output_ = std::jthread([this, &session] { Finish(session, 127); });
+    output_ = std::jthread(
+        [&session, words = fmt::format("Unable to start command: {}", error.what())] { session.Finish(words); });
     return;
   }
   output_ = std::jthread([this, &session] {
     while (const auto output = exec_->Read()) {
       if (!session.SendBulk(SsmPayload::kOutput, output->data)) break;
     }
-    Finish(session, exec_->ExitCode());
+    session.Finish("");
   });
 }
 
@@ -54,11 +53,6 @@ void ShellWork::Resize() {
   } catch (const Error& error) {
     spdlog::debug("cannot resize the terminal in {}: {}", container_, error.what());
   }
-}
-
-void ShellWork::Finish(AgentSession& session, std::optional<int> exit_code) {
-  if (exit_code) session.Send(SsmPayload::kExitCode, std::to_string(*exit_code));
-  session.Finish(exit_code.value_or(0) == 0 ? "" : fmt::format("exit status {}", *exit_code));
 }
 
 void ShellWork::Interrupt() {

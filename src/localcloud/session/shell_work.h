@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -14,8 +13,8 @@
 
 namespace adhoc::localcloud {
 
-// Beyond AWS's agent it sends the command's exit code: payload type 12 with its digits, before channel_closed, whose
-// Output says `exit status <n>` when it isn't 0.
+// As AWS's agent it runs the command without a shell, tells no exit code, and why a command cannot be started in the
+// Output of channel_closed.
 class ShellWork final : public SessionWork {
  public:
   ShellWork(Cloud& cloud, std::string container, std::string command);
@@ -27,7 +26,6 @@ class ShellWork final : public SessionWork {
   void End() override;
 
  private:
-  void Finish(AgentSession& session, std::optional<int> exit_code);
   void Resize();
 
   Cloud& cloud_;
