@@ -49,7 +49,7 @@ class DatabaseInstance final : public Resource {
   }
 
   std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
-    if (observed["state"] == "available") return {};
+    if (TakesConnections(observed["state"])) return {};
     return {{.what = "state", .from = observed["state"], .to = "available"}};
   }
 
@@ -80,9 +80,8 @@ class DatabaseInstance final : public Resource {
       WaitUntilGone(context);
       return Create(context);
     }
-    if (observed.value("state", "") == "stopped") {
-      context.Call("rds", "StartDBInstance", {{"DBInstanceIdentifier", name()}});
-    }
+    // A new one is backed up first, and has everything only then.
+    const bool is_new = observed.value("state", "creating") == "creating";
     Json attributes;
     context.WaitUntil(id() + " to be available", [&] {
       const auto found = Read(context);
@@ -92,41 +91,59 @@ class DatabaseInstance final : public Resource {
       }
       attributes = *found;
       const std::string state = attributes["state"];
-      if (HasFailed(state)) {
+      if (Stays(state)) {
         const std::string reason = found->value("reason", "");
-        throw Error(fmt::format("{} is {}{}{}", id(), state, reason.empty() ? "" : ": ", reason));
+        throw Error(fmt::format("{} is {}{}{}", id(), state, reason.empty() ? "" : ": ", reason), HintFor(state));
       }
       context.Progress(id(), state);
-      return state == "available";
+      // It may have been stopping.
+      if (state == "stopped") context.CallUnless({"InvalidDBInstanceState"}, "rds", "StartDBInstance", Identifier());
+      return is_new ? state == "available" : TakesConnections(state);
     });
     return attributes;
   }
 
-  void Delete(Context& context, const Json& observed) override {
-    // Its protection can be taken away only while it runs.
-    if (observed.value("state", "") == "stopped") {
-      context.CallUnless({"DBInstanceNotFound"}, "rds", "StartDBInstance", {{"DBInstanceIdentifier", name()}});
-    }
-    // One that is still being made takes no changes; one that a run which died began to delete needs none, and one that
-    // has failed takes none any more.
+  void Delete(Context& context, const Json&) override {
+    // One that is still being made, started or stopped takes no changes; one that a run which died began to delete
+    // needs none, and one that has failed may take none any more.
     context.WaitWhileRefused({"InvalidDBInstanceState"}, id() + " to take changes", [&] {
       const auto found = Read(context);
       if (!found || (*found)["state"] == "deleting") return;
-      if (!HasFailed((*found)["state"])) {
-        context.CallUnless(
-            {"DBInstanceNotFound"}, "rds", "ModifyDBInstance",
-            {{"DBInstanceIdentifier", name()}, {"DeletionProtection", false}, {"ApplyImmediately", true}});
-      }
-      context.CallUnless(
-          {"DBInstanceNotFound"}, "rds", "DeleteDBInstance",
-          {{"DBInstanceIdentifier", name()}, {"SkipFinalSnapshot", true}, {"DeleteAutomatedBackups", true}});
+      const std::string state = (*found)["state"];
+      // Its protection can be taken away only while it runs.
+      if (state == "stopped") context.CallUnless({"DBInstanceNotFound"}, "rds", "StartDBInstance", Identifier());
+      Json unprotected = Identifier();
+      unprotected.update({{"DeletionProtection", false}, {"ApplyImmediately", true}});
+      context.CallUnless({"DBInstanceNotFound", Stays(state) ? "InvalidDBInstanceState" : ""}, "rds",
+                         "ModifyDBInstance", unprotected);
+      Json deleted = Identifier();
+      deleted.update({{"SkipFinalSnapshot", true}, {"DeleteAutomatedBackups", true}});
+      context.CallUnless({"DBInstanceNotFound"}, "rds", "DeleteDBInstance", deleted);
     });
     WaitUntilGone(context);
   }
 
  private:
-  // For good: it can only be deleted.
-  static bool HasFailed(const std::string& state) { return state == "failed" || state.starts_with("incompatible"); }
+  Json Identifier() const { return {{"DBInstanceIdentifier", name()}}; }
+
+  // Until somebody does something about it.
+  static bool Stays(const std::string& state) {
+    return state == "failed" || state == "storage-full" || state == "insufficient-capacity" ||
+           state == "restore-error" || state.starts_with("incompatible-") ||
+           state.starts_with("inaccessible-encryption-credentials");
+  }
+
+  std::string HintFor(const std::string& state) const {
+    if (state == "storage-full") {
+      return fmt::format(
+          "give it more: aws rds modify-db-instance --db-instance-identifier {} --apply-immediately "
+          "--allocated-storage <GiB>",
+          name());
+    }
+    if (state.starts_with("inaccessible-encryption-credentials")) return "enable the KMS key that it is encrypted with";
+    return fmt::format("aws rds describe-events --source-type db-instance --duration 1440 --source-identifier {}",
+                       name());
+  }
 
   void WaitUntilGone(Context& context) {
     context.WaitUntil(id() + " to be gone", [&] { return !Read(context); });
@@ -217,6 +234,12 @@ class Database final : public Resource {
 };
 
 }  // namespace
+
+bool TakesConnections(const std::string& status) {
+  // What is done to it there is done while it runs.
+  return status == "available" || status == "backing-up" || status == "modifying" || status == "storage-optimization" ||
+         status == "storage-config-upgrade" || status.starts_with("configuring-");
+}
 
 ResourcePtr MakeDatabaseSubnetGroup(const std::string& shared) { return std::make_unique<DatabaseSubnetGroup>(shared); }
 ResourcePtr MakeDatabaseInstance(const std::string& shared) { return std::make_unique<DatabaseInstance>(shared); }
