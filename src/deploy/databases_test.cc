@@ -54,6 +54,88 @@ class ADatabase : public InAnAccount {
   bool is_broken_ = false;
 };
 
+TEST_F(ADatabase, IsDroppedWhereverTheRunDiedThatMadeIt) {
+  ASSERT_TRUE(SharedUp());
+  const auto shared = Inventory();
+  ASSERT_TRUE(Up());
+  ASSERT_TRUE(Down());
+  ASSERT_EQ(Inventory(), shared);
+  for (const std::string last : {"secretsmanager.CreateSecret", "ecs.RunTask", "ecs.DescribeTasks", "the tag"}) {
+    for (const bool goes_on : {false, true}) {
+      SCOPED_TRACE(fmt::format("killed at {}, then {}", last, goes_on ? "up" : "down"));
+      std::atomic<bool> dead = false;
+      const auto account = Make(
+          [&](const AwsCall& call) -> std::optional<net::Response> {
+            if (call.Is("secretsmanager.TagResource")) dead = true;
+            if (dead) throw Killed();
+            return std::nullopt;
+          },
+          [&](const AwsCall& call, Json&) {
+            if (!call.Is(last) || call.input.value("Name", "alpha/database") != "alpha/database") return;
+            dead = true;
+            throw Killed();
+          });
+      EXPECT_NE(Up(account), "");
+      EXPECT_TRUE(dead);
+      Rest();
+      EXPECT_EQ(databases_.size(), last == "secretsmanager.CreateSecret" ? 0U : 1U);
+      if (goes_on) {
+        const auto planned = PlannedChanges();
+        EXPECT_TRUE(std::count(planned.begin(), planned.end(), "database alpha-db"));
+        ASSERT_TRUE(Up()) << last_error_;
+        EXPECT_EQ(databases_, std::set<std::string>{"alpha-db"});
+        EXPECT_EQ(PlannedChanges(), std::vector<std::string>{});
+      }
+      ASSERT_TRUE(Down()) << last_error_;
+      EXPECT_EQ(databases_, std::set<std::string>{});
+      EXPECT_EQ(Inventory(), shared);
+    }
+  }
+}
+
+// Of an earlier version, or of a secret that somebody deleted and restored.
+TEST_F(ADatabase, WhoseTagIsGoneIsMadeAgain) {
+  ASSERT_TRUE(SharedUp());
+  ASSERT_TRUE(Up());
+  cloud_.api().Call("secretsmanager", "UntagResource",
+                    {{"SecretId", "alpha/database"}, {"TagKeys", Json::array({"adhoc:database"})}});
+  Sync<std::vector<std::string>> values;
+  const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
+    if (call.Is("secretsmanager.TagResource")) values.lock()->push_back(call.input["Tags"][0]["Value"]);
+    return std::nullopt;
+  });
+  ASSERT_EQ(Up(account), "");
+  EXPECT_EQ(*values.lock(), (std::vector<std::string>{"begun", "alpha-db"}));
+  ASSERT_TRUE(Down());
+  EXPECT_EQ(databases_, std::set<std::string>{});
+}
+
+TEST_F(ADatabase, ThatCannotBeReachedDoesNotKeepAnEnvironmentThatWasNeverMade) {
+  ASSERT_TRUE(SharedUp());
+  const auto shared = Inventory();
+  is_broken_ = true;
+  EXPECT_NE(Up(Make({})).find("task database failed: container database exited with code 2"), std::string::npos);
+  EXPECT_EQ(Down(Make({})), "");
+  std::string warnings;
+  for (const auto& event : sink_.events()) {
+    const auto* notice = std::get_if<events::Notice>(&event);
+    if (notice != nullptr && notice->level == events::Notice::Level::kWarning) warnings += notice->text;
+  }
+  EXPECT_NE(warnings.find("database alpha-db was not made to its end, and may have been left: container database"),
+            std::string::npos)
+      << warnings;
+  EXPECT_EQ(Inventory(), shared);
+
+  is_broken_ = false;
+  ASSERT_TRUE(Up());
+  is_broken_ = true;
+  EXPECT_NE(Down(Make({})).find("task database failed"), std::string::npos) << "there is one";
+  is_broken_ = false;
+  EXPECT_EQ(Down(Make({})), "");
+  EXPECT_EQ(databases_, std::set<std::string>{});
+  EXPECT_EQ(Inventory(), shared);
+}
+
 TEST_F(ADatabase, WhoseInstanceFailsWhileItIsMadeSaysWhyAtOnce) {
   const auto account = WithInstance(
       "incompatible-network",

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "env/names.h"
 #include "env/resources/resources.h"
@@ -163,19 +165,27 @@ class DatabaseInstance final : public Resource {
   }
 };
 
-// psql reads the password from the environment (\getenv), so that it is in no argument list, and \gexec runs each
-// statement on its own: CREATE DATABASE cannot be part of a transaction. Who creates a role is a member of it from
-// PostgreSQL 16 on, but may not make it an owner without that GRANT.
-constexpr const char* kCreateScript = R"(psql -X -q -v ON_ERROR_STOP=1 <<'SQL'
+// psql reads names from the environment (\getenv), and \gexec runs each statement on its own: CREATE DATABASE cannot
+// be part of a transaction. \password reads the password behind it, twice, as there is no terminal, and sends what
+// PostgreSQL stores of it, so that it is in no argument list and in no log of the server. It asks for it on stderr,
+// which is shown only when something went wrong. Nobody can be connected to template0, so that nobody's session keeps
+// it from being copied. Who creates a role is a member of it from PostgreSQL 16 on, but may not make it an owner
+// without that GRANT.
+constexpr const char* kCreateScript = R"(said=$({
+cat <<'SQL'
 \getenv name DB_NAME
 \getenv role DB_USER
-\getenv password DB_PASSWORD
-SELECT format('CREATE ROLE %I LOGIN', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
-SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', :'role', :'password') \gexec
+SELECT format('CREATE ROLE %I', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
+SELECT format('ALTER ROLE %I LOGIN', :'role') \gexec
+\password :role
+SQL
+printf '%s\n%s\n' "$DB_PASSWORD" "$DB_PASSWORD"
+cat <<'SQL'
 SELECT format('GRANT %I TO CURRENT_USER', :'role') \gexec
-SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'role') WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0', :'name', :'role') WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'name') \gexec
 SQL
+} | psql -X -q -v ON_ERROR_STOP=1 2>&1) || { code=$?; echo "$said" | sed '/^Enter /d' >&2; exit $code; }
 echo "database $DB_NAME and role $DB_USER are ready")";
 
 constexpr const char* kDropScript = R"(psql -X -q -v ON_ERROR_STOP=1 <<'SQL'
@@ -186,48 +196,77 @@ SELECT format('DROP ROLE IF EXISTS %I', :'role') \gexec
 SQL
 echo "database $DB_NAME and role $DB_USER are gone")";
 
-// The environment's own database and role in the shared PostgreSQL, made from inside by a one-off task. No AWS call
-// tells whether a database exists, so the fact is a tag on the secret that holds its password: put there after it was
-// made, and gone with it.
+// The environment's own database and role in the shared PostgreSQL, made from inside by a one-off task.
 class Database final : public Resource {
  public:
   explicit Database(const std::string& env) : Resource("database", DatabaseName(env)), env_(env) {
     DependsOn("secret " + Secret());
-    DependsOn("cluster " + ClusterName(env));
-    DependsOn("task definition " + FamilyName(env, kDatabaseWorkload));
-    DependsOn("log group " + LogGroupName(env, kDatabaseWorkload));
+    for (const auto& id : Makers()) DependsOn(id);
   }
 
   std::optional<Json> Read(Context& context) override {
-    const auto secret = context.Find("secret " + Secret());
-    if (!secret || secret->value("tags", Json::object()).value(kMark, "") != name()) return std::nullopt;
-    return Json{{"name", name()}};
+    const std::string tag = Tag(context);
+    if (tag.empty()) return std::nullopt;
+    return Json{{"name", name()}, {"made", tag == name()}};
+  }
+
+  std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
+    if (observed["made"] == true) return {};
+    return {{.what = "it may not have been made to its end"}};
   }
 
   Json Create(Context& context) override {
-    Run(context, kCreateScript);
-    context.Call("secretsmanager", "TagResource",
-                 {{"SecretId", Secret()}, {"Tags", Json::array({{{"Key", kMark}, {"Value", name()}}})}});
-    return {{"name", name()}};
+    // A secret of an earlier version, or one that was restored.
+    if (Tag(context).empty()) SetTag(context, kDatabaseBegun);
+    RunTaskOrThrow(context, TaskFor(context, kCreateScript));
+    SetTag(context, name());
+    return {{"name", name()}, {"made", true}};
   }
 
-  void Delete(Context& context, const Json&) override {
-    Run(context, kDropScript);
+  Json Update(Context& context, const Json&) override { return Create(context); }
+
+  void Delete(Context& context, const Json& observed) override {
+    const std::vector<std::string> makers = Makers();
+    if (observed["made"] == true) {
+      RunTaskOrThrow(context, TaskFor(context, kDropScript));
+    } else if (std::all_of(makers.begin(), makers.end(), [&](const auto& id) { return context.Find(id); })) {
+      // Somebody may have begun to make it. Where that could not work this cannot, either, and must hold up nothing.
+      const TaskResult dropped = RunTask(context, TaskFor(context, kDropScript));
+      if (!dropped.ok()) {
+        context.sink().Emit(events::Notice{
+            .level = events::Notice::Level::kWarning,
+            .text = fmt::format("{} was not made to its end, and may have been left: {}", id(), dropped.stopped_reason),
+            .hint = fmt::format("look for it with psql, and drop it with its role {}", DatabaseUser(env_))});
+      }
+    }
     context.CallUnless({"ResourceNotFoundException"}, "secretsmanager", "UntagResource",
-                       {{"SecretId", Secret()}, {"TagKeys", Json::array({kMark})}});
+                       {{"SecretId", Secret()}, {"TagKeys", Json::array({kDatabaseTag})}});
   }
 
  private:
-  static constexpr const char* kMark = "adhoc:database";
-
   std::string Secret() const { return SecretName(env_, kDatabaseWorkload); }
 
-  void Run(Context& context, const char* script) {
+  std::vector<std::string> Makers() const {
+    return {"cluster " + ClusterName(env_), "task definition " + FamilyName(env_, kDatabaseWorkload),
+            "log group " + LogGroupName(env_, kDatabaseWorkload)};
+  }
+
+  std::string Tag(const Context& context) const {
+    const Json secret = context.Find("secret " + Secret()).value_or(Json::object());
+    return secret.value("tags", Json::object()).value(kDatabaseTag, "");
+  }
+
+  void SetTag(Context& context, const std::string& value) const {
+    context.Call("secretsmanager", "TagResource",
+                 {{"SecretId", Secret()}, {"Tags", Json::array({{{"Key", kDatabaseTag}, {"Value", value}}})}});
+  }
+
+  TaskRequest TaskFor(const Context& context, const char* script) const {
     const std::string workload(kDatabaseWorkload);
-    RunTaskOrThrow(context, {.step = id(),
-                             .workload = workload,
-                             .task_definition = context.Get("task definition " + FamilyName(env_, workload), "arn"),
-                             .command = {"sh", "-ec", script}});
+    return {.step = id(),
+            .workload = workload,
+            .task_definition = context.Get("task definition " + FamilyName(env_, workload), "arn"),
+            .command = {"sh", "-ec", script}};
   }
 
   const std::string env_;
