@@ -1,7 +1,7 @@
 // How `adhoc exec` learns a command's exit code, which ECS Exec does not tell: a shell runs the command and writes two
 // marks into its terminal, one before the command and one after it with the code. They are control sequences that
 // terminals ignore, with a random word in them, and are taken out of what is shown
-// (docs/decisions/0031-the-exit-code-comes-through-the-terminal.md). Not thread-safe.
+// (docs/decisions/0032-the-exit-code-comes-through-the-terminal.md). Not thread-safe.
 #pragma once
 
 #include <optional>

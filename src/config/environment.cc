@@ -65,7 +65,13 @@ void CheckDerivedNames(const Config& config) {
     if (service.discoverable) check(derived, "host name of " + service.name, kMaxLabel);
   }
   if (config.bucket) {
-    check(fmt::format("{}-{}-bucket", Replaced(config.target.domain, '.', '-'), name), "bucket", kMaxBucketName);
+    const std::string bucket = fmt::format("{}-{}-bucket", Replaced(config.target.domain, '.', '-'), name);
+    for (const char* prefix : {"xn--", "sthree-", "amzn-s3-demo-"}) {
+      if (!bucket.starts_with(prefix)) continue;
+      throw Error(fmt::format("`{}` cannot be the name of a bucket: S3 keeps names that start with {}", bucket, prefix),
+                  "use another `domain` for the target, or no `bucket:`");
+    }
+    check(bucket, "bucket", kMaxBucketName);
   }
   check(config.host, "host name", kMaxHostCondition);
   if (problems.empty()) return;

@@ -116,6 +116,22 @@ TEST(DerivedNames, HaveToFit) {
       << "a load balancer's host condition takes no more";
 }
 
+// Of a domain with letters that ASCII lacks.
+TEST(DerivedNames, OfABucketMayBeS3s) {
+  Config config;
+  config.environment = "alpha";
+  config.target.shared = "dev";
+  config.target.domain = "xn--bcher-kva.example";
+  config.host = "alpha.xn--bcher-kva.example";
+  EXPECT_EQ(Failure([&] { CheckDerivedNames(config); }), "") << "without a bucket";
+  config.bucket.emplace();
+  EXPECT_EQ(Failure([&] { CheckDerivedNames(config); }),
+            "`xn--bcher-kva-example-alpha-bucket` cannot be the name of a bucket: S3 keeps names that start with xn-- "
+            "| use another `domain` for the target, or no `bucket:`");
+  config.target.domain = "dev.xn--bcher-kva.example";
+  EXPECT_EQ(Failure([&] { CheckDerivedNames(config); }), "");
+}
+
 TEST(LoadVariables, NamesWhatIsMissingAndWhatThereIs) {
   const testing::TemporaryFolder folder;
   Diagnostics diagnostics;

@@ -11,8 +11,8 @@
 #include "env/names.h"
 #include "env/resources/resources.h"
 #include "env/rollout.h"
-#include "env/tasks.h"
 #include "env/task_runner.h"
+#include "env/tasks.h"
 #include "graph/graph.h"
 
 namespace adhoc::deploy {

@@ -157,12 +157,13 @@ class ExistingTest : public SharedTest {
   void LetTasksIn(const char* operation = "AuthorizeSecurityGroupIngress") {
     const std::string tasks = api().Call("ec2", "DescribeSecurityGroups",
                                          Filters({{"group-name", "dev-ecs-sg"}}))["SecurityGroups"][0]["GroupId"];
-    api().Call("ec2", operation,
-               {{"GroupId", database_group_},
-                {"IpPermissions", Json::array({{{"IpProtocol", "tcp"},
-                                                {"FromPort", 5432},
-                                                {"ToPort", 5432},
-                                                {"UserIdGroupPairs", Json::array({{{"GroupId", tasks}}})}}})}});
+    LetIn(database_group_, 5432, {{"UserIdGroupPairs", Json::array({{{"GroupId", tasks}}})}}, operation);
+  }
+  void LetIn(const std::string& group, int port, const Json& sources,
+             const char* operation = "AuthorizeSecurityGroupIngress") {
+    Json permission{{"IpProtocol", "tcp"}, {"FromPort", port}, {"ToPort", port}};
+    permission.update(sources);
+    api().Call("ec2", operation, {{"GroupId", group}, {"IpPermissions", Json::array({permission})}});
   }
   // All that the team has, as it is described; but for the rule that lets tasks in and environments' rules.
   Json Theirs() {
@@ -261,6 +262,61 @@ TEST_F(ExistingTest, AGroupOfTasksMayExistToo) {
   EXPECT_EQ(Planned(), std::vector<std::string>{});
 }
 
+// Else targets would fail their health checks for minutes, and nobody would know why.
+TEST_F(ExistingTest, AGroupOfTasksHasToLetInWhoReachesThem) {
+  const std::string tasks = MakeGroup("tasks");
+  const auto from = [](const std::string& group) {
+    return Json{{"UserIdGroupPairs", Json::array({{{"GroupId", group}}})}};
+  };
+  config_.target.existing.security_group = tasks;
+  LetIn(database_group_, 5432, from(tasks));
+  ASSERT_EQ(SharedUp(), "");
+  LetIn(tasks, 8001, from(balancer_group_));
+  EXPECT_EQ(Up(), fmt::format("the load balancer cannot reach web: its security group {} does not let {} in at port "
+                              "8000 | aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port "
+                              "8000 --source-group {}",
+                              tasks, balancer_group_, tasks, balancer_group_));
+  EXPECT_EQ(api().Call("ecs", "ListClusters")["clusterArns"], Json::array());
+  LetIn(tasks, 8000, from(balancer_group_));
+  EXPECT_EQ(Up(), fmt::format("other services cannot reach redis: its security group {} does not let {} in at port "
+                              "6379 | aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port "
+                              "6379 --source-group {}",
+                              tasks, tasks, tasks, tasks));
+  LetIn(tasks, 6379, {{"IpRanges", Json::array({{{"CidrIp", "10.77.0.0/16"}}})}});
+  EXPECT_EQ(Up(), "");
+}
+
+// ECS takes no more for a task.
+TEST_F(ExistingTest, MoreSubnetsThanATaskTakesAreRefused) {
+  for (int i = 0; i < 14; ++i) {
+    api().Call(
+        "ec2", "CreateSubnet",
+        {{"VpcId", vpc_},
+         {"CidrBlock", fmt::format("10.77.{}.0/24", 100 + i)},
+         {"AvailabilityZone", "us-east-1a"},
+         {"TagSpecifications", Json::array({{{"ResourceType", "subnet"},
+                                             {"Tags", Json::array({{{"Key", "Tier"}, {"Value", "private"}}})}}})}});
+  }
+  config_.target.existing.private_subnets = {.ids = {}, .tags = {{"Tier", "private"}}};
+  EXPECT_EQ(SharedUp(), "");
+  api().Call(
+      "ec2", "CreateTags",
+      {{"Resources", Json::array({public_[0]})}, {"Tags", Json::array({{{"Key", "Tier"}, {"Value", "private"}}})}});
+  EXPECT_EQ(SharedUp(),
+            "private_subnets are 17 subnets, and a task takes 16 at most | name some of them by their ids, or give "
+            "private_subnets tags that fewer have");
+}
+
+TEST_F(ExistingTest, ADatabaseThatIsWorkedAtIsFit) {
+  for (const char* status : {"storage-optimization", "backing-up", "modifying"}) {
+    Alter("rds.instances", "postgres", "DBInstanceStatus", status);
+    EXPECT_EQ(Run([](Context& context) { PrepareShared(context); }), "") << status;
+  }
+  Alter("rds.instances", "postgres", "DBInstanceStatus", "stopped");
+  EXPECT_EQ(SharedUp(),
+            "database instance postgres is stopped | aws rds start-db-instance --db-instance-identifier postgres");
+}
+
 TEST_F(ExistingTest, NamesComeFromATerraformState) {
   const Json state = {{"version", 4},
                       {"outputs",
@@ -335,8 +391,6 @@ TEST_F(ExistingTest, WhatIsMissingOrUnfitIsNamed) {
   Rest();
   EXPECT_EQ(refusal([](auto& e) { e.database = "own-password"; }),
             "RDS does not manage the master password of own-password");
-  MakeInstance("young");
-  EXPECT_TRUE(refusal([](auto& e) { e.database = "young"; }).starts_with("database instance young is "));
   // In another VPC.
   Json subnets = Json::array();
   for (const char* zone : {"a", "b"}) {

@@ -502,7 +502,9 @@ class Policies : public ::testing::Test {
         Expect(env::Down(context, env::PrepareDown(context), records));
       });
     };
-    Alter("s3", "PutObject", {{"Bucket", "dev-localhost-alpha-bucket"}, {"Key", "media/x"}, {"Body", "x"}});
+    const char* bucket = "dev-localhost-alpha-bucket";
+    Alter("s3", "PutObject", {{"Bucket", bucket}, {"Key", "media/x"}, {"Body", "x"}});
+    Alter("s3", "CreateMultipartUpload", {{"Bucket", bucket}, {"Key", "media/large"}});
     note("down", down());
     Rest();
     // Of an earlier environment of this name: scheduled for deletion.

@@ -61,8 +61,8 @@ ApplyResult Down(Context& context, const Prepared& prepared, RecordStore& record
 // Image name → the tag that the environment's services run. Images that no service runs are missing.
 std::map<std::string, std::string> DeployedTags(Context& context);
 
-// The digest of this tag of an entry of `images:`. Throws Error, with `adhoc image build …` as hint, unless the registry
-// has it.
+// The digest of this tag of an entry of `images:`. Throws Error, with `adhoc image build …` as hint, unless the
+// registry has it.
 std::string RequireImage(Context& context, const std::string& image, const std::string& tag);
 
 // The environments that have a cluster on this target, whoever made them.

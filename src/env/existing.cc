@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "env/existing_certificate.h"
 #include "env/existing_network.h"
+#include "env/names.h"
 #include "env/resources/resources.h"
 #include "env/shared.h"
 
@@ -20,6 +21,8 @@ namespace adhoc::env {
 namespace {
 
 constexpr const char* kFix = "correct `existing:` of the target in adhoc.yaml";
+
+constexpr std::size_t kMostSubnetsOfTasks = 16;  // Amazon ECS API Reference, AwsVpcConfiguration
 
 [[noreturn]] void Unfit(const std::string& problem, const std::string& hint = kFix) { throw Error(problem, hint); }
 
@@ -161,6 +164,10 @@ void RequireSubnets(Context& context, bool is_public, std::size_t min_zones, con
     if (!ids.contains(id)) Unfit(fmt::format("there is no subnet {} of {}", id, key));
   }
   if (ids.empty()) Unfit(fmt::format("no subnet of {} has the tags of {}", ExistingOf(context).vpc, key));
+  if (ids.size() > kMostSubnetsOfTasks && context.config().target.tasks_are_public() == is_public) {
+    Unfit(fmt::format("{} are {} subnets, and a task takes {} at most", key, ids.size(), kMostSubnetsOfTasks),
+          fmt::format("name some of them by their ids, or give {} tags that fewer have", key));
+  }
   if (zones.size() < min_zones) {
     Unfit(fmt::format("{} are in {} availability zone{}, and {} needs {}", key, zones.size(),
                       zones.size() == 1 ? "" : "s", use, min_zones));
@@ -216,9 +223,10 @@ void RequireDatabase(Context& context) {
   if (vpc != existing.vpc) {
     Unfit(fmt::format("database instance {} is in VPC {}, not in {}", existing.database, vpc, existing.vpc));
   }
-  if (found.value("DBInstanceStatus", "") != "available") {
-    Unfit(fmt::format("database instance {} is {}", existing.database, found.value("DBInstanceStatus", "")),
-          "wait until it is available");
+  if (const std::string status = found.value("DBInstanceStatus", ""); !TakesConnections(status)) {
+    Unfit(fmt::format("database instance {} is {}", existing.database, status),
+          status == "stopped" ? "aws rds start-db-instance --db-instance-identifier " + existing.database
+                              : "wait until it is available");
   }
   if (MasterSecretOf(existing, found).empty()) {
     Unfit(fmt::format("RDS does not manage the master password of {}", existing.database),
@@ -350,26 +358,48 @@ void Require(const std::vector<Finding>& findings) {
   }
 }
 
-// ---- Whether tasks reach the database
+// ---- Whether security groups let in whom they have to
 
-struct Way {
-  std::string tasks;  // their security group; empty: there is nothing to say yet
-  std::string group;  // of the database: the one whose rule it is, or the first
-  int port = 0;
-  bool is_open = false;      // by a rule for the group, or for any range of addresses, which may be theirs
-  bool names_tasks = false;  // by a rule for the group
-
-  std::string Command(const char* verb) const {
-    return fmt::format("aws ec2 {}-security-group-ingress --group-id {} --protocol tcp --port {} --source-group {}",
-                       verb, group, port, tasks);
-  }
-};
+std::string IngressCommand(const char* verb, const std::string& group, int port, const std::string& source) {
+  return fmt::format("aws ec2 {}-security-group-ingress --group-id {} --protocol tcp --port {} --source-group {}", verb,
+                     group, port, source);
+}
 
 bool IsForPort(const Json& permission, int port) {
   const std::string protocol = permission.value("IpProtocol", "");
   if (protocol == "-1") return true;
   return protocol == "tcp" && permission.value("FromPort", 0) <= port && port <= permission.value("ToPort", 65535);
 }
+
+struct Opening {
+  bool is_open = false;  // by a rule for one of the sources, or for any range of addresses, which may be theirs
+  std::string by;        // the group that has a rule for one of the sources
+};
+
+Opening FindOpening(const Json& groups, int port, const std::vector<std::string>& sources) {
+  Opening opening;
+  for (const Json& group : groups) {
+    for (const Json& permission : group.value("IpPermissions", Json::array())) {
+      if (!IsForPort(permission, port)) continue;
+      for (const Json& pair : permission.value("UserIdGroupPairs", Json::array())) {
+        if (std::find(sources.begin(), sources.end(), pair.value("GroupId", "")) == sources.end()) continue;
+        opening.by = group["GroupId"];
+        opening.is_open = true;
+      }
+      for (const char* ranges : {"IpRanges", "Ipv6Ranges", "PrefixListIds"}) {
+        opening.is_open = opening.is_open || !permission.value(ranges, Json::array()).empty();
+      }
+    }
+  }
+  return opening;
+}
+
+struct Way {
+  std::string tasks;  // their security group; empty: there is nothing to say yet
+  std::string group;  // of the database: the one whose rule it is, or the first
+  int port = 0;
+  Opening opening;
+};
 
 Way FindWay(Context& context) {
   Way way;
@@ -381,22 +411,39 @@ Way FindWay(Context& context) {
   way.port = database.value("Endpoint", Json::object()).value("Port", 5432);
   Json ids = Json::array();
   for (const Json& one : database["VpcSecurityGroups"]) ids.push_back(one["VpcSecurityGroupId"]);
-  way.group = ids[0];
   const Json found = context.Call("ec2", "DescribeSecurityGroups", {{"GroupIds", ids}});
-  for (const Json& group : found["SecurityGroups"]) {
-    for (const Json& permission : group.value("IpPermissions", Json::array())) {
-      if (!IsForPort(permission, way.port)) continue;
-      for (const Json& pair : permission.value("UserIdGroupPairs", Json::array())) {
-        if (pair.value("GroupId", "") != way.tasks) continue;
-        way.group = group["GroupId"];
-        way.is_open = way.names_tasks = true;
-      }
-      for (const char* ranges : {"IpRanges", "Ipv6Ranges", "PrefixListIds"}) {
-        way.is_open = way.is_open || !permission.value(ranges, Json::array()).empty();
-      }
-    }
-  }
+  way.opening = FindOpening(found["SecurityGroups"], way.port, {way.tasks});
+  way.group = way.opening.by.empty() ? ids[0].get<std::string>() : way.opening.by;
   return way;
+}
+
+// Of the load balancer that environments are on: the existing one, or the first of our own, as which the others are.
+std::vector<std::string> GroupsOfLoadBalancer(Context& context) {
+  const bool own = ExistingOf(context).load_balancer.empty();
+  for (const Json& balancer : AllLoadBalancers(context)) {
+    const std::string name = balancer.value(own ? "LoadBalancerName" : "LoadBalancerArn", "");
+    if (name != (own ? LoadBalancerName(context.shared()) : ExistingOf(context).load_balancer)) continue;
+    return balancer.value("SecurityGroups", std::vector<std::string>());
+  }
+  return {};
+}
+
+// Of an existing group: our own has its rules from us.
+void RequireWayToTasks(Context& context) {
+  const std::string& tasks = ExistingOf(context).security_group;
+  if (tasks.empty()) return;
+  const Json group = DescribeExistingSecurityGroup(context);
+  if (group.is_null()) return;  // `shared up` says so
+  const auto require = [&](const config::Service& service, const char* who, const std::vector<std::string>& sources) {
+    if (sources.empty() || FindOpening(Json::array({group}), service.port, sources).is_open) return;
+    throw Error(fmt::format("{} cannot reach {}: its security group {} does not let {} in at port {}", who,
+                            service.name, tasks, sources[0], service.port),
+                IngressCommand("authorize", tasks, service.port, sources[0]));
+  };
+  for (const auto& service : context.config().services) {
+    if (service.load_balanced()) require(service, "the load balancer", GroupsOfLoadBalancer(context));
+    if (service.discoverable) require(service, "other services", {tasks});
+  }
 }
 
 }  // namespace
@@ -475,6 +522,7 @@ void RequireExistingServes(Context& context) {
   const bool is_reachable = std::any_of(config.services.begin(), config.services.end(),
                                         [](const auto& service) { return service.load_balanced(); });
   if (is_reachable) Require(JudgeCertificatesFor(context, config.host));
+  RequireWayToTasks(context);
   const NetworkJudgement network = JudgeNetwork(context);
   Require(network.findings);
   if (!network.closed.empty()) {
@@ -485,18 +533,18 @@ void RequireExistingServes(Context& context) {
 
 void RequireWayToDatabase(Context& context) {
   const Way way = FindWay(context);
-  if (way.tasks.empty() || way.is_open) return;
+  if (way.tasks.empty() || way.opening.is_open) return;
   throw Error(fmt::format("tasks cannot reach the database {}: its security group {} does not let {} in at port {}",
                           ExistingOf(context).database, way.group, way.tasks, way.port),
-              way.Command("authorize"));
+              IngressCommand("authorize", way.group, way.port, way.tasks));
 }
 
 void RequireNoWayToDatabase(Context& context) {
   const Way way = FindWay(context);
-  if (way.tasks.empty() || !way.names_tasks || !ExistingOf(context).security_group.empty()) return;
+  if (way.tasks.empty() || way.opening.by.empty() || !ExistingOf(context).security_group.empty()) return;
   throw Error(fmt::format("{} cannot be deleted: the database {} lets it in with a rule of {}", way.tasks,
                           ExistingOf(context).database, way.group),
-              way.Command("revoke"));
+              IngressCommand("revoke", way.group, way.port, way.tasks));
 }
 
 Json DescribeExistingVpc(Context& context) {

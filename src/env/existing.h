@@ -24,7 +24,8 @@ std::string ReadState(aws::Client* client, const config::Config& config, const s
 // environments' rules, one zone only, another engine; a certificate for other names, subnets that lead nowhere. Warns
 // of what this run cannot tell. For the shared resources.
 void RequireExisting(Context& context);
-// The same of what can change under an environment: certificates and routes, and images that tasks cannot reach.
+// The same of what can change under an environment: certificates, routes, whom the security group of tasks lets in, and
+// images that tasks cannot reach.
 // Refuses only what cannot work. One or two calls, and none where nothing exists.
 void RequireExistingServes(Context& context);
 

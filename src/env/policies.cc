@@ -399,10 +399,11 @@ Json EnvironmentsPolicy(const PolicyScope& scope) {
   policy.Allow(
       "Buckets",
       Actions("s3",
-              "CreateBucket DeleteBucket DeleteBucketPolicy GetBucketPolicy GetBucketTagging ListBucket PutBucketCORS "
-              "PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging"),
+              "CreateBucket DeleteBucket DeleteBucketPolicy GetBucketPolicy GetBucketTagging ListBucket "
+              "ListBucketMultipartUploads ListBucketVersions PutBucketCORS PutBucketPolicy PutBucketPublicAccessBlock "
+              "PutBucketTagging"),
       {buckets});
-  policy.Allow("Objects", {"s3:DeleteObject"}, {buckets + "/*"});
+  policy.Allow("Objects", Actions("s3", "AbortMultipartUpload DeleteObject DeleteObjectVersion"), {buckets + "/*"});
 
   policy.Allow("MakeNames", Actions("servicediscovery", "CreateService TagResource"), {"*"}, becomes_ours);
   policy.Allow("Names", {"servicediscovery:DeleteService"}, {policy.Arn("servicediscovery", "service/*")}, ours);

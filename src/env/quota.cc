@@ -20,6 +20,10 @@ namespace adhoc::env {
 namespace {
 
 constexpr double kReservedAddresses = 5;  // of each subnet
+// RDS's default of max_connections: LEAST({DBInstanceClassMemory/9531392}, 5000).
+constexpr double kBytesPerConnection = 9531392;
+constexpr double kMostConnections = 5000;
+constexpr int kDay = 24 * 60 * 60;
 
 // The account's value, or AWS's default where only that is known.
 void ReadLimit(Context& context, Quota& quota) {
@@ -121,6 +125,56 @@ double ReadDiscovered(Context& context) {
   return 0;
 }
 
+// GiB of an instance class of RDS, of those that AWS's names tell: db.t4g.micro.
+std::optional<double> MemoryOf(const std::string& instance_class) {
+  const auto dot = instance_class.find('.', 3);
+  if (!instance_class.starts_with("db.") || dot == std::string::npos) return std::nullopt;
+  const char family = instance_class[3];
+  const std::string size = instance_class.substr(dot + 1);
+  static const std::map<std::string, double> kOfT = {{"micro", 1}, {"small", 2}, {"medium", 4}};
+  if (const auto known = kOfT.find(size); family == 't' && known != kOfT.end()) return known->second;
+  const double times = family == 'r' ? 2 : 1;  // as much again for the same processors
+  if (family != 't' && family != 'm' && family != 'r') return std::nullopt;
+  if (size == "large") return 8 * times;
+  const auto xlarge = size.find("xlarge");
+  if (xlarge == std::string::npos || xlarge + 6 != size.size() || size.find_first_not_of("0123456789") != xlarge ||
+      xlarge > 2)
+    return std::nullopt;
+  return 16 * times * (xlarge == 0 ? 1 : std::stoi(size));
+}
+
+// How many clients PostgreSQL takes by its class; less in truth, as RDS's own processes have a part of the memory
+// (Amazon RDS User Guide, "Quotas and constraints"). What one environment takes is what the present ones had at once
+// within a day. Nothing where one of that is not known.
+std::optional<Quota> ReadConnections(Context& context) {
+  if (!context.config().database) return std::nullopt;
+  const std::string& existing = context.config().target.existing.database;
+  const std::string name = existing.empty() ? DatabaseInstanceName(context.shared()) : existing;
+  const auto described =
+      context.CallUnless({"DBInstanceNotFound"}, "rds", "DescribeDBInstances", {{"DBInstanceIdentifier", name}});
+  if (!described || described->value("DBInstances", Json::array()).empty()) return std::nullopt;
+  const auto memory = MemoryOf((*described)["DBInstances"][0].value("DBInstanceClass", ""));
+  const auto environments = static_cast<double>(ListEnvironments(context).size());
+  if (!memory || environments == 0) return std::nullopt;
+  const double now = ToSeconds(context.clock().Now());
+  const auto statistics =
+      context.CallUnless({"AccessDenied", "AccessDeniedException"}, "cloudwatch", "GetMetricStatistics",
+                         {{"Namespace", "AWS/RDS"},
+                          {"MetricName", "DatabaseConnections"},
+                          {"Dimensions", Json::array({{{"Name", "DBInstanceIdentifier"}, {"Value", name}}})},
+                          {"StartTime", now - kDay},
+                          {"EndTime", now},
+                          {"Period", kDay},
+                          {"Statistics", Json::array({"Maximum"})}});
+  Quota quota{.name = fmt::format("Connections to {}, at most", name)};
+  for (const Json& point : statistics.value_or(Json::object()).value("Datapoints", Json::array())) {
+    quota.used = std::max(quota.used, point.value("Maximum", 0.0));
+  }
+  quota.limit = std::min(std::floor(*memory * 1024 * 1024 * 1024 / kBytesPerConnection), kMostConnections);
+  quota.per_environment = quota.used / environments;
+  return quota;
+}
+
 std::vector<Quota> ReadQuotasOfAccount(Context& context, const Needs& needs) {
   const std::map<std::string, double> vcpus = RunningVcpus(context);
   const auto running = [&](const char* provider) {
@@ -151,6 +205,7 @@ std::vector<Quota> ReadQuotasOfAccount(Context& context, const Needs& needs) {
   for (Quota& quota : quotas) {
     if (quota.per_environment > 0) ReadLimit(context, quota);
   }
+  if (auto connections = ReadConnections(context)) quotas.push_back(std::move(*connections));
   return quotas;
 }
 

@@ -27,7 +27,9 @@ struct Quota {
   int Fits() const;
 };
 
-// What one environment of the definition takes. Pure.
+// What one environment of the definition takes between deployments. While it is rolled it takes more, twice as much at
+// 100 and 200 percent, but is one of many: counted for all of them, an account would seem full when it is half full.
+// Pure.
 struct Needs {
   double vcpus = 0;
   double spot_vcpus = 0;

@@ -109,6 +109,10 @@ TEST(HintForTest, PointsToTheNextStep) {
   EXPECT_NE(HintFor("Task failed ELB health checks in (target-group x)", {}).find("health check"), std::string::npos);
   EXPECT_NE(HintFor("container web exited with code 1", {"ModuleNotFoundError: No module named 'x'"}).find("module"),
             std::string::npos);
+  EXPECT_NE(HintFor("container web exited with code 1",
+                    {"FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute"})
+                .find("no connections left"),
+            std::string::npos);
   EXPECT_EQ(HintFor("something else", {}), "");
 }
 

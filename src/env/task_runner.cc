@@ -122,6 +122,10 @@ std::string HintFor(const std::string& reason, const std::vector<std::string>& l
   if (log_has("could not translate host name") || log_has("Connection refused")) {
     return "the application could not reach a service that it needs; adhoc status shows which one is down";
   }
+  if (log_has("remaining connection slots are reserved") || log_has("too many clients already")) {
+    return "the database has no connections left: fewer workers, a shorter CONN_MAX_AGE or a bigger `instance_class`; "
+           "adhoc quota counts them";
+  }
   if (log_has("ModuleNotFoundError") || log_has("ImportError")) return "the image lacks a Python module: rebuild it";
   if (has(reason, "exited with code")) return "the last log lines above say why";
   return "";

@@ -47,6 +47,13 @@ def test_each_has_its_own_data(ublog):
     assert ublog.get_json("alpha", "/api/info")["database"] != ublog.get_json("beta", "/api/info")["database"]
 
 
+def test_neither_may_open_the_others_database(ublog):
+    code = "from django.db import connection; connection.settings_dict['NAME'] = 'beta-db'; connection.ensure_connection()"
+    refused = ublog.adhoc("run", "alpha", "--", "python3", "manage.py", "shell", "-c", code, check=False)
+    assert refused.returncode != 0
+    assert 'permission denied for database "beta-db"' in refused.stdout + refused.stderr
+
+
 def test_the_worker_and_the_schedule_run(ublog):
     post = ublog.write_post("alpha", "one two three")
     wait_for(lambda: ublog.get_json("alpha", f"/api/posts/{post['id']}/")["word_count"] == 3, "the worker counts the words", 30)

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "env/resources/bucket_contents.h"
 #include "env/resources/resources.h"
 #include "env/s3_records.h"
 
@@ -47,11 +48,12 @@ class RecordsBucketResource final : public Resource {
 
   // The lock that this is done under goes last, so that it can be renewed until there is nothing left to do.
   void Delete(Context& context, const Json&) override {
-    DeleteVersions(context, LockObject(kBootstrapLock));
-    DeleteVersions(context, "");
-    if (Call(context, "DeleteBucket", Json::object(), "BucketNotEmpty")) return;
+    DeleteObjectVersions(context, id(), Place(), LockObject(kBootstrapLock));
+    DeleteObjectVersions(context, id(), Place());
+    if (context.CallUnless({"NoSuchBucket", "BucketNotEmpty"}, "s3", "DeleteBucket", Place())) return;
     // Who waited for the lock may have it by now, and with it the bucket. Else somebody writes to it.
-    for (const Json& version : VersionsIn(Call(context, "ListObjectVersions", Json::object()))) {
+    const auto listed = context.CallUnless({"NoSuchBucket"}, "s3", "ListObjectVersions", Place());
+    for (const Json& version : ObjectVersions(listed.value_or(Json::object()))) {
       if (version["Key"] == LockObject(kBootstrapLock)) continue;
       throw Error(
           fmt::format("{} cannot be deleted: {} has just been written to it", id(), version["Key"].get<std::string>()),
@@ -60,41 +62,12 @@ class RecordsBucketResource final : public Resource {
   }
 
  private:
-  // With the markers of deletions.
-  static Json VersionsIn(const std::optional<Json>& listed) {
-    Json all = Json::array();
-    for (const char* kind : {"Versions", "DeleteMarkers"}) {
-      for (const Json& version : listed.value_or(Json::object()).value(kind, Json::array())) {
-        all.push_back({{"Key", version["Key"]}, {"VersionId", version["VersionId"]}});
-      }
-    }
-    return all;
-  }
-
-  void DeleteVersions(Context& context, const std::string& kept) const {
-    Json place = Json::object();
-    while (true) {
-      const auto listed = Call(context, "ListObjectVersions", place);
-      Json objects = Json::array();
-      for (const Json& version : VersionsIn(listed)) {
-        if (version["Key"] != kept) objects.push_back(version);
-      }
-      if (!objects.empty()) Call(context, "DeleteObjects", {{"Delete", {{"Objects", objects}, {"Quiet", true}}}});
-      if (!listed || !listed->value("IsTruncated", false)) return;
-      place = {{"KeyMarker", (*listed)["NextKeyMarker"]}, {"VersionIdMarker", (*listed)["NextVersionIdMarker"]}};
-    }
-  }
-
-  // Nothing when there is no bucket, or for the error `otherwise`.
-  std::optional<Json> Call(Context& context, const char* operation, Json input, const char* otherwise = "") const {
-    input.update({{"Bucket", name()}, {"ExpectedBucketOwner", bucket_.account}});
-    return context.CallUnless({"NoSuchBucket", otherwise}, "s3", operation, input);
-  }
+  Json Place() const { return {{"Bucket", name()}, {"ExpectedBucketOwner", bucket_.account}}; }
 
   std::optional<Json> Setting(Context& context, const char* operation) const {
     return context.CallUnless(
         {"NoSuchBucket", "NoSuchPublicAccessBlockConfiguration", "ServerSideEncryptionConfigurationNotFoundError"},
-        "s3", operation, {{"Bucket", name()}, {"ExpectedBucketOwner", bucket_.account}});
+        "s3", operation, Place());
   }
 
   const RecordsBucket bucket_;

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "env/names.h"
 #include "env/resources/resources.h"
@@ -49,7 +51,7 @@ class DatabaseInstance final : public Resource {
   }
 
   std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
-    if (observed["state"] == "available") return {};
+    if (TakesConnections(observed["state"])) return {};
     return {{.what = "state", .from = observed["state"], .to = "available"}};
   }
 
@@ -80,9 +82,8 @@ class DatabaseInstance final : public Resource {
       WaitUntilGone(context);
       return Create(context);
     }
-    if (observed.value("state", "") == "stopped") {
-      context.Call("rds", "StartDBInstance", {{"DBInstanceIdentifier", name()}});
-    }
+    // A new one is backed up first, and has everything only then.
+    const bool is_new = observed.value("state", "creating") == "creating";
     Json attributes;
     context.WaitUntil(id() + " to be available", [&] {
       const auto found = Read(context);
@@ -92,41 +93,59 @@ class DatabaseInstance final : public Resource {
       }
       attributes = *found;
       const std::string state = attributes["state"];
-      if (HasFailed(state)) {
+      if (Stays(state)) {
         const std::string reason = found->value("reason", "");
-        throw Error(fmt::format("{} is {}{}{}", id(), state, reason.empty() ? "" : ": ", reason));
+        throw Error(fmt::format("{} is {}{}{}", id(), state, reason.empty() ? "" : ": ", reason), HintFor(state));
       }
       context.Progress(id(), state);
-      return state == "available";
+      // It may have been stopping.
+      if (state == "stopped") context.CallUnless({"InvalidDBInstanceState"}, "rds", "StartDBInstance", Identifier());
+      return is_new ? state == "available" : TakesConnections(state);
     });
     return attributes;
   }
 
-  void Delete(Context& context, const Json& observed) override {
-    // Its protection can be taken away only while it runs.
-    if (observed.value("state", "") == "stopped") {
-      context.CallUnless({"DBInstanceNotFound"}, "rds", "StartDBInstance", {{"DBInstanceIdentifier", name()}});
-    }
-    // One that is still being made takes no changes; one that a run which died began to delete needs none, and one that
-    // has failed takes none any more.
+  void Delete(Context& context, const Json&) override {
+    // One that is still being made, started or stopped takes no changes; one that a run which died began to delete
+    // needs none, and one that has failed may take none any more.
     context.WaitWhileRefused({"InvalidDBInstanceState"}, id() + " to take changes", [&] {
       const auto found = Read(context);
       if (!found || (*found)["state"] == "deleting") return;
-      if (!HasFailed((*found)["state"])) {
-        context.CallUnless(
-            {"DBInstanceNotFound"}, "rds", "ModifyDBInstance",
-            {{"DBInstanceIdentifier", name()}, {"DeletionProtection", false}, {"ApplyImmediately", true}});
-      }
-      context.CallUnless(
-          {"DBInstanceNotFound"}, "rds", "DeleteDBInstance",
-          {{"DBInstanceIdentifier", name()}, {"SkipFinalSnapshot", true}, {"DeleteAutomatedBackups", true}});
+      const std::string state = (*found)["state"];
+      // Its protection can be taken away only while it runs.
+      if (state == "stopped") context.CallUnless({"DBInstanceNotFound"}, "rds", "StartDBInstance", Identifier());
+      Json unprotected = Identifier();
+      unprotected.update({{"DeletionProtection", false}, {"ApplyImmediately", true}});
+      context.CallUnless({"DBInstanceNotFound", Stays(state) ? "InvalidDBInstanceState" : ""}, "rds",
+                         "ModifyDBInstance", unprotected);
+      Json deleted = Identifier();
+      deleted.update({{"SkipFinalSnapshot", true}, {"DeleteAutomatedBackups", true}});
+      context.CallUnless({"DBInstanceNotFound"}, "rds", "DeleteDBInstance", deleted);
     });
     WaitUntilGone(context);
   }
 
  private:
-  // For good: it can only be deleted.
-  static bool HasFailed(const std::string& state) { return state == "failed" || state.starts_with("incompatible"); }
+  Json Identifier() const { return {{"DBInstanceIdentifier", name()}}; }
+
+  // Until somebody does something about it.
+  static bool Stays(const std::string& state) {
+    return state == "failed" || state == "storage-full" || state == "insufficient-capacity" ||
+           state == "restore-error" || state.starts_with("incompatible-") ||
+           state.starts_with("inaccessible-encryption-credentials");
+  }
+
+  std::string HintFor(const std::string& state) const {
+    if (state == "storage-full") {
+      return fmt::format(
+          "give it more: aws rds modify-db-instance --db-instance-identifier {} --apply-immediately "
+          "--allocated-storage <GiB>",
+          name());
+    }
+    if (state.starts_with("inaccessible-encryption-credentials")) return "enable the KMS key that it is encrypted with";
+    return fmt::format("aws rds describe-events --source-type db-instance --duration 1440 --source-identifier {}",
+                       name());
+  }
 
   void WaitUntilGone(Context& context) {
     context.WaitUntil(id() + " to be gone", [&] { return !Read(context); });
@@ -146,19 +165,27 @@ class DatabaseInstance final : public Resource {
   }
 };
 
-// psql reads the password from the environment (\getenv), so that it is in no argument list, and \gexec runs each
-// statement on its own: CREATE DATABASE cannot be part of a transaction. Who creates a role is a member of it from
-// PostgreSQL 16 on, but may not make it an owner without that GRANT.
-constexpr const char* kCreateScript = R"(psql -X -q -v ON_ERROR_STOP=1 <<'SQL'
+// psql reads names from the environment (\getenv), and \gexec runs each statement on its own: CREATE DATABASE cannot
+// be part of a transaction. \password reads the password behind it, twice, as there is no terminal, and sends what
+// PostgreSQL stores of it, so that it is in no argument list and in no log of the server. It asks for it on stderr,
+// which is shown only when something went wrong. Nobody can be connected to template0, so that nobody's session keeps
+// it from being copied. Who creates a role is a member of it from PostgreSQL 16 on, but may not make it an owner
+// without that GRANT.
+constexpr const char* kCreateScript = R"(said=$({
+cat <<'SQL'
 \getenv name DB_NAME
 \getenv role DB_USER
-\getenv password DB_PASSWORD
-SELECT format('CREATE ROLE %I LOGIN', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
-SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', :'role', :'password') \gexec
+SELECT format('CREATE ROLE %I', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
+SELECT format('ALTER ROLE %I LOGIN', :'role') \gexec
+\password :role
+SQL
+printf '%s\n%s\n' "$DB_PASSWORD" "$DB_PASSWORD"
+cat <<'SQL'
 SELECT format('GRANT %I TO CURRENT_USER', :'role') \gexec
-SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'role') WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0', :'name', :'role') WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'name') \gexec
 SQL
+} | psql -X -q -v ON_ERROR_STOP=1 2>&1) || { code=$?; echo "$said" | sed '/^Enter /d' >&2; exit $code; }
 echo "database $DB_NAME and role $DB_USER are ready")";
 
 constexpr const char* kDropScript = R"(psql -X -q -v ON_ERROR_STOP=1 <<'SQL'
@@ -169,54 +196,89 @@ SELECT format('DROP ROLE IF EXISTS %I', :'role') \gexec
 SQL
 echo "database $DB_NAME and role $DB_USER are gone")";
 
-// The environment's own database and role in the shared PostgreSQL, made from inside by a one-off task. No AWS call
-// tells whether a database exists, so the fact is a tag on the secret that holds its password: put there after it was
-// made, and gone with it.
+// The environment's own database and role in the shared PostgreSQL, made from inside by a one-off task.
 class Database final : public Resource {
  public:
   explicit Database(const std::string& env) : Resource("database", DatabaseName(env)), env_(env) {
     DependsOn("secret " + Secret());
-    DependsOn("cluster " + ClusterName(env));
-    DependsOn("task definition " + FamilyName(env, kDatabaseWorkload));
-    DependsOn("log group " + LogGroupName(env, kDatabaseWorkload));
+    for (const auto& id : Makers()) DependsOn(id);
   }
 
   std::optional<Json> Read(Context& context) override {
-    const auto secret = context.Find("secret " + Secret());
-    if (!secret || secret->value("tags", Json::object()).value(kMark, "") != name()) return std::nullopt;
-    return Json{{"name", name()}};
+    const std::string tag = Tag(context);
+    if (tag.empty()) return std::nullopt;
+    return Json{{"name", name()}, {"made", tag == name()}};
+  }
+
+  std::vector<Difference> Compare(Context&, const Json& observed, const Plan&) override {
+    if (observed["made"] == true) return {};
+    return {{.what = "it may not have been made to its end"}};
   }
 
   Json Create(Context& context) override {
-    Run(context, kCreateScript);
-    context.Call("secretsmanager", "TagResource",
-                 {{"SecretId", Secret()}, {"Tags", Json::array({{{"Key", kMark}, {"Value", name()}}})}});
-    return {{"name", name()}};
+    // A secret of an earlier version, or one that was restored.
+    if (Tag(context).empty()) SetTag(context, kDatabaseBegun);
+    RunTaskOrThrow(context, TaskFor(context, kCreateScript));
+    SetTag(context, name());
+    return {{"name", name()}, {"made", true}};
   }
 
-  void Delete(Context& context, const Json&) override {
-    Run(context, kDropScript);
+  Json Update(Context& context, const Json&) override { return Create(context); }
+
+  void Delete(Context& context, const Json& observed) override {
+    const std::vector<std::string> makers = Makers();
+    if (observed["made"] == true) {
+      RunTaskOrThrow(context, TaskFor(context, kDropScript));
+    } else if (std::all_of(makers.begin(), makers.end(), [&](const auto& id) { return context.Find(id); })) {
+      // Somebody may have begun to make it. Where that could not work this cannot, either, and must hold up nothing.
+      const TaskResult dropped = RunTask(context, TaskFor(context, kDropScript));
+      if (!dropped.ok()) {
+        context.sink().Emit(events::Notice{
+            .level = events::Notice::Level::kWarning,
+            .text = fmt::format("{} was not made to its end, and may have been left: {}", id(), dropped.stopped_reason),
+            .hint = fmt::format("look for it with psql, and drop it with its role {}", DatabaseUser(env_))});
+      }
+    }
     context.CallUnless({"ResourceNotFoundException"}, "secretsmanager", "UntagResource",
-                       {{"SecretId", Secret()}, {"TagKeys", Json::array({kMark})}});
+                       {{"SecretId", Secret()}, {"TagKeys", Json::array({kDatabaseTag})}});
   }
 
  private:
-  static constexpr const char* kMark = "adhoc:database";
-
   std::string Secret() const { return SecretName(env_, kDatabaseWorkload); }
 
-  void Run(Context& context, const char* script) {
+  std::vector<std::string> Makers() const {
+    return {"cluster " + ClusterName(env_), "task definition " + FamilyName(env_, kDatabaseWorkload),
+            "log group " + LogGroupName(env_, kDatabaseWorkload)};
+  }
+
+  std::string Tag(const Context& context) const {
+    const Json secret = context.Find("secret " + Secret()).value_or(Json::object());
+    return secret.value("tags", Json::object()).value(kDatabaseTag, "");
+  }
+
+  void SetTag(Context& context, const std::string& value) const {
+    context.Call("secretsmanager", "TagResource",
+                 {{"SecretId", Secret()}, {"Tags", Json::array({{{"Key", kDatabaseTag}, {"Value", value}}})}});
+  }
+
+  TaskRequest TaskFor(const Context& context, const char* script) const {
     const std::string workload(kDatabaseWorkload);
-    RunTaskOrThrow(context, {.step = id(),
-                             .workload = workload,
-                             .task_definition = context.Get("task definition " + FamilyName(env_, workload), "arn"),
-                             .command = {"sh", "-ec", script}});
+    return {.step = id(),
+            .workload = workload,
+            .task_definition = context.Get("task definition " + FamilyName(env_, workload), "arn"),
+            .command = {"sh", "-ec", script}};
   }
 
   const std::string env_;
 };
 
 }  // namespace
+
+bool TakesConnections(const std::string& status) {
+  // What is done to it there is done while it runs.
+  return status == "available" || status == "backing-up" || status == "modifying" || status == "storage-optimization" ||
+         status == "storage-config-upgrade" || status.starts_with("configuring-");
+}
 
 ResourcePtr MakeDatabaseSubnetGroup(const std::string& shared) { return std::make_unique<DatabaseSubnetGroup>(shared); }
 ResourcePtr MakeDatabaseInstance(const std::string& shared) { return std::make_unique<DatabaseInstance>(shared); }

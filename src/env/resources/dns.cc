@@ -18,7 +18,7 @@ std::string BareId(const std::string& id) { return id.substr(id.rfind('/') + 1);
 
 std::string ZoneOf(const Context& context) { return "hosted zone " + context.config().target.domain; }
 
-// Not waited for until it is INSYNC: the name resolves within a minute, and nothing that follows needs it.
+// Not waited for until it is INSYNC, which takes a minute: nothing that follows needs the name.
 void ChangeRecord(Context& context, std::initializer_list<std::string_view> unless, const char* action,
                   const Json& record) {
   context.CallUnless(
@@ -218,6 +218,7 @@ class Record final : public Resource {
                            {"DNSName", WithDot(balancer["dns_name"])},
                            {"EvaluateTargetHealth", false}}}};
     ChangeRecord(context, {"NoSuchHostedZone"}, "UPSERT", record);
+    if (!context.local()) context.Progress(id(), "Route 53's name servers know it within a minute");
     return {{"record", record}};
   }
 
@@ -265,19 +266,36 @@ class Namespace final : public Resource {
   }
 
   Json Create(Context& context) override {
-    const Json started = context.Call("servicediscovery", "CreatePrivateDnsNamespace",
-                                      {{"Name", name()},
-                                       {"Vpc", context.Get("vpc " + Join(context.shared(), "vpc"), "id")},
-                                       {"CreatorRequestId", context.random().Uuid()},
-                                       {"Tags", Tags(context, context.shared())}});
-    const Json operation = FinishOperation(context, id() + " to be made", started);
-    return {{"id", operation["Targets"]["NAMESPACE"]}};
+    const Json input{{"Name", name()},
+                     {"Vpc", context.Get("vpc " + Join(context.shared(), "vpc"), "id")},
+                     {"CreatorRequestId", context.random().Uuid()},
+                     {"Tags", Tags(context, context.shared())}};
+    try {
+      const Json started = Start(context, "CreatePrivateDnsNamespace", input);
+      const Json operation = FinishOperation(context, id() + " to be made", started);
+      return {{"id", operation["Targets"]["NAMESPACE"]}};
+    } catch (const aws::AwsError& error) {
+      if (error.code() != "NamespaceAlreadyExists" || !error.fields().contains("NamespaceId")) throw;
+      return {{"id", error.fields()["NamespaceId"]}};
+    }
   }
 
   void Delete(Context& context, const Json& observed) override {
-    if (const auto started = context.CallUnless({"NamespaceNotFound"}, "servicediscovery", "DeleteNamespace",
-                                                {{"Id", observed["id"]}})) {
-      FinishOperation(context, id() + " to be gone", *started);
+    try {
+      FinishOperation(context, id() + " to be gone", Start(context, "DeleteNamespace", {{"Id", observed["id"]}}));
+    } catch (const aws::AwsError& error) {
+      if (error.code() != "NamespaceNotFound") throw;
+    }
+  }
+
+ private:
+  // What a run that died has begun is gone on with.
+  static Json Start(Context& context, const char* operation, const Json& input) {
+    try {
+      return context.Call("servicediscovery", operation, input);
+    } catch (const aws::AwsError& error) {
+      if (error.code() != "DuplicateRequest" || !error.fields().contains("DuplicateOperationId")) throw;
+      return {{"OperationId", error.fields()["DuplicateOperationId"]}};
     }
   }
 };

@@ -302,9 +302,7 @@ class Secret final : public Resource {
     const auto found =
         context.CallUnless({"ResourceNotFoundException"}, "secretsmanager", "DescribeSecret", {{"SecretId", name()}});
     if (!found || found->contains("DeletedDate")) return std::nullopt;
-    Json tags = Json::object();
-    for (const Json& tag : found->value("Tags", Json::array())) tags[tag["Key"].get<std::string>()] = tag["Value"];
-    Json attributes{{"arn", (*found)["ARN"]}, {"tags", tags}};
+    Json attributes{{"arn", (*found)["ARN"]}, {"tags", ByKey(found->value("Tags", Json::array()))}};
     const Json versions = found->value("VersionIdsToStages", Json::object());
     for (const auto& [version, stages] : versions.items()) {
       if (std::find(stages.begin(), stages.end(), "AWSCURRENT") != stages.end()) attributes["version"] = version;
@@ -320,13 +318,15 @@ class Secret final : public Resource {
   }
 
   Json Create(Context& context) override {
+    Json tags = Tags(context, context.environment());
+    if (secret_.name == kDatabaseWorkload) tags.push_back({{"Key", kDatabaseTag}, {"Value", kDatabaseBegun}});
     Json attributes;
     context.WaitUntil(id() + " to be free", [&] {
-      const auto made = context.CallUnless(
-          {"InvalidRequestException", "ResourceExistsException"}, "secretsmanager", "CreateSecret",
-          {{"Name", name()}, {"SecretString", Value(context)}, {"Tags", Tags(context, context.environment())}});
+      const auto made =
+          context.CallUnless({"InvalidRequestException", "ResourceExistsException"}, "secretsmanager", "CreateSecret",
+                             {{"Name", name()}, {"SecretString", Value(context)}, {"Tags", tags}});
       if (made) {
-        attributes = {{"arn", (*made)["ARN"]}, {"version", (*made)["VersionId"]}};
+        attributes = {{"arn", (*made)["ARN"]}, {"tags", ByKey(tags)}, {"version", (*made)["VersionId"]}};
         return true;
       }
       // Scheduled for deletion by somebody: it is ours again, with a value of our own. One that is deleted without a
@@ -347,6 +347,12 @@ class Secret final : public Resource {
   }
 
  private:
+  static Json ByKey(const Json& tags) {
+    Json values = Json::object();
+    for (const Json& tag : tags) values[tag["Key"].get<std::string>()] = tag["Value"];
+    return values;
+  }
+
   Json Put(Context& context, const Json& observed) {
     const Json put = context.Call("secretsmanager", "PutSecretValue",
                                   {{"SecretId", observed["arn"]}, {"SecretString", Value(context)}});

@@ -97,7 +97,13 @@ ResourcePtr MakeDiscoveryService(const std::string& env,
 // --- database.cc: Amazon RDS and the environment's own database in it ---
 ResourcePtr MakeDatabaseSubnetGroup(const std::string& shared);  // "database subnet group dev-rds"
 ResourcePtr MakeDatabaseInstance(const std::string& shared);  // "database instance dev-rds": address, port, secret_arn
-ResourcePtr MakeDatabase(const std::string& env);             // "database alpha-db"
+// Whether PostgreSQL answers in this DBInstanceStatus (Amazon RDS User Guide, "Viewing Amazon RDS DB instance status").
+bool TakesConnections(const std::string& status);
+ResourcePtr MakeDatabase(const std::string& env);  // "database alpha-db"
+// No AWS call tells whether a database exists: this tag of the secret with its password does. It says kDatabaseBegun
+// from the secret's beginning, and the database's name when that was made.
+inline constexpr const char* kDatabaseTag = "adhoc:database";
+inline constexpr const char* kDatabaseBegun = "begun";
 
 // --- identity.cc: IAM and Secrets Manager ---
 ResourcePtr MakeExecutionRole(const std::string& shared);  // "role dev-ecs-execution-role": arn

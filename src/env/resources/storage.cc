@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "env/names.h"
+#include "env/resources/bucket_contents.h"
 #include "env/resources/resources.h"
 #include "net/uri.h"
 
@@ -58,13 +59,23 @@ class Bucket : public Resource {
     try {
       context.Call("s3", "HeadBucket", {{"Bucket", name()}});
     } catch (const aws::AwsError& error) {
+      if (IsElsewhere(error)) return Json{{"name", name()}, {"refused", true}};
       if (error.status() != 404) throw;
       return std::nullopt;
     }
     return Json{{"name", name()}};
   }
 
-  std::vector<Difference> Compare(Context& context, const Json&, const Plan&) override {
+  // What S3 does not let anybody look at stays as it is.
+  bool IsOurs(Context& context, const Json& observed) override {
+    if (!observed.contains("refused")) return true;
+    context.sink().Emit(
+        events::Notice{.level = events::Notice::Level::kWarning, .text = Refusal() + ", and stays", .hint = kRefused});
+    return false;
+  }
+
+  std::vector<Difference> Compare(Context& context, const Json& observed, const Plan&) override {
+    if (observed.contains("refused")) throw Error(Refusal(), kRefused);
     const auto policy = context.CallUnless({"NoSuchBucketPolicy"}, "s3", "GetBucketPolicy", {{"Bucket", name()}});
     const Json actual = policy ? Json::parse(policy->value("Policy", ""), nullptr, false) : Json();
     if (actual == Policy()) return {};
@@ -76,8 +87,14 @@ class Bucket : public Resource {
     if (context.region() != "us-east-1")
       input["CreateBucketConfiguration"] = {{"LocationConstraint", context.region()}};
     // A name stays taken for a while after its bucket was deleted.
-    context.WaitWhileRefused({"OperationAborted"}, id() + " to be free",
-                             [&] { context.CallUnless({"BucketAlreadyOwnedByYou"}, "s3", "CreateBucket", input); });
+    context.WaitWhileRefused({"OperationAborted"}, id() + " to be free", [&] {
+      try {
+        context.CallUnless({"BucketAlreadyOwnedByYou"}, "s3", "CreateBucket", input);
+      } catch (const aws::AwsError& error) {
+        if (error.code() != "BucketAlreadyExists") throw;
+        throw Error(Refusal(), kRefused);
+      }
+    });
     context.Call("s3", "PutBucketTagging",
                  {{"Bucket", name()}, {"Tagging", {{"TagSet", Tags(context, context.environment())}}}});
     // Browsers load fonts and scripts from it on pages of the environment's own origin.
@@ -108,24 +125,25 @@ class Bucket : public Resource {
   }
 
   void Delete(Context& context, const Json&) override {
-    while (true) {
-      const auto listed = context.CallUnless({"NoSuchBucket"}, "s3", "ListObjectsV2", {{"Bucket", name()}});
-      if (!listed) return;
-      Json objects = Json::array();
-      for (const Json& object : listed->value("Contents", Json::array())) objects.push_back({{"Key", object["Key"]}});
-      if (objects.empty()) break;
-      const Json deleted = context.Call("s3", "DeleteObjects",
-                                        {{"Bucket", name()}, {"Delete", {{"Objects", objects}, {"Quiet", true}}}});
-      if (const Json errors = deleted.value("Errors", Json::array()); !errors.empty()) {
-        throw Error(fmt::format("{} cannot be emptied: {}: {}", id(), errors[0].value("Key", ""),
-                                errors[0].value("Message", errors[0].value("Code", ""))),
-                    "delete the object by hand, then run the command again");
-      }
-    }
-    context.CallUnless({"NoSuchBucket"}, "s3", "DeleteBucket", {{"Bucket", name()}});
+    const Json bucket{{"Bucket", name()}};
+    // A part of an upload that arrives while the upload is aborted may stay: then it is aborted again.
+    context.WaitWhileRefused({"BucketNotEmpty"}, id() + " to be empty", [&] {
+      AbortUploads(context, bucket);
+      DeleteObjectVersions(context, id(), bucket);
+      context.CallUnless({"NoSuchBucket"}, "s3", "DeleteBucket", bucket);
+    });
   }
 
+ protected:
+  // In another account, or in another region, to which S3 redirects.
+  static bool IsElsewhere(const aws::AwsError& error) { return error.status() == 403 || error.status() == 301; }
+
  private:
+  static constexpr const char* kRefused =
+      "names of buckets are the world's: name the environment or its target's `domain` otherwise; if the account has "
+      "it, adhoc iam policy prints what is needed";
+  std::string Refusal() const { return id() + " is another account's or region's, or may not be looked at"; }
+
   // Null when nothing is public.
   Json Policy() const {
     if (bucket_.public_patterns.empty()) return {};
@@ -150,8 +168,8 @@ class RemovedBucket final : public Bucket {
     try {
       tags = context.Call("s3", "GetBucketTagging", {{"Bucket", name()}}).value("TagSet", Json::array());
     } catch (const aws::AwsError& error) {
-      // Not there, somebody's in another account, or without tags.
-      if (error.status() != 404 && error.status() != 403) throw;
+      // Not there, somebody's, or without tags.
+      if (error.status() != 404 && !IsElsewhere(error)) throw;
       return std::nullopt;
     }
     for (const Json& ours : Tags(context, context.environment())) {

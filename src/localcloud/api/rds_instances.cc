@@ -310,12 +310,10 @@ Json ModifyInstance(Cloud& cloud, Call& call) {
     throw ApiError("InvalidParameterCombination",
                    "You can't rotate the master user password: it isn't managed in Secrets Manager.");
   }
-  const std::string status = Text(instance, "DBInstanceStatus");
   const bool sets_password = new_password || rotate || manage != managed;
   const bool reshapes = input.contains("DBInstanceClass") || input.contains("AllocatedStorage") ||
                         input.contains("EngineVersion") || input.contains("StorageType");
-  if (status == "deleting" || ((sets_password || reshapes) && status != "available"))
-    RequireStatus(instance, "available");
+  RequireStatus(instance, "available");
 
   if (input.contains("EngineVersion"))
     instance["EngineVersion"] = ResolveVersion(cloud.settings, Text(input, "EngineVersion"));

@@ -128,7 +128,11 @@ TEST_F(Rds, AProtectedInstanceIsNotDeleted) {
   EXPECT_EQ(Complaint("DeleteDBInstance", skip),
             "InvalidParameterCombination 400: Cannot delete protected DB Instance, please disable deletion protection "
             "and try again.");
-  api.Call("rds", "ModifyDBInstance", {{"DBInstanceIdentifier", "dev"}, {"DeletionProtection", false}});
+  const Json unprotected{{"DBInstanceIdentifier", "dev"}, {"DeletionProtection", false}};
+  EXPECT_EQ(Complaint("ModifyDBInstance", unprotected),
+            "InvalidDBInstanceState 400: Instance dev is not in available state.");
+  Set("available");
+  api.Call("rds", "ModifyDBInstance", unprotected);
   EXPECT_EQ(Complaint("DeleteDBInstance", {{"DBInstanceIdentifier", "dev"}}),
             "InvalidParameterCombination 400: FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is "
             "specified.");

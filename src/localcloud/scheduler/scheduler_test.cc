@@ -783,6 +783,22 @@ TEST_F(SchedulerTest, ContainersOfATaskStartInOrderAndShareOneNetwork) {
   EXPECT_TRUE(runtime_.List({}).empty());
 }
 
+// Whatever kills the container that holds the network: those that joined it have none left.
+TEST_F(SchedulerTest, ATaskWhoseNetworkIsGoneEnds) {
+  runtime_.AddImage(cloud_.settings.pause_image);
+  runtime_.AddImage("side:1");
+  const std::string arn = Run(DefineContainers("pair", Json::array({Container("web"), Container("side", "side:1")})));
+  Settle();
+  ASSERT_EQ(Task(arn)["lastStatus"], "RUNNING");
+  runtime_.EndProcess(runtime_.SpecOf(Runtime(Task(arn), 0))->share_network_with, 137);
+  Pass(2s);
+  const Json task = Task(arn);
+  EXPECT_EQ(task["lastStatus"], "STOPPED");
+  EXPECT_NE(task["stoppedReason"].get<std::string>().find("network does not exist any more"), std::string::npos)
+      << task["stoppedReason"];
+  EXPECT_TRUE(runtime_.List({}).empty());
+}
+
 TEST_F(SchedulerTest, AFailedDependencyFailsTheTask) {
   runtime_.AddImage(cloud_.settings.pause_image);
   runtime_.AddImage("init:1", FakeProcess{.exits_after = 1s, .exit_code = 4});
