@@ -13,7 +13,8 @@ constexpr const char* kHelp =
     R"(How many more environments of this definition fit into the account and its shared resources, and what binds first.
 
 Quotas are the account's own, as Service Quotas tells them. Environments are on any of the load balancers of the shared resources; what
-fits on further ones, which `up` opens when it needs them, is counted too. On one machine only what the local cloud enforces counts.
+fits on further ones, which `up` opens when it needs them, is counted too. Connections of the database are what environments had at once
+within a day. While a deployment rolls, an environment takes up to twice as much. On one machine only what the local cloud enforces counts.
 
   adhoc --target dev quota)";
 

@@ -307,6 +307,25 @@ TEST_F(ExistingTest, MoreSubnetsThanATaskTakesAreRefused) {
             "private_subnets tags that fewer have");
 }
 
+TEST_F(ExistingTest, ALoadBalancerTakesOneSubnetOfEachZone) {
+  const std::string another = api().Call(
+      "ec2", "CreateSubnet",
+      {{"VpcId", vpc_},
+       {"CidrBlock", "10.77.100.0/24"},
+       {"AvailabilityZone", "us-east-1a"},
+       {"TagSpecifications",
+        Json::array({{{"ResourceType", "subnet"},
+                      {"Tags", Json::array({{{"Key", "Tier"}, {"Value", "public"}}})}}})}})["Subnet"]["SubnetId"];
+  api().Call("ec2", "AssociateRouteTable", {{"RouteTableId", public_table_}, {"SubnetId", another}});
+  config_.target.existing = {.vpc = vpc_,
+                             .public_subnets = {.ids = {}, .tags = {{"Tier", "public"}}},
+                             .private_subnets = {.ids = {}, .tags = {{"Tier", "private"}}}};
+  config_.target.http_port = 9080;  // the others are the team's balancer's
+  config_.target.https_port = 9443;
+  ASSERT_EQ(SharedUp(), "");
+  EXPECT_EQ(Planned(), std::vector<std::string>{});
+}
+
 TEST_F(ExistingTest, ADatabaseThatIsWorkedAtIsFit) {
   for (const char* status : {"storage-optimization", "backing-up", "modifying"}) {
     Alter("rds.instances", "postgres", "DBInstanceStatus", status);

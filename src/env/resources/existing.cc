@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <utility>
 
 #include "base/error.h"
@@ -46,10 +47,15 @@ ResourcePtr MakeExistingSubnets(const config::Target& target, bool is_public) {
   return std::make_unique<Existing>("subnets", Join(target.shared, is_public ? "public" : "private"),
                                     [is_public](Context& context) -> std::optional<Json> {
                                       Json ids = Json::array();
-                                      for (const Json& subnet : DescribeExistingSubnets(context, is_public))
+                                      std::map<std::string, Json> by_zone;
+                                      for (const Json& subnet : DescribeExistingSubnets(context, is_public)) {
                                         ids.push_back(subnet["SubnetId"]);
+                                        by_zone.emplace(subnet["AvailabilityZone"], subnet["SubnetId"]);
+                                      }
                                       if (ids.empty()) return std::nullopt;
-                                      return Json{{"ids", ids}};
+                                      Json one_per_zone = Json::array();
+                                      for (const auto& [zone, id] : by_zone) one_per_zone.push_back(id);
+                                      return Json{{"ids", ids}, {"one_per_zone", one_per_zone}};
                                     });
 }
 

@@ -33,7 +33,9 @@ class LoadBalancer final : public Resource {
     Json tags = Tags(context, context.shared(), name());
     if (const std::string first = LoadBalancerName(context.shared()); name() == first) {
       input["Scheme"] = "internet-facing";
-      input["Subnets"] = SubnetIds(context, true);
+      // It takes one of each zone.
+      const auto existing = context.Find(fmt::format("subnets {}-public", context.shared()));
+      input["Subnets"] = existing ? (*existing)["one_per_zone"] : SubnetIds(context, true);
       input["SecurityGroups"] =
           Json::array({context.Get(fmt::format("security group {}-alb-sg", context.shared()), "id")});
     } else {
