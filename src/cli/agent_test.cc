@@ -36,18 +36,18 @@ TEST_F(AgentInAnAccount, ThatIsStillStartingIsWaitedFor) {
   for (const auto& [code, message] : {std::pair("InvalidParameterException", kNotThere),
                                       {"TargetNotConnectedException", "The target is not connected."}}) {
     const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
-      if (!call.Is("ExecuteCommand") || call.number > 2) return std::nullopt;
+      if (!call.Is("ecs.ExecuteCommand") || call.number > 2) return std::nullopt;
       return call.Refusal(code, message);
     });
     EXPECT_EQ(Exec(account), "") << code;
-    EXPECT_EQ(account->asked("ExecuteCommand"), 3);
+    EXPECT_EQ(account->asked("ecs.ExecuteCommand"), 3);
     EXPECT_FALSE(answer_["session"]["tokenValue"].get<std::string>().empty());
   }
 }
 
 TEST_F(AgentInAnAccount, ThatDoesNotComeIsNotWaitedForLong) {
   const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
-    if (!call.Is("ExecuteCommand")) return std::nullopt;
+    if (!call.Is("ecs.ExecuteCommand")) return std::nullopt;
     return call.Refusal("TargetNotConnectedException", "The target is not connected.");
   });
   EXPECT_NE(Exec(account).find("the agent of ECS Exec in the task of web is not connected"), std::string::npos);
@@ -58,33 +58,33 @@ TEST_F(AgentInAnAccount, ThatDoesNotComeIsNotWaitedForLong) {
 
 TEST_F(AgentInAnAccount, ThatWillNeverComeIsNotWaitedFor) {
   const auto refuse = [&](const AwsCall& call) -> std::optional<net::Response> {
-    if (!call.Is("ExecuteCommand")) return std::nullopt;
+    if (!call.Is("ecs.ExecuteCommand")) return std::nullopt;
     return call.Refusal("InvalidParameterException", kNotThere);
   };
   const auto without = Make(refuse, [](const AwsCall& call, Json& output) {
-    if (!call.Is("DescribeTasks")) return;
+    if (!call.Is("ecs.DescribeTasks")) return;
     for (Json& task : output["tasks"]) task["enableExecuteCommand"] = false;
   });
   EXPECT_EQ(Exec(without), "the task of web was started without ECS Exec");
-  EXPECT_EQ(without->asked("ExecuteCommand"), 1);
+  EXPECT_EQ(without->asked("ecs.ExecuteCommand"), 1);
   const auto stopped = Make(refuse, [](const AwsCall& call, Json& output) {
-    if (!call.Is("DescribeTasks")) return;
+    if (!call.Is("ecs.DescribeTasks")) return;
     for (Json& task : output["tasks"]) {
       task["containers"][0]["managedAgents"] = Json::array(
           {{{"name", "ExecuteCommandAgent"}, {"lastStatus", "STOPPED"}, {"reason", "no room on the disk"}}});
     }
   });
   EXPECT_EQ(Exec(stopped), "the agent of ECS Exec in the task of web has stopped: no room on the disk");
-  EXPECT_EQ(stopped->asked("ExecuteCommand"), 1);
+  EXPECT_EQ(stopped->asked("ecs.ExecuteCommand"), 1);
 }
 
 TEST_F(AgentInAnAccount, OtherRefusalsAreToldAsTheyAre) {
   const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
-    if (!call.Is("ExecuteCommand")) return std::nullopt;
+    if (!call.Is("ecs.ExecuteCommand")) return std::nullopt;
     return call.Refusal("AccessDeniedException", "not authorized to perform: ecs:ExecuteCommand");
   });
   EXPECT_NE(Exec(account).find("not authorized to perform: ecs:ExecuteCommand"), std::string::npos);
-  EXPECT_EQ(account->asked("ExecuteCommand"), 1);
+  EXPECT_EQ(account->asked("ecs.ExecuteCommand"), 1);
 }
 
 TEST_F(AgentInAnAccount, ATaskWhoseAgentRunsComesBeforeANewerOne) {
@@ -95,7 +95,7 @@ TEST_F(AgentInAnAccount, ATaskWhoseAgentRunsComesBeforeANewerOne) {
   Json task;
   const auto find = [&](bool agent_starts) {
     const auto account = Make({}, [&](const AwsCall& call, Json& output) {
-      if (!call.Is("DescribeTasks")) return;
+      if (!call.Is("ecs.DescribeTasks")) return;
       EXPECT_EQ(output["tasks"].size(), 2u);
       for (Json& one : output["tasks"]) {
         if (agent_starts && one["taskArn"] == newest)
@@ -111,7 +111,7 @@ TEST_F(AgentInAnAccount, ATaskWhoseAgentRunsComesBeforeANewerOne) {
 
 TEST_F(AgentInAnAccount, OfForwardThatIsNotThereIsSaid) {
   const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
-    if (!call.Is("StartSession")) return std::nullopt;
+    if (!call.Is("ssm.StartSession")) return std::nullopt;
     return call.Refusal("TargetNotConnected", "ecs:alpha-cluster_1_2 is not connected.");
   });
   const std::string error = Run(account, [&](env::Context& context) {
@@ -125,7 +125,7 @@ TEST_F(AgentInAnAccount, OfForwardThatIsNotThereIsSaid) {
 TEST_F(AgentInAnAccount, ForwardNamesTheTaskAndTheDocument) {
   Json input;
   const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
-    if (call.Is("StartSession")) input = call.input;
+    if (call.Is("ssm.StartSession")) input = call.input;
     return std::nullopt;
   });
   const auto start = [&](const PortEnd& remote) {

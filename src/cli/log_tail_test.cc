@@ -51,7 +51,7 @@ using deploy::AwsCall;
 
 TEST_F(ALogInAnAccount, IsReadToItsEndThoughPagesInTheMiddleAreEmpty) {
   const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
-    if (!call.Is("FilterLogEvents")) return std::nullopt;
+    if (!call.Is("logs.FilterLogEvents")) return std::nullopt;
     const std::string token = call.input.value("nextToken", "");
     if (token.empty()) return call.Answer({{"events", Json::array()}, {"nextToken", "1"}});
     if (token == "1") return call.Answer({{"events", Json::array()}, {"nextToken", "2"}});
@@ -66,7 +66,7 @@ TEST_F(ALogInAnAccount, IsFollowedWithoutAskingMoreThanAnAccountAllows) {
   const auto rounds_of = [&](env::Pace pace) {
     std::stop_source stop;
     const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
-      return call.Is("FilterLogEvents") ? std::optional(call.Answer({{"events", Json::array()}})) : std::nullopt;
+      return call.Is("logs.FilterLogEvents") ? std::optional(call.Answer({{"events", Json::array()}})) : std::nullopt;
     });
     aws::Client client({.endpoint_url = "http://127.0.0.1:4566"},
                        aws::StaticCredentials({.access_key_id = "adhoc", .secret_access_key = "adhoc"}), account,
@@ -77,7 +77,7 @@ TEST_F(ALogInAnAccount, IsFollowedWithoutAskingMoreThanAnAccountAllows) {
     FollowLogs(context, {"web", "redis"}, tail, [&](const auto&) {
       if (cloud_.clock().Now() >= end) stop.request_stop();
     });
-    return account->asked("FilterLogEvents") / 2;
+    return account->asked("logs.FilterLogEvents") / 2;
   };
   EXPECT_LE(rounds_of(env::AccountPace()), 14);
   EXPECT_GE(rounds_of(env::Pace()), 100) << "on one machine it is quick";
