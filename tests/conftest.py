@@ -153,9 +153,9 @@ class LocalCloud:
                         inject_host_prefix=False)
         return session.client(service, endpoint_url=self.endpoint, config=config, **options)
 
-    def adhoc(self, *arguments, cwd=None, timeout=300, check=True, **environment):
+    def adhoc(self, *arguments, cwd=None, timeout=300, check=True, input=None, **environment):
         result = subprocess.run(
-            [str(self.program), *map(str, arguments)], cwd=cwd, timeout=timeout, capture_output=True, text=True,
+            [str(self.program), *map(str, arguments)], cwd=cwd, timeout=timeout, capture_output=True, text=True, input=input,
             env={**self.environment, **environment},
         )
         if check and result.returncode != 0:

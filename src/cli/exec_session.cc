@@ -21,6 +21,8 @@ namespace adhoc::cli {
 namespace {
 
 constexpr int kTickMs = 100;
+constexpr int kTicksPerEnd = 10;
+constexpr const char* kEndOfInput = "\x04";  // as a terminal says it
 constexpr int kWordDigits = 16;
 
 // The terminal passes every key on, also Ctrl-C, while this lives. Without a terminal it changes nothing.
@@ -115,6 +117,7 @@ class ExecSession : private net::SsmClient::Handler {
   void SendInput(std::stop_token ending) {
     std::string size;
     bool at_end = false;
+    int ticks_at_end = 0;
     while (!ending.stop_requested()) {
       if (ready_) {
         if (const std::string now = SizeOf(terminal_.out); now != size) {
@@ -123,14 +126,18 @@ class ExecSession : private net::SsmClient::Handler {
         }
       }
       pollfd fd{.fd = at_end || !begun_ ? -1 : terminal_.in, .events = POLLIN, .revents = 0};
-      if (poll(&fd, 1, kTickMs) <= 0) continue;
+      if (poll(&fd, 1, kTickMs) <= 0) {
+        // One that comes in the middle of a line, or while the program changes the terminal's mode, is not its end.
+        if (at_end && ++ticks_at_end % kTicksPerEnd == 0) client_->Send(net::SsmPayload::kOutput, kEndOfInput);
+        continue;
+      }
       std::array<char, 1024> buffer{};
       const ssize_t count = read(terminal_.in, buffer.data(), buffer.size());
       if (count > 0) {
         client_->SendBulk(net::SsmPayload::kOutput, std::string_view(buffer.data(), static_cast<std::size_t>(count)));
       } else {
         at_end = true;
-        client_->Send(net::SsmPayload::kOutput, "\x04");  // what a terminal says at the end of its input
+        client_->Send(net::SsmPayload::kOutput, kEndOfInput);
       }
     }
   }
@@ -151,14 +158,20 @@ std::string Trimmed(std::string text) {
   return text;
 }
 
+// Whether the agent says that it could not start the command, because the image has no `sh`: nothing was run. A session
+// that ends in another way without the first mark may have run it.
+bool HasNotStarted(const std::string& closing) {
+  const auto has = [&](std::string_view words) { return closing.find(words) != std::string::npos; };
+  return has("Unable to start") || has("executable file not found") || has("no such file or directory");
+}
+
 }  // namespace
 
 int RunInContainer(const OpenExec& open, const std::vector<std::string>& command, Random& random,
                    const Terminal& terminal, std::stop_token stop) {
   ExitMarks marks(random.Hex(kWordDigits));
   Outcome outcome = ExecSession(open(Quote(marks.Wrap(command))), &marks, terminal, stop).Run();
-  const bool shell = outcome.begun || !outcome.closing;
-  // Nothing was run: the image has no `sh`, or what is wrong will be told once more.
+  const bool shell = outcome.begun || !outcome.closing || !HasNotStarted(*outcome.closing);
   if (!shell && !stop.stop_requested()) outcome = ExecSession(open(Quote(command)), nullptr, terminal, stop).Run();
 
   const std::string words = Trimmed(outcome.closing.value_or(""));

@@ -375,7 +375,8 @@ TEST(Definition, ReportsServices) {
       {"image: r:1, architecture: arm",
        {"2:47 `services.web.architecture` is not valid: Fargate has no `arm` | use one of: x86_64, arm64"}},
       {"image: r:1, platform_version: \"1.3.0\"",
-       {"2:51 `services.web.platform_version` is not valid: Fargate has no platform version `1.3.0` for what runs here; "
+       {"2:51 `services.web.platform_version` is not valid: Fargate has no platform version `1.3.0` for what runs "
+        "here; "
         "it has LATEST and 1.4.0 | write LATEST, or leave it out"}},
       {"image: r:1, cpu: 256, memory: 4096",
        {"2:51 the size of `services.web` does not exist: with 256 CPU units Fargate has 512, 1024, 2048 MiB of memory, "

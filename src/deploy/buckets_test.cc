@@ -97,12 +97,31 @@ TEST_F(ABucket, WhoseUploadsTakeMoreThanAPageGoes) {
   EXPECT_EQ(Head(), "NoSuchBucket");
 }
 
+// A role that an earlier version made may delete objects only.
+TEST_F(ABucket, GoesWithThePolicyOfAnEarlierVersion) {
+  ASSERT_TRUE(SharedUp());
+  const auto deny = [](const AwsCall& call) -> std::optional<net::Response> {
+    if (!call.Is("s3.ListMultipartUploads") && !call.Is("s3.ListObjectVersions")) return std::nullopt;
+    return call.Refusal("AccessDenied", "Access Denied", 403);
+  };
+  ASSERT_TRUE(Up());
+  cloud_.api().Call("s3", "PutObject", {{"Bucket", kBucket}, {"Key", "media/a"}, {"Body", "x"}});
+  EXPECT_EQ(Down(Make(deny)), "");
+  EXPECT_EQ(Head(), "NoSuchBucket");
+
+  ASSERT_TRUE(Up());
+  cloud_.api().Call("s3", "CreateMultipartUpload", {{"Bucket", kBucket}, {"Key", "media/b"}});
+  EXPECT_NE(Down(Make(deny)).find("has old versions of objects or unfinished uploads"), std::string::npos);
+  EXPECT_NE(hint_.find("adhoc bootstrap up"), std::string::npos) << hint_;
+  EXPECT_EQ(Down(Make({})), "");
+}
+
 // Their names are the world's.
 TEST_F(ABucket, OfAnotherAccountOrRegionIsNamedAndLeft) {
   ASSERT_TRUE(SharedUp());
   const auto shared = Inventory();
   const auto bucket = config_.bucket;
-  for (const int status : {403, 301}) {
+  for (const int status : {403, 301, 400}) {
     const auto account = Make([&](const AwsCall& call) -> std::optional<net::Response> {
       if (!call.Is("s3.HeadBucket")) return std::nullopt;
       return net::Response{.status = status};

@@ -121,9 +121,18 @@ TEST_F(ADatabase, ThatCannotBeReachedDoesNotKeepAnEnvironmentThatWasNeverMade) {
     const auto* notice = std::get_if<events::Notice>(&event);
     if (notice != nullptr && notice->level == events::Notice::Level::kWarning) warnings += notice->text;
   }
-  EXPECT_NE(warnings.find("database alpha-db was not made to its end, and may have been left: container database"),
+  EXPECT_NE(warnings.find("database alpha-db was not made to its end, and may have been left: task database failed"),
             std::string::npos)
       << warnings;
+  EXPECT_EQ(Inventory(), shared);
+
+  // Nor when the task cannot even be started.
+  const auto refuse = [](const AwsCall& call) -> std::optional<net::Response> {
+    if (!call.Is("ecs.RunTask")) return std::nullopt;
+    return call.Refusal("ClientException", "ECS was unable to assume the role 'arn' that was provided for this task.");
+  };
+  EXPECT_NE(Up(Make(refuse)).find("unable to assume the role"), std::string::npos);
+  EXPECT_EQ(Down(Make(refuse)), "");
   EXPECT_EQ(Inventory(), shared);
 
   is_broken_ = false;
@@ -202,6 +211,23 @@ TEST_F(ADatabase, WhoseInstanceHasFailedGoes) {
   const auto nothing = Inventory();
   ASSERT_TRUE(SharedUp());
   EXPECT_EQ(SharedDown(WithInstance("failed")), "");
+  EXPECT_EQ(Inventory(), nothing);
+
+  // It may take no changes any more.
+  ASSERT_TRUE(SharedUp());
+  cloud_.api().Call("rds", "ModifyDBInstance", {{"DBInstanceIdentifier", "dev-rds"}, {"DeletionProtection", false}});
+  const auto account = Make(
+      [](const AwsCall& call) -> std::optional<net::Response> {
+        if (!call.Is("rds.ModifyDBInstance")) return std::nullopt;
+        return call.Refusal("InvalidDBInstanceState", "Database instance is not in available state.");
+      },
+      [](const AwsCall& call, Json& output) {
+        if (!call.Is("rds.DescribeDBInstances")) return;
+        for (Json& instance : output["DBInstances"]) {
+          if (instance["DBInstanceStatus"] == "available") instance["DBInstanceStatus"] = "failed";
+        }
+      });
+  EXPECT_EQ(SharedDown(account), "");
   EXPECT_EQ(Inventory(), nothing);
 }
 

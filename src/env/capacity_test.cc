@@ -73,6 +73,11 @@ TEST(CapacityTest, ItIsSaidWhyThereIsNoRoomForATask) {
   EXPECT_EQ(why(0, 101, 100), "") << "of an earlier deployment; this one has just begun";
   EXPECT_EQ(why(0, 7200, 181), kWhy) << "ECS says it once in six hours, and nothing starts";
   EXPECT_EQ(why(1, 7200, 181), "") << "something starts";
+  Json died = ServiceOn(kOnDemand, 7200);
+  died["deployments"][0].update({{"id", "ecs-svc/1"}, {"createdAt", kNow - 181}, {"runningCount", 0}});
+  const Json started{{"createdAt", kNow - 100}, {"message", "(service alpha-web) has started 1 tasks: (task 1)."}};
+  died["events"].insert(died["events"].begin(), started);
+  EXPECT_FALSE(WhyNotPlaced(died, "ecs-svc/1", kAtNow, kPatience)) << "one was placed, and has ended";
   EXPECT_FALSE(WhyNotPlaced(Json::object(), "ecs-svc/1", kAtNow, kPatience));
 }
 

@@ -11,7 +11,7 @@
 namespace adhoc::env {
 namespace {
 
-bool IsOneOf(std::initializer_list<std::string_view> codes, const aws::AwsError& error) {
+bool IsOneOf(Context::Codes codes, const aws::AwsError& error) {
   return std::find(codes.begin(), codes.end(), error.code()) != codes.end();
 }
 
@@ -55,7 +55,7 @@ std::string Context::ImageUri(const std::string& name) const {
                      tag == image_tags_.end() ? image->tag : tag->second);
 }
 
-Json Context::CallUntilKnown(std::initializer_list<std::string_view> unless, std::string_view operation,
+Json Context::CallUntilKnown(Codes at_once, std::string_view operation,
                              const std::function<Json()>& call) {
   const TimePoint begin = clock_.Now();
   bool told = false;
@@ -65,7 +65,7 @@ Json Context::CallUntilKnown(std::initializer_list<std::string_view> unless, std
       if (IsMaking(operation)) made_at_ = clock_.Now();
       return answer;
     } catch (const aws::AwsError& error) {
-      if (IsOneOf(unless, error) || !MayBeTooEarly(error) || !HasJustMadeSomething()) throw;
+      if (IsOneOf(at_once, error) || !MayBeTooEarly(error) || !HasJustMadeSomething()) throw;
       if (!told)
         sink_.Emit(
             events::Notice{.text = fmt::format("not everybody at AWS knows of all that was made: {}", error.what())});
@@ -75,16 +75,16 @@ Json Context::CallUntilKnown(std::initializer_list<std::string_view> unless, std
   }
 }
 
-Json Context::Call(std::string_view service, std::string_view operation, const Json& input) {
-  return CallUntilKnown({}, operation, [&] { return client_.Call(service, operation, input, stop_); });
+Json Context::Call(std::string_view service, std::string_view operation, const Json& input, Codes at_once) {
+  return CallUntilKnown(at_once, operation, [&] { return client_.Call(service, operation, input, stop_); });
 }
 
 Json Context::List(std::string_view service, std::string_view operation, const Json& input,
-                   std::string_view result_key) {
-  return CallUntilKnown({}, operation, [&] { return client_.List(service, operation, input, result_key, stop_); });
+                   std::string_view result_key, Codes at_once) {
+  return CallUntilKnown(at_once, operation, [&] { return client_.List(service, operation, input, result_key, stop_); });
 }
 
-std::optional<Json> Context::CallUnless(std::initializer_list<std::string_view> codes, std::string_view service,
+std::optional<Json> Context::CallUnless(Codes codes, std::string_view service,
                                         std::string_view operation, const Json& input) {
   try {
     return CallUntilKnown(codes, operation, [&] { return client_.Call(service, operation, input, stop_); });
@@ -180,7 +180,7 @@ Duration Context::PauseSince(TimePoint begin) const {
   return std::clamp<Duration>(waited / pace_.parts, pace_.poll, pace_.max_poll);
 }
 
-void Context::WaitWhileRefused(std::initializer_list<std::string_view> codes, const std::string& what,
+void Context::WaitWhileRefused(Codes codes, const std::string& what,
                                const std::function<void()>& act) {
   WaitUntil(what, [&] {
     try {

@@ -64,12 +64,16 @@ class Context {
   const Pace& pace() const { return pace_; }
   std::stop_token stop() const { return stop_; }
 
-  // As the client's, but that a call which comes too early for what this run has just made is made again.
-  Json Call(std::string_view service, std::string_view operation, const Json& input = Json::object());
-  Json List(std::string_view service, std::string_view operation, const Json& input, std::string_view result_key);
+  using Codes = std::initializer_list<std::string_view>;  // of errors
+
+  // As the client's, but that a call which comes too early for what this run has just made is made again; not after an
+  // error of `at_once`, which means what it says.
+  Json Call(std::string_view service, std::string_view operation, const Json& input = Json::object(),
+            Codes at_once = {});
+  Json List(std::string_view service, std::string_view operation, const Json& input, std::string_view result_key,
+            Codes at_once = {});
   // As Call; nothing when AWS answers one of these error codes.
-  std::optional<Json> CallUnless(std::initializer_list<std::string_view> codes, std::string_view service,
-                                 std::string_view operation, const Json& input);
+  std::optional<Json> CallUnless(Codes codes, std::string_view service, std::string_view operation, const Json& input);
 
   // Whether this run has made something so lately that not everybody at AWS may know of it.
   bool HasJustMadeSomething() const;
@@ -99,14 +103,12 @@ class Context {
   void WaitUntil(const std::string& what, const std::function<bool()>& ready);
   // Calls `act` until AWS no longer refuses it with one of these error codes, as it does while something else is in
   // use.
-  void WaitWhileRefused(std::initializer_list<std::string_view> codes, const std::string& what,
-                        const std::function<void()>& act);
+  void WaitWhileRefused(Codes codes, const std::string& what, const std::function<void()>& act);
 
   void Progress(const std::string& step, const std::string& message);
 
  private:
-  Json CallUntilKnown(std::initializer_list<std::string_view> unless, std::string_view operation,
-                      const std::function<Json()>& call);
+  Json CallUntilKnown(Codes at_once, std::string_view operation, const std::function<Json()>& call);
 
   struct Knowledge {
     std::map<std::string, Json> resources;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "env/forecast.h"
+#include "env/resources/resources.h"
 
 namespace adhoc::env {
 namespace {
@@ -39,16 +40,7 @@ void ThrowFirstFailure(const graph::Graph& graph, const std::vector<graph::Graph
 
 // Whether what is shared serves while it is in this state, of a load balancer or a DB instance.
 bool IsUsable(const std::string& state) {
-  static const std::set<std::string, std::less<>> kUsable = {"active",
-                                                             "active_impaired",
-                                                             "available",
-                                                             "backing-up",
-                                                             "maintenance",
-                                                             "modifying",
-                                                             "storage-optimization",
-                                                             "storage-config-upgrade",
-                                                             "storage-initialization"};
-  return kUsable.contains(state) || state.starts_with("configuring-");
+  return state == "active" || state == "active_impaired" || TakesConnections(state);
 }
 
 // Reads everything; calls `found` for each managed resource, in the order of the graph.

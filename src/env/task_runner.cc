@@ -202,7 +202,7 @@ TaskResult RunTask(Context& context, const TaskRequest& request) {
   }
   // The log driver delivers with a delay, of some seconds in an account; silence after a pause means that it was all.
   // The last words of one that failed are worth waiting for.
-  const int silences = ExitCodeOf(task, request.workload) == 0 ? 1 : 6;
+  const int silences = ExitCodeOf(task, request.workload) == 0 ? 1 : 10;
   log.Poll();
   for (int silent = 0; silent < silences;) {
     context.clock().SleepFor(context.pace().log);

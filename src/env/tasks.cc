@@ -10,7 +10,8 @@ Json ListTasks(Context& context, const Json& filter) {
   Json input{{"cluster", ClusterName(context.environment())}};
   input.update(filter);
   try {
-    return context.List("ecs", "ListTasks", input, "taskArns");
+    return context.List("ecs", "ListTasks", input, "taskArns",
+                        {"ClusterNotFoundException", "ServiceNotFoundException"});
   } catch (const aws::AwsError& error) {
     if (error.code() != "ClusterNotFoundException" && error.code() != "ServiceNotFoundException") throw;
     return Json::array();

@@ -45,7 +45,7 @@ locals {
     {
       for name, workload in merge(var.services, var.tasks) : name => merge(workload, {
         port         = try(workload.port, null)
-        health_check = try(workload.healthcheck.command, null)
+        health_check = try(workload.healthcheck.command, null) == null ? null : workload.healthcheck
         secrets = {
           for variable, secret in workload.secrets : variable =>
           secret == "database" ? "${aws_secretsmanager_secret.database[0].arn}:password::" : aws_secretsmanager_secret.generated[secret].arn
@@ -116,6 +116,8 @@ resource "aws_ecs_task_definition" "this" {
           awslogs-group         = aws_cloudwatch_log_group.this[each.key].name
           awslogs-region        = data.aws_region.this.name
           awslogs-stream-prefix = each.key
+          mode                  = "non-blocking"
+          max-buffer-size       = "25m"
         }
       }
     },
@@ -124,8 +126,16 @@ resource "aws_ecs_task_definition" "this" {
     each.value.user == null ? {} : { user = each.value.user },
     each.value.working_directory == null ? {} : { workingDirectory = each.value.working_directory },
     each.value.health_check == null ? {} : {
-      healthCheck = { command = each.value.health_check, interval = 30, timeout = 5, retries = 3 }
+      healthCheck = merge(
+        {
+          command  = each.value.health_check.command
+          interval = each.value.health_check.interval
+          timeout  = each.value.health_check.timeout
+          retries  = each.value.health_check.unhealthy_threshold
+        },
+        each.value.health_check.grace_period == 0 ? {} : { startPeriod = each.value.health_check.grace_period })
     },
+    length(try(each.value.docker_labels, {})) == 0 ? {} : { dockerLabels = each.value.docker_labels },
     each.value.port == null ? {} : {
       portMappings = [{ containerPort = each.value.port, hostPort = each.value.port, protocol = "tcp" }]
     },

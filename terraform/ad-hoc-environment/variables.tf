@@ -56,6 +56,7 @@ variable "services" {
     user              = optional(string)
     working_directory = optional(string)
     stop_timeout      = optional(number, 30)
+    docker_labels     = optional(map(string), {})
     architecture      = optional(string, "X86_64")
     platform_version  = optional(string, "LATEST")
     healthcheck = optional(object({
@@ -87,6 +88,7 @@ variable "tasks" {
     user              = optional(string)
     working_directory = optional(string)
     stop_timeout      = optional(number, 30)
+    docker_labels     = optional(map(string), {})
     architecture      = optional(string, "X86_64")
   }))
   default     = {}

@@ -172,6 +172,15 @@ def test_exec_passes_the_exit_code(ublog):
         assert "\033]adhoc" not in one.stdout
 
 
+@pytest.mark.parametrize("words, text, shown", [
+    (["cat"], "no newline", "no newline"),
+    (["python3", "-q"], "print(6 * 7)\n", "42"),  # changes the terminal's mode
+    (["sh", "-c", "sleep 2; exec bash"], "echo $((6 * 7))\n", "42")])
+def test_exec_ends_with_its_input(ublog, words, text, shown):
+    result = ublog.adhoc("exec", "alpha", "gunicorn", "--", *words, input=text, timeout=60)
+    assert shown in result.stdout
+
+
 @contextlib.contextmanager
 def forward(ublog, *arguments):
     """adhoc forward, while it runs; yields what it says when connections are taken, and checks that Ctrl-C ends it well."""

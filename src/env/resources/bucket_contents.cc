@@ -28,6 +28,18 @@ void ForEachPage(Context& context, const char* operation, const char* marker, co
   }
 }
 
+void DeleteAll(Context& context, const std::string& id, const Json& bucket, const Json& objects) {
+  if (objects.empty()) return;
+  const auto deleted = CallFor(context, "DeleteObjects", bucket, {{"Delete", {{"Objects", objects}, {"Quiet", true}}}});
+  // S3 answers 200 and says of each object what became of it.
+  const Json errors = deleted.value_or(Json::object()).value("Errors", Json::array());
+  if (errors.empty()) return;
+  throw Error(fmt::format("{} cannot be emptied: {}: {}", id, errors[0].value("Key", ""),
+                          errors[0].value("Message", errors[0].value("Code", ""))),
+              "delete the object by hand, or with the permissions that adhoc iam policy prints, then run the command "
+              "again");
+}
+
 }  // namespace
 
 Json ObjectVersions(const Json& listed) {
@@ -46,16 +58,20 @@ void DeleteObjectVersions(Context& context, const std::string& id, const Json& b
     for (const Json& version : ObjectVersions(listed)) {
       if (version["Key"] != kept) objects.push_back(version);
     }
-    if (objects.empty()) return;
-    const auto deleted =
-        CallFor(context, "DeleteObjects", bucket, {{"Delete", {{"Objects", objects}, {"Quiet", true}}}});
-    // S3 answers 200 and says of each object what became of it.
-    const Json errors = deleted.value_or(Json::object()).value("Errors", Json::array());
-    if (errors.empty()) return;
-    throw Error(fmt::format("{} cannot be emptied: {}: {}", id, errors[0].value("Key", ""),
-                            errors[0].value("Message", errors[0].value("Code", ""))),
-                "delete the object by hand, then run the command again");
+    DeleteAll(context, id, bucket, objects);
   });
+}
+
+void DeleteObjects(Context& context, const std::string& id, const Json& bucket) {
+  while (true) {
+    const auto listed = CallFor(context, "ListObjectsV2", bucket, Json::object());
+    Json objects = Json::array();
+    for (const Json& object : listed.value_or(Json::object()).value("Contents", Json::array())) {
+      objects.push_back({{"Key", object["Key"]}});
+    }
+    if (objects.empty()) return;
+    DeleteAll(context, id, bucket, objects);
+  }
 }
 
 void AbortUploads(Context& context, const Json& bucket) {

@@ -15,6 +15,9 @@ Json ObjectVersions(const Json& listed);
 // All but those of the key `kept`. Throws Error when S3 leaves one.
 void DeleteObjectVersions(Context& context, const std::string& id, const Json& bucket, const std::string& kept = "");
 
+// Those without versions, by their keys. Throws likewise.
+void DeleteObjects(Context& context, const std::string& id, const Json& bucket);
+
 void AbortUploads(Context& context, const Json& bucket);
 
 }  // namespace adhoc::env

@@ -117,6 +117,7 @@ constexpr const char* kArm = "ARM64";
 // Labels of a container with the versions of its secrets, which it reads only when it starts: a new version makes a new
 // revision, and so new tasks.
 constexpr const char* kSecretLabel = "adhoc.secret.";
+constexpr std::string_view kNewVersion = "a new version";  // that the plan makes
 
 std::string ArchitectureOf(const Json& definition) {
   return definition.value("runtimePlatform", Json::object()).value("cpuArchitecture", "X86_64");
@@ -147,13 +148,12 @@ std::vector<Difference> CompareDefinitions(const Json& actual, const Json& wante
       differences.push_back(std::move(difference));
     }
   }
-  if (old.value("dockerLabels", Json::object()) != container.value("dockerLabels", Json::object())) {
-    differences.push_back({.what = "values of secrets"});
+  // A definition of Terraform's has none, and one of an earlier version, of secrets that may not have changed.
+  const Json labels = old.value("dockerLabels", Json::object());
+  for (const auto& [label, version] : container.value("dockerLabels", std::map<std::string, std::string>())) {
+    if (labels.value(label, version == kNewVersion ? "" : version) == version) continue;
+    differences.push_back({.what = "value of the secret " + label.substr(std::string_view(kSecretLabel).size())});
   }
-  const auto has_init = [](const Json& one) {
-    return one.value("linuxParameters", Json::object()).value("initProcessEnabled", false);
-  };
-  if (has_init(old) != has_init(container)) differences.push_back({.what = "init process"});
   for (const char* key : {"command", "entryPoint", "user", "workingDirectory", "stopTimeout", "healthCheck"}) {
     const Json from = old.value(key, Json());
     const Json to = container.value(key, Json());
@@ -201,7 +201,7 @@ class TaskDefinition final : public Resource {
     for (const auto& [name, reference] : spec_.workload.secrets) {
       const std::string secret = "secret " + SecretName(env_, reference.name);
       if (reference.kind != config::Reference::Kind::kSecret || plan.ActionOf(secret) == Action::kNone) continue;
-      wanted["containerDefinitions"][0]["dockerLabels"][kSecretLabel + reference.name] = "a new version";
+      wanted["containerDefinitions"][0]["dockerLabels"][kSecretLabel + reference.name] = kNewVersion;
     }
     return CompareDefinitions(observed["described"], wanted, context.config().sensitive_variables.empty());
   }
@@ -305,8 +305,6 @@ class TaskDefinition final : public Resource {
                       {"image", spec_.image},
                       {"essential", true},
                       {"stopTimeout", workload.stop_timeout},
-                      // What sessions of Exec leave behind is reaped.
-                      {"linuxParameters", {{"initProcessEnabled", true}}},
                       {"logConfiguration",
                        {{"logDriver", "awslogs"},
                         {"options",

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "env/names.h"
@@ -231,11 +232,13 @@ class Database final : public Resource {
       RunTaskOrThrow(context, TaskFor(context, kDropScript));
     } else if (std::all_of(makers.begin(), makers.end(), [&](const auto& id) { return context.Find(id); })) {
       // Somebody may have begun to make it. Where that could not work this cannot, either, and must hold up nothing.
-      const TaskResult dropped = RunTask(context, TaskFor(context, kDropScript));
-      if (!dropped.ok()) {
+      try {
+        RunTaskOrThrow(context, TaskFor(context, kDropScript));
+      } catch (const Error& error) {
+        if (context.stop().stop_requested()) throw;
         context.sink().Emit(events::Notice{
             .level = events::Notice::Level::kWarning,
-            .text = fmt::format("{} was not made to its end, and may have been left: {}", id(), dropped.stopped_reason),
+            .text = fmt::format("{} was not made to its end, and may have been left: {}", id(), error.what()),
             .hint = fmt::format("look for it with psql, and drop it with its role {}", DatabaseUser(env_))});
       }
     }
@@ -276,8 +279,10 @@ class Database final : public Resource {
 
 bool TakesConnections(const std::string& status) {
   // What is done to it there is done while it runs.
-  return status == "available" || status == "backing-up" || status == "modifying" || status == "storage-optimization" ||
-         status == "storage-config-upgrade" || status.starts_with("configuring-");
+  static const std::set<std::string, std::less<>> kServing = {
+      "available",          "backing-up", "maintenance", "modifying", "storage-optimization", "storage-config-upgrade",
+      "storage-initialization"};
+  return kServing.contains(status) || status.starts_with("configuring-");
 }
 
 ResourcePtr MakeDatabaseSubnetGroup(const std::string& shared) { return std::make_unique<DatabaseSubnetGroup>(shared); }

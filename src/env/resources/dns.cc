@@ -292,7 +292,7 @@ class Namespace final : public Resource {
   // What a run that died has begun is gone on with.
   static Json Start(Context& context, const char* operation, const Json& input) {
     try {
-      return context.Call("servicediscovery", operation, input);
+      return context.Call("servicediscovery", operation, input, {"NamespaceNotFound"});
     } catch (const aws::AwsError& error) {
       if (error.code() != "DuplicateRequest" || !error.fields().contains("DuplicateOperationId")) throw;
       return {{"OperationId", error.fields()["DuplicateOperationId"]}};

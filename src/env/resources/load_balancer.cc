@@ -103,8 +103,13 @@ class LoadBalancer final : public Resource {
                                               {{"LoadBalancerArn", observed["arn"]}});
     if (!listeners) return false;
     for (const Json& listener : listeners->value("Listeners", Json::array())) {
-      const Json rules = context.List("elbv2", "DescribeRules", {{"ListenerArn", listener["ListenerArn"]}}, "Rules");
-      if (UseOf(rules, groups).rules > 0) return true;
+      try {
+        const Json rules = context.List("elbv2", "DescribeRules", {{"ListenerArn", listener["ListenerArn"]}}, "Rules",
+                                        {"ListenerNotFound"});
+        if (UseOf(rules, groups).rules > 0) return true;
+      } catch (const aws::AwsError& error) {
+        if (error.code() != "ListenerNotFound") throw;  // another `down` has begun to delete it
+      }
     }
     return false;
   }
@@ -156,7 +161,9 @@ class Listener final : public Resource {
     }
     // When two environments open the load balancer at the same time, one of them finds it there.
     if (const auto made = context.CallUnless({"DuplicateListener"}, "elbv2", "CreateListener", input)) {
-      return Attributes((*made)["Listeners"][0]);
+      Json attributes = Attributes((*made)["Listeners"][0]);
+      attributes["new"] = true;
+      return attributes;
     }
     const auto there =
         Find(context.List("elbv2", "DescribeListeners", {{"LoadBalancerArn", arn}}, "Listeners"), Port(context));

@@ -240,28 +240,32 @@ class ListenerRule final : public Resource {
   // False when the priority is taken.
   bool CreateRule(Context& context, const std::string& listener, int priority, const Paths& paths) {
     const Json forward = {{"Type", "forward"}, {"TargetGroupArn", context.Get("target group " + name(), "arn")}};
-    bool made = false;
+    const Json input = {{"ListenerArn", listener},
+                        {"Priority", priority},
+                        {"Conditions", ConditionInput(context, paths)},
+                        {"Actions", Json::array({forward})},
+                        {"Tags", Tags(context, context.environment(), name())}};
+    const bool is_new = context.Get(MainListenerId(context.config().target, balancer_)).value("new", false);
     try {
       // After a move from another load balancer AWS may take a moment to see that the target group is free.
       context.WaitWhileRefused({"TargetGroupAssociationLimit"}, id() + " to leave its load balancer", [&] {
-        made = context
-                   .CallUnless({"PriorityInUse"}, "elbv2", "CreateRule",
-                               {{"ListenerArn", listener},
-                                {"Priority", priority},
-                                {"Conditions", ConditionInput(context, paths)},
-                                {"Actions", Json::array({forward})},
-                                {"Tags", Tags(context, context.environment(), name())}})
-                   .has_value();
+        // A listener that we found there and is gone was closed by another environment.
+        if (is_new) {
+          context.Call("elbv2", "CreateRule", input);
+        } else {
+          context.Call("elbv2", "CreateRule", input, {"ListenerNotFound"});
+        }
       });
     } catch (const aws::AwsError& error) {
       // Of two environments that come at the same time one finds the place taken, or the load balancer closed.
       const std::string& code = error.code();
+      if (code == "PriorityInUse") return false;
       if (code != "TooManyRules" && code != "TooManyUniqueTargetGroupsPerLoadBalancer" && code != "ListenerNotFound")
         throw;
       throw Error(fmt::format("load balancer {} has no room for {} any more: {}", balancer_, id(), error.what()),
                   "adhoc up " + context.environment());
     }
-    return made;
+    return true;
   }
 
   // Host and paths as one set of texts.

@@ -126,19 +126,41 @@ class Bucket : public Resource {
 
   void Delete(Context& context, const Json&) override {
     const Json bucket{{"Bucket", name()}};
-    // A part of an upload that arrives while the upload is aborted may stay: then it is aborted again.
-    context.WaitWhileRefused({"BucketNotEmpty"}, id() + " to be empty", [&] {
-      AbortUploads(context, bucket);
-      DeleteObjectVersions(context, id(), bucket);
-      context.CallUnless({"NoSuchBucket"}, "s3", "DeleteBucket", bucket);
-    });
+    try {
+      // A part of an upload that arrives while the upload is aborted may stay: then it is aborted again.
+      context.WaitWhileRefused({"BucketNotEmpty"}, id() + " to be empty", [&] {
+        AbortUploads(context, bucket);
+        DeleteObjectVersions(context, id(), bucket);
+        context.CallUnless({"NoSuchBucket"}, "s3", "DeleteBucket", bucket);
+      });
+    } catch (const aws::AwsError& error) {
+      if (error.code() != "AccessDenied") throw;
+      DeleteWithAnOldPolicy(context, bucket);
+    }
   }
 
  protected:
-  // In another account, or in another region, to which S3 redirects.
-  static bool IsElsewhere(const aws::AwsError& error) { return error.status() == 403 || error.status() == 301; }
+  // In another account, or in another region, to which S3 redirects; to the answer of a HEAD, which has no body, or to a
+  // signature for this region it says 400.
+  static bool IsElsewhere(const aws::AwsError& error) {
+    return error.status() == 403 || error.status() == 301 || error.code() == "AuthorizationHeaderMalformed" ||
+           error.code() == "IllegalLocationConstraintException" ||
+           (error.operation() == "HeadBucket" && error.status() == 400);
+  }
 
  private:
+  // Of a role that an earlier version made, which may delete objects only: all that there is in a bucket of ours.
+  void DeleteWithAnOldPolicy(Context& context, const Json& bucket) const {
+    DeleteObjects(context, id(), bucket);
+    try {
+      context.CallUnless({"NoSuchBucket"}, "s3", "DeleteBucket", bucket);
+    } catch (const aws::AwsError& error) {
+      if (error.code() != "BucketNotEmpty") throw;
+      throw Error(id() + " has old versions of objects or unfinished uploads, which this role may not delete",
+                  "adhoc bootstrap up gives the deploying role what it needs; adhoc iam policy prints it");
+    }
+  }
+
   static constexpr const char* kRefused =
       "names of buckets are the world's: name the environment or its target's `domain` otherwise; if the account has "
       "it, adhoc iam policy prints what is needed";

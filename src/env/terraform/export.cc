@@ -139,6 +139,7 @@ Json WorkloadArgument(Context& context, const config::Workload& workload) {
     const bool is_password = reference.kind == config::Reference::Kind::kDatabasePassword;
     argument["secrets"][variable] = is_password ? std::string(kDatabaseWorkload) : reference.name;
   }
+  if (container.contains("dockerLabels")) argument["docker_labels"] = container["dockerLabels"];
   for (const auto& [member, name] : {std::pair{"command", "command"}, std::pair{"entryPoint", "entrypoint"}}) {
     const Json words = container.value(member, Json::array());
     if (!words.empty()) argument[name] = words;
