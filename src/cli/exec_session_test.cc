@@ -240,6 +240,15 @@ TEST_F(ExecWithAnAgentTest, WhoseConnectionBreaksNothingIsRunTwice) {
   EXPECT_EQ(commands_.size(), 1u);
 }
 
+// The closing overtakes what was said before it.
+TEST_F(ExecWithAnAgentTest, WhoseFirstMarkIsLostNothingIsRunTwice) {
+  EXPECT_EQ(Run(Agent([](const std::string&) { return Script{{}, "Session terminated"}; }), {"bash"}), -1);
+  EXPECT_EQ(error_, "the session ended: Session terminated");
+  EXPECT_EQ(Run(Agent([](const std::string&) { return Script{}; }), {"bash"}), -1);
+  EXPECT_EQ(error_, "the session was ended before the command told its exit code");
+  EXPECT_EQ(commands_.size(), 2u);
+}
+
 TEST_F(ExecWithAnAgentTest, ThatFindsNoShellTheCommandIsSentAsItIs) {
   const std::string refused = "Unable to start command: Failed to start pty: exec: \"sh\": not found";
   const int code = Run(Agent([&](const std::string& word) {
