@@ -15,7 +15,7 @@ constexpr char kEnd = '\a';
 constexpr std::string_view kBegin = "begin";
 constexpr std::size_t kLongestText = 5;
 
-// - Without the first mark nothing is run, so that whoever has not seen it may run the command once more.
+// - Where the first mark cannot be written nothing is run.
 // - Ctrl-C and Ctrl-\ are for the command: the shell is in the same process group and must not die of them. What is
 //   trapped, other than what is ignored, is not inherited.
 // - `exec` in a subshell finds programs only, as without a shell, never the shell's own commands.

@@ -29,7 +29,7 @@ class ExitMarks {
   // What still waits, when there is no more output.
   std::string Rest();
 
-  // Whether the shell is there: without it nothing of the command was run.
+  // Whether the first mark has come: the shell is there, and takes input.
   bool begun() const { return begun_; }
   std::optional<int> exit_code() const { return exit_code_; }
 

@@ -34,11 +34,11 @@ std::optional<NotPlaced> WhyNotPlaced(const Json& service, const std::string& de
     const double created = deployment.value("createdAt", 0.0);
     const double waited = static_cast<double>(patience.count());
     const Json events = service.value("events", Json::array());
-    const bool has_started = deployment.value("failedTasks", 0) > 0 ||
-                             std::any_of(events.begin(), events.end(), [&](const Json& event) {
-                               return event.value("createdAt", 0.0) >= created &&
-                                      event.value("message", "").find(" has started ") != std::string::npos;
-                             });
+    const bool has_started =
+        deployment.value("failedTasks", 0) > 0 || std::any_of(events.begin(), events.end(), [&](const Json& event) {
+          return event.value("createdAt", 0.0) >= created &&
+                 event.value("message", "").find(" has started ") != std::string::npos;
+        });
     const bool starts_nothing = alive == 0 && !has_started && ToSeconds(now) - created >= 3 * waited;
     for (const Json& event : events) {  // the newest first
       const double at = event.value("createdAt", 0.0);

@@ -55,8 +55,7 @@ std::string Context::ImageUri(const std::string& name) const {
                      tag == image_tags_.end() ? image->tag : tag->second);
 }
 
-Json Context::CallUntilKnown(Codes at_once, std::string_view operation,
-                             const std::function<Json()>& call) {
+Json Context::CallUntilKnown(Codes at_once, std::string_view operation, const std::function<Json()>& call) {
   const TimePoint begin = clock_.Now();
   bool told = false;
   while (true) {
@@ -79,15 +78,15 @@ Json Context::Call(std::string_view service, std::string_view operation, const J
   return CallUntilKnown(at_once, operation, [&] { return client_.Call(service, operation, input, stop_); });
 }
 
-Json Context::List(std::string_view service, std::string_view operation, const Json& input,
-                   std::string_view result_key, Codes at_once) {
+Json Context::List(std::string_view service, std::string_view operation, const Json& input, std::string_view result_key,
+                   Codes at_once) {
   return CallUntilKnown(at_once, operation, [&] { return client_.List(service, operation, input, result_key, stop_); });
 }
 
-std::optional<Json> Context::CallUnless(Codes codes, std::string_view service,
-                                        std::string_view operation, const Json& input) {
+std::optional<Json> Context::CallUnless(Codes codes, std::string_view service, std::string_view operation,
+                                        const Json& input) {
   try {
-    return CallUntilKnown(codes, operation, [&] { return client_.Call(service, operation, input, stop_); });
+    return Call(service, operation, input, codes);
   } catch (const aws::AwsError& error) {
     if (!IsOneOf(codes, error)) throw;
     return std::nullopt;
@@ -180,8 +179,7 @@ Duration Context::PauseSince(TimePoint begin) const {
   return std::clamp<Duration>(waited / pace_.parts, pace_.poll, pace_.max_poll);
 }
 
-void Context::WaitWhileRefused(Codes codes, const std::string& what,
-                               const std::function<void()>& act) {
+void Context::WaitWhileRefused(Codes codes, const std::string& what, const std::function<void()>& act) {
   WaitUntil(what, [&] {
     try {
       act();

@@ -279,9 +279,13 @@ class Database final : public Resource {
 
 bool TakesConnections(const std::string& status) {
   // What is done to it there is done while it runs.
-  static const std::set<std::string, std::less<>> kServing = {
-      "available",          "backing-up", "maintenance", "modifying", "storage-optimization", "storage-config-upgrade",
-      "storage-initialization"};
+  static const std::set<std::string, std::less<>> kServing = {"available",
+                                                              "backing-up",
+                                                              "maintenance",
+                                                              "modifying",
+                                                              "storage-optimization",
+                                                              "storage-config-upgrade",
+                                                              "storage-initialization"};
   return kServing.contains(status) || status.starts_with("configuring-");
 }
 

@@ -140,8 +140,8 @@ class Bucket : public Resource {
   }
 
  protected:
-  // In another account, or in another region, to which S3 redirects; to the answer of a HEAD, which has no body, or to a
-  // signature for this region it says 400.
+  // In another account, or in another region, to which S3 redirects; to the answer of a HEAD, which has no body, or to
+  // a signature for this region it says 400.
   static bool IsElsewhere(const aws::AwsError& error) {
     return error.status() == 403 || error.status() == 301 || error.code() == "AuthorizationHeaderMalformed" ||
            error.code() == "IllegalLocationConstraintException" ||
